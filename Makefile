@@ -1,0 +1,29 @@
+# make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
+# Each installs what it needs into .venv first, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
+
+.PHONY: demo test lint install clean
+
+demo: install
+	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
+
+test: install
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: install
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("spkr needs Python 3.11 or newer, not %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev]'
+	rm -f .venv/.installed-*
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,63 @@
+# From a corpus to EER and minDCF.   snakemake --cores 8 -s Snakefile   (README.md says more)
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+
+
+workdir: ROOT
+
+
+RECIPE = config.setdefault("recipe", "an4")
+
+
+configfile: ROOT / "conf/default.yaml"
+configfile: ROOT / f"recipes/{RECIPE}/config.yaml"
+
+
+for section in ("feats", "augment", "model", "train", "backend"):
+    if not isinstance(config[section], str):  # `model` may be the path of a trained one
+
+        configfile: ROOT / f"conf/{section}/{config[section]['preset']}.yaml"
+
+
+configfile: ROOT / f"recipes/{RECIPE}/config.yaml" # again: it goes before its presets
+
+
+validate(config, str(ROOT / "conf/schema.yaml"))
+
+# Jobs find spkr, and corpora, whatever environment they are started from.
+shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
+corpora = workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
+if corpora:
+    os.environ["SPKR_CORPORA"] = str(corpora)
+
+EXP = f"exp/{config['name'] or RECIPE}"
+RUN = f"{EXP}/{config['run']}"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/feats.smk"
+include: "rules/train.smk"
+include: "rules/embed.smk"
+include: "rules/backend.smk"
+include: "rules/score.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RUN}/results/results.tsv",
+
+
+onsuccess:
+    table = Path(RUN) / "results/table.txt"
+    if table.exists():
+        print(f"\n{table.read_text()}\n{RUN}/results holds the table, results.json and DET plots.")

@@ -1,0 +1,218 @@
+"""Kaldi data directories and trial lists from the CMU AN4 corpus (or one laid out like it).
+
+    CORPUS_DIR/an4/
+      etc/an4_train.transcription          <s> YES </s> (an251-fash-b)
+      etc/an4_test.transcription           RUBOUT G M E F THREE NINE (an406-fcaw-b)
+      wav/an4_clstk/fash/an251-fash-b.sph  74 speakers, whose first letter is f or m
+      wav/an4test_clstk/fcaw/...           10 other speakers; .sph or .wav, mono
+
+    OUT_DIR/
+      dev/      as many women as men of an4_clstk, chosen by the seed
+      valid/    one utterance in ten of each other speaker
+      train/    the rest of an4_clstk
+      test/     an4test_clstk
+      {dev,test}/trials_pairs              all pairs of utterances
+      {dev,test}/{trials,models}_enrol3    a model of three utterances against the other utterances
+
+The utterance an251-fash-b is called fash-an251-b, as Kaldi wants the speaker first. Everything is checked
+before anything is written.
+
+Example:
+    python local/an4.py exp/corpora/an4 exp/an4/data --expect '{"test": [130, 10], "test/trials_pairs": [8385, 780]}'
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from spkr.errors import InputError
+from spkr.files import read_lines
+from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
+from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
+
+PARTS = {"an4_clstk": "an4_train.transcription", "an4test_clstk": "an4_test.transcription"}
+SHOWN = 3  # problems that an error message names; it counts them all
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording: what a line of each file of the data directory is made from."""
+
+    spk: str
+    path: Path
+    seconds: float
+    text: str
+
+
+def read_transcripts(path: Path, problems: list[str]) -> dict[str, str]:
+    """Name of the audio file -> words, from lines `[<s>] WORDS [</s>] (name)`."""
+    texts: dict[str, str] = {}
+    for number, line in read_lines(path):
+        *words, last = line.split()
+        name = last[1:-1]
+        words = [word for word in words if word not in ("<s>", "</s>")]
+        if not words or last != f"({name})":
+            problems.append(f"{path}:{number}: expected 'WORDS (utterance)', found {line!r}")
+        elif name in texts:
+            problems.append(f"{path}:{number}: duplicate utterance {name}")
+        else:
+            texts[name] = " ".join(words)
+    return texts
+
+
+def read_seconds(path: Path, sample_rate: int) -> float:
+    """Duration of an audio file, decoded to its end; ValueError says what is wrong with it."""
+    try:
+        with soundfile.SoundFile(path) as f:
+            rate, channels, header = f.samplerate, f.channels, f.extra_info
+            frames = len(f.read(dtype="int16"))
+    except soundfile.LibsndfileError as e:
+        raise ValueError(f"unreadable audio ({e.error_string})") from None
+    if rate != sample_rate:
+        raise ValueError(f"sampling rate {rate}; expected {sample_rate}")
+    if channels != 1:
+        raise ValueError(f"{channels} channels; expected 1")
+    if not frames:
+        raise ValueError("no audio in it")
+    # libsndfile reads what there is of a file that was cut short.
+    promised = re.search(rb"sample_count -i (\d+)", path.open("rb").read(1024))
+    if re.search(r"^data : \d+ \(should be", header, re.M) or (promised and frames < int(promised[1])):
+        raise ValueError(f"cut short after {frames} samples, fewer than its header says")
+    return frames / rate
+
+
+def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) -> dict[str, Utterance]:
+    """Utterances of one folder of speakers by their Kaldi name, each with audio and a transcript."""
+    folder = corpus / "wav" / part
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected AN4 as unpacked from its archive")
+    transcripts = corpus / "etc" / PARTS[part]
+    texts = read_transcripts(transcripts, problems)
+    utterances: dict[str, Utterance] = {}
+    heard = set()
+    for path in sorted(p for p in folder.glob("[!.]*/[!.]*") if p.suffix.lower() in (".sph", ".wav")):
+        spk, name = path.parent.name, path.stem
+        heard.add(name)
+        match = re.fullmatch(rf"(.+)-{re.escape(spk)}-(.+)", name)
+        utt = f"{spk}-{match[1]}-{match[2]}" if match else ""
+        try:
+            if spk[0] not in "fm":
+                raise ValueError(f"speaker {spk}; expected a name that begins with f or m")
+            if not match:
+                raise ValueError(f"expected a name like an251-{spk}-b{path.suffix}")
+            if utt in utterances:
+                raise ValueError(f"duplicate utterance {utt}, as {utterances[utt].path}")
+            if name not in texts:
+                raise ValueError(f"no transcript in {transcripts}")
+            utterances[utt] = Utterance(spk, path, read_seconds(path, sample_rate), texts[name])
+        except ValueError as e:
+            problems.append(f"{path}: {e}")
+    problems += [f"{transcripts}: {name} has no audio under {folder}" for name in texts if name not in heard]
+    return utterances
+
+
+def shuffled(seed: int, names: Iterable[str]) -> list[str]:
+    """Names in an order that depends on the seed and on nothing else, Python's version included."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).hexdigest())
+
+
+def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, dict[str, Utterance]]:
+    """Part an4_clstk into train, valid and dev."""
+    spk2utt = invert({utt: u.spk for utt, u in utterances.items()})
+    women = shuffled(seed, (spk for spk in spk2utt if spk[0] == "f"))
+    men = shuffled(seed, (spk for spk in spk2utt if spk[0] == "m"))
+    if n_dev < 2 or n_dev % 2 or min(len(women), len(men)) <= n_dev // 2:
+        raise InputError(
+            f"--dev-speakers {n_dev} of {len(women)} women and {len(men)} men: "
+            "expected an even number, and one of each left to train on"
+        )
+    dev = {*women[: n_dev // 2], *men[: n_dev // 2]}
+    valid = set()
+    for spk, utts in spk2utt.items():
+        if spk not in dev:
+            if len(utts) < 2:
+                raise InputError(f"speaker {spk} has one utterance; expected at least two, to train and validate")
+            valid.update(shuffled(seed, utts)[: max(1, len(utts) // 10)])
+    sets: dict[str, dict[str, Utterance]] = {"train": {}, "valid": {}, "dev": {}}
+    for utt, u in utterances.items():
+        sets["dev" if u.spk in dev else "valid" if utt in valid else "train"][utt] = u
+    return sets
+
+
+def read_corpus(corpus: Path, sample_rate: int, n_dev: int, seed: int) -> dict[str, dict[str, Utterance]]:
+    """The four sets of a corpus that was found faultless; InputError counts the faults and names the first."""
+    problems: list[str] = []
+    train, test = (read_part(corpus, part, sample_rate, problems) for part in PARTS)
+    for spk in sorted({u.spk for u in train.values()} & {u.spk for u in test.values()}):
+        problems.append(f"speaker {spk} is in an4_clstk and in an4test_clstk; nobody may be tested and trained on")
+    if problems:
+        more = f"; and {len(problems) - SHOWN} more such problems" if len(problems) > SHOWN else ""
+        raise InputError("; ".join(problems[:SHOWN]) + more + "; mend or unpack the corpus again")
+    return {**split(train, n_dev, seed), "test": test}
+
+
+def check_counts(sets: dict, trials: dict, expected: dict[str, list[int]]) -> None:
+    """Print numbers of utterances and speakers, of trials and targets; compare them with the recipe's."""
+    counts = {name: [len(utts), len({u.spk for u in utts.values()})] for name, utts in sets.items()}
+    counts |= {name: [len(lines), sum(target for *_, target in lines)] for name, lines in trials.items()}
+    if unknown := expected.keys() - counts.keys():
+        raise InputError(f"--expect names {min(unknown)!r}; expected one of {', '.join(counts)}")
+    for name, count in counts.items():
+        of = "trials, {} target" if name in trials else "utterances of {} speakers"
+        print(f"{name}: {count[0]}", of.format(count[1]))
+        if count != expected.get(name, count):
+            raise InputError(f"{name} has {count} (see above); the recipe's config expects {expected[name]}")
+
+
+def prepare(corpus_dir: Path, out_dir: Path, seed: int, dev_speakers: int, sample_rate: int, expect: dict) -> None:
+    """Check the corpus, then write the data directories and trial lists."""
+    corpus = corpus_dir.absolute() / "an4"
+    corpus = corpus.relative_to(Path.cwd()) if corpus.is_relative_to(Path.cwd()) else corpus
+    sets = read_corpus(corpus, sample_rate, dev_speakers, seed)
+    trials, models = {}, {}
+    for name in ("dev", "test"):
+        utt2spk = {utt: u.spk for utt, u in sets[name].items()}
+        trials[f"{name}/trials_pairs"] = all_pairs(utt2spk)
+        models[f"{name}/models_enrol3"], trials[f"{name}/trials_enrol3"] = enrol_models(invert(utt2spk), 3)
+    check_counts(sets, trials, expect)
+    for name, utts in sets.items():
+        files = {
+            "wav.scp": {utt: u.path for utt, u in utts.items()},
+            "utt2spk": {utt: u.spk for utt, u in utts.items()},
+            "utt2dur": {utt: f"{u.seconds:.6f}" for utt, u in utts.items()},
+            "text": {utt: u.text for utt, u in utts.items()},
+            "spk2gender": {u.spk: u.spk[0] for u in utts.values()},
+        }
+        write_data_dir(out_dir / name, files)
+    for name, spk2utt in models.items():
+        write_spk2utt(out_dir / name, spk2utt)
+    for name, lines in trials.items():
+        write_trials(out_dir / name, lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Read the command line; an error in the corpus is one line on stderr and exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus_dir", type=Path, help="the unpacked corpus: the folder that holds an4/")
+    parser.add_argument("out_dir", type=Path, help="where the data directories go")
+    parser.add_argument("--seed", type=int, default=1, help="chooses dev and valid (%(default)s)")
+    parser.add_argument("--dev-speakers", type=int, default=8, help="half women, half men (%(default)s)")
+    parser.add_argument("--sample-rate", type=int, default=16000, help="of every file, in Hz (%(default)s)")
+    parser.add_argument(
+        "--expect", type=json.loads, default={}, help="JSON: set -> [utterances, speakers], list -> [trials, targets]"
+    )
+    try:
+        prepare(**vars(parser.parse_args(argv)))
+    except InputError as e:
+        sys.exit(f"an4.py: error: {e}")
+
+
+if __name__ == "__main__":
+    main()

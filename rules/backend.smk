@@ -1,0 +1,26 @@
+# Mean, LDA and PLDA, in Kaldi's formats.
+
+BACKEND_FILES = ["mean.vec", "transform.mat", "plda"]
+BACKEND_DIR = config["backend"]["from"] or f"{RUN}/backend"
+
+
+if not config["backend"]["from"]:
+
+    rule backend:
+        """Train the back-end on embeddings of training speakers."""
+        input:
+            xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=BACKEND_SETS),
+            utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
+            num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
+            code=code(*[f"spkr/backend/{m}.py" for m in ("train", "stats", "lda", "plda", "vectors")]),
+        output:
+            expand(f"{RUN}/backend/{{file}}", file=BACKEND_FILES),
+        log:
+            f"{RUN}/log/backend.log",
+        resources:
+            mem_mb=4000,
+        params:
+            options=settings("backend", "sets", "kinds", "primary", "from"),
+        shell:
+            "spkr --log {log} backend {RUN}/backend --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
+            " --num-voiced {input.num_voiced} --options {params.options:q}"

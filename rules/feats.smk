@@ -1,0 +1,51 @@
+# Features and voice activity, a job a shard, into Kaldi arks.
+
+SHARDS = config["feats"]["shards"]
+SHARD_LISTS = ["feats.{shard}.scp", "vad.{shard}.scp", "utt2num_frames.{shard}", "utt2num_voiced.{shard}"]
+
+
+localrules:
+    merge_feats,
+
+
+rule feats:
+    """Compute one shard of a set's features; raw, as normalisation is the reader's."""
+    input:
+        f"{EXP}/data/{{set}}/wav.scp",
+        f"{EXP}/data/{{set}}/utt2spk",
+        model=[PRETRAINED] if PRETRAINED else [],
+        code=code(
+            *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "logmel", "vad")],
+            *[f"spkr/audio/{m}.py" for m in ("read", "augment")],
+        ),
+    output:
+        expand(
+            f"{FEATS}/{{{{set}}}}/{{file}}",
+            file=["feats.{shard}.ark", "vad.{shard}.ark", *SHARD_LISTS],
+        ),
+    log:
+        f"{FEATS}/log/{{set}}.{{shard}}.log",
+    resources:
+        mem_mb=2000,
+    params:
+        front_end="--model " + PRETRAINED if PRETRAINED else f"--options '{settings('feats', 'shards', 'cmvn')}'",
+        shards=SHARDS,
+    shell:
+        "spkr --log {log} feats {params.front_end} --shard {wildcards.shard}/{params.shards}"
+        " {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
+
+
+rule merge_feats:
+    """Join the shards' lists; every utterance of the set must be there."""
+    input:
+        f"{EXP}/data/{{set}}/utt2spk",
+        expand(
+            f"{FEATS}/{{{{set}}}}/{{file}}",
+            file=[name.format(shard=i + 1) for i in range(SHARDS) for name in SHARD_LISTS],
+        ),
+    output:
+        expand(f"{FEATS}/{{{{set}}}}/{{file}}", file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced"]),
+    log:
+        f"{FEATS}/log/{{set}}.merge.log",
+    shell:
+        "spkr --log {log} merge-feats --shards {SHARDS} {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"

@@ -1,0 +1,44 @@
+# The network.
+
+
+def feature_files(sets):
+    """The lists of these sets' features; the scp files name the arks."""
+    return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=["feats.scp", "vad.scp", "utt2num_voiced"])
+
+
+if not PRETRAINED:
+
+    rule train:
+        """Train the speaker network; a killed run goes on where it was."""
+        input:
+            feature_files([*TRAIN_SETS, "valid", "dev"]),
+            expand(f"{EXP}/data/{{set}}/utt2spk", set=[*TRAIN_SETS, "valid", "dev"]),
+            dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
+            code=code(
+                *[f"spkr/nnet/{m}.py" for m in ("quartznet", "pooling", "heads", "model")],
+                *[f"spkr/train/{m}.py" for m in ("loop", "batches", "novograd", "schedule")],
+                *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
+            ),
+        output:
+            f"{RUN}/model/final.pt",
+            f"{RUN}/model/valid.json",
+        log:
+            f"{RUN}/log/train.log",
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=8000,
+            runtime=1440,
+        params:
+            settings=json.dumps(
+                {s: json.loads(settings(s, "sets", "dev_trials", "shards")) for s in ("model", "train", "feats")},
+                sort_keys=True,
+            ),
+            sets=TRAIN_SETS,
+            data=[f"{s}={EXP}/data/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
+            feats=[f"{s}={FEATS}/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
+            seed=config["seed"],
+        shell:
+            "spkr --log {log} train {RUN}/model --checkpoints {RUN}/model/checkpoints"
+            " --settings {params.settings:q} --train {params.sets} --data {params.data} --feats {params.feats}"
+            " --dev-trials {input.dev_trials} --seed {params.seed}"

@@ -1,0 +1,1 @@
+"""Speaker recognition: features, networks, back-ends and metrics; see the README."""

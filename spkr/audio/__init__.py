@@ -1,0 +1,1 @@
+"""Reading audio of any container and rate, and augmenting it."""

@@ -1,0 +1,1 @@
+"""From embeddings to scores: mean, LDA, length normalisation, PLDA, cosine."""

@@ -1,0 +1,154 @@
+"""Probabilistic LDA, two-covariance form, as Kaldi has it: training, and log likelihood ratios of trials.
+
+An embedding is x = mean + y + z with y ~ N(0, B), one for each speaker, and z ~ N(0, W), one for each utterance
+(S. Ioffe, "Probabilistic linear discriminant analysis", ECCV 2006; training by EM as in Kaldi's src/ivector/plda.h).
+`transform` brings W to the identity and B to diag(psi), psi falling, so that dimensions are scored one by one.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+
+from spkr.backend.stats import SpeakerStats
+from spkr.backend.vectors import length_normalize, transform_vectors, trial_dots
+from spkr.errors import InputError
+from spkr.kaldi.objects import read_plda, write_plda
+
+logger = logging.getLogger(__name__)
+
+ROUNDING = 1e-9  # relative; a change of the objective below this is none
+
+
+@dataclass
+class Plda:
+    """A PLDA model of dimension D; the fields are those of Kaldi's file."""
+
+    mean: np.ndarray  # (D,)
+    transform: np.ndarray  # (D, D); transform W transform^T = I, transform B transform^T = diag(psi)
+    psi: np.ndarray  # (D,) between-speaker variances, falling
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Plda":
+        """Read Kaldi's file, binary or text; raises InputError for any other."""
+        return cls(*read_plda(path))
+
+    def write(self, path: str | Path) -> None:
+        """Write Kaldi's binary file."""
+        write_plda(path, self.mean, self.transform, self.psi)
+
+    @property
+    def offset(self) -> np.ndarray:
+        """(D,) transform x + offset has zero mean."""
+        return -self.transform @ self.mean
+
+    def transform_embedding(
+        self,
+        vectors: np.ndarray,
+        num_utts: np.ndarray | int = 1,
+        normalize_length: bool = True,
+        simple_length_normalization: bool = False,
+    ) -> np.ndarray:
+        """Bring embeddings (N, D) into the space where W = I and B = diag(psi) (Kaldi's `TransformIvector`).
+
+        Args:
+            num_utts: n, the number of utterances that each embedding is the average of; scalar or (N,)
+            normalize_length: scale u such that sum_d u_d^2 / (psi_d + 1/n) = D, what it would be on average
+            simple_length_normalization: scale to length sqrt(D) in its place
+        """
+        u = transform_vectors(vectors, np.column_stack([self.transform, self.offset]))
+        if not normalize_length:
+            return u
+        if simple_length_normalization:
+            return length_normalize(u)
+        variance = self.psi + 1 / np.broadcast_to(num_utts, len(u))[:, None]  # (N, D)
+        return u * np.sqrt(len(self.psi) / np.vecdot(u, u / variance))[:, None]
+
+    def log_likelihood_ratio(self, enrol, num_enrol, test, num_test, i, j) -> np.ndarray:
+        """log p(enrol, test | same speaker) - log p(enrol, test | two speakers), of every trial t.
+
+        In each dimension both averages have the variances a = psi + 1/n and b = psi + 1/m, for n and m
+        utterances, and the covariance psi if the speaker is the same, else 0; hence, with det = a b - psi^2,
+
+            llr = -1/2 sum_d [ log(det/ab) + psi^2/(a det) u^2 + psi^2/(b det) v^2 - 2 psi/det u v ].
+
+        For m = 1 this is what Kaldi's `LogLikelihoodRatio` gives by way of p(v | u).
+
+        Args:
+            enrol: (E, D) from `transform_embedding`; num_enrol: (E,) n
+            test: (T, D), likewise; num_test: (T,) m
+            i, j: (number of trials,) rows of `enrol` and `test`
+        Returns: (number of trials,)
+        """
+        llr = np.empty(len(i))
+        for n in np.unique(num_enrol):
+            for m in np.unique(num_test):
+                trials = np.flatnonzero((num_enrol[i] == n) & (num_test[j] == m))
+                llr[trials] = self._llr(enrol, n, test, m, i[trials], j[trials])
+        return llr
+
+    def _llr(self, enrol, n, test, m, i, j) -> np.ndarray:
+        psi = self.psi
+        a, b = psi + 1 / n, psi + 1 / m
+        det = psi / n + psi / m + 1 / (n * m)  # a b - psi^2, without the cancellation
+        constant = np.sum(np.log(a * b / det))
+        return 0.5 * (
+            constant - np.vecdot(enrol**2, psi**2 / (a * det))[i] - np.vecdot(test**2, psi**2 / (b * det))[j]
+        ) + trial_dots(enrol * (psi / det), test, i, j)
+
+
+def train_plda(stats: SpeakerStats, iters: int = 10) -> Plda:
+    """Train PLDA by EM from W = B = I (Kaldi's `PldaEstimator`), each speaker with the same weight.
+
+    Each iteration works in the space of the last model, where W = I and B = diag(psi): no inverse is needed
+    there, and speakers of different numbers of utterances are treated at once.
+
+    Raises InputError where there are no more utterances than dimensions.
+    """
+    K, D = stats.means.shape
+    if stats.num_utts <= D:
+        raise InputError(f"PLDA of {D} dimensions from {stats.num_utts} utterances; it needs more utterances")
+    mean = stats.means.mean(axis=0)  # of the speakers, not of the utterances
+    centred = stats.centre(mean)
+    transform, psi = np.eye(D), np.ones(D)
+    objective = _objective(centred, transform, psi)
+    for iteration in range(1, iters + 1):
+        T, psi = _diagonalize(*_em_step(centred, psi))
+        transform, centred = T @ transform, centred.project(T)
+        previous, objective = objective, _objective(centred, transform, psi)
+        logger.info("PLDA: objective %.6f after iteration %d of %d", objective, iteration, iters)
+        if objective < previous - ROUNDING * abs(previous):
+            logger.warning("PLDA: the objective fell from %.9g to %.9g, which EM cannot do", previous, objective)
+    return Plda(mean, transform, psi)
+
+
+def _em_step(centred: SpeakerStats, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """W and B (D, D) of the next model, in the space of this one (W = I, B = diag(psi))."""
+    n, m = centred.counts[:, None], centred.means  # (K, 1), (K, D)
+    phi = psi / (1 + n * psi)  # (K, D) variance of the speaker's y given its utterances
+    w = n * phi * m  # (K, D) mean of it
+    r = np.sqrt(n) * (m - w)
+    B = (np.diag(phi.sum(axis=0)) + w.T @ w) / len(n)
+    W = (centred.offset_scatter + np.diag((n * phi).sum(axis=0)) + r.T @ r) / centred.num_utts
+    return W, B
+
+
+def _diagonalize(W: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """T and psi with T W T^T = I and T B T^T = diag(psi), psi falling and not below zero."""
+    psi, V = scipy.linalg.eigh(B, W)
+    if psi[0] < 0:
+        logger.warning("PLDA: eigenvalue %g raised to 0", psi[0])
+    return V.T[::-1], np.maximum(psi[::-1], 0)
+
+
+def _objective(centred: SpeakerStats, transform: np.ndarray, psi: np.ndarray) -> float:
+    """Log likelihood per training utterance, as Kaldi's `PldaEstimator::ComputeObjf` has it."""
+    N, (K, D) = centred.num_utts, centred.means.shape
+    log_det_W = -2 * np.linalg.slogdet(transform)[1]
+    constant = log_det_W + D * np.log(2 * np.pi)
+    within = (N - K) * constant + np.trace(centred.offset_scatter)
+    variance = psi + 1 / centred.counts[:, None]  # (K, D) of the speakers' means
+    between = K * constant + np.sum(np.log(variance) + centred.means**2 / variance)
+    return -0.5 * (within + between) / N

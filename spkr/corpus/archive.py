@@ -1,0 +1,144 @@
+"""Unpacking archives that nobody has looked into: safely, and whole or not at all."""
+
+import gzip
+import lzma
+import posixpath
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from spkr.errors import InputError
+
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # a zip's unknown compression
+)
+RECORD = "unpacked.json"  # written last into an unpacked corpus
+CHUNK = 1 << 20  # bytes read at once
+
+# (name, content) of what an archive holds; the content is a file to read from, None for a folder,
+# or the name that a link points at, seen from the top of the archive.
+Members = Iterator[tuple[str, IO[bytes] | str | None]]
+
+
+def unpack(archive: str | Path, out_dir: str | Path) -> int:
+    """Unpack a tar (compressed or not) or zip archive as the folder `out_dir`; return the number of files.
+
+    A link becomes a copy of the file that it names, so nothing is ever read or written through a link.
+    Permissions and times are those of new files.
+
+    Raises InputError, and leaves nothing behind, where the archive is cut short or damaged, or a member has an
+    absolute path, climbs out by '..', links to what is no file of the archive, is a device, or comes twice.
+    """
+    archive = Path(archive)
+    if not archive.is_file():
+        raise InputError(f"{archive}: no such file; expected an archive")
+    members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
+    files, links = set(), {}
+    with replacing_folder(out_dir) as folder:
+        try:
+            for name, content in members(archive):
+                path = PurePosixPath(name)
+                if path.is_absolute() or ".." in path.parts:
+                    raise _refused(archive, name, "lies outside the folder")
+                if path in files or path in links:
+                    raise _refused(archive, name, "stands there twice")
+                if isinstance(content, str):
+                    links[path] = PurePosixPath(posixpath.normpath(content))
+                elif content is None:
+                    (folder / path).mkdir(parents=True, exist_ok=True)
+                else:
+                    files.add(path)
+                    _write(folder / path, content)
+            for name, target in links.items():
+                if target not in files:
+                    raise _refused(archive, name, f"links to {target}, which is no file of the archive")
+                _write(folder / name, (folder / target).open("rb"))
+                files.add(name)
+        except DAMAGED as e:
+            why = str(e).partition("\n")[0].rstrip(":")
+            raise InputError(
+                f"{archive}: cut short, damaged, or neither tar nor zip ({why}); delete it and run again"
+            ) from None
+        except (FileExistsError, NotADirectoryError):
+            raise _refused(archive, name, "is a file and a folder at once") from None
+    return len(files)
+
+
+def _refused(archive: Path, name: object, why: str) -> InputError:
+    return InputError(f"{archive}: member {str(name)!r} {why}; nothing was unpacked, get a sound archive")
+
+
+def _write(path: Path, content: IO[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, path.open("xb") as f:
+        shutil.copyfileobj(content, f, CHUNK)
+
+
+def _tar_members(archive: Path) -> Members:
+    with tarfile.open(archive) as tar:
+        while (member := tar.next()) is not None:
+            tar.members.clear()  # else a corpus of a million files takes a gigabyte
+            if member.isfile():
+                yield member.name, tar.extractfile(member)
+            elif member.isdir():
+                yield member.name, None
+            elif member.islnk():
+                yield member.name, member.linkname
+            elif member.issym():
+                yield member.name, posixpath.join(posixpath.dirname(member.name), member.linkname)
+            else:
+                raise _refused(archive, member.name, "is a device or a pipe")
+        # tarfile takes a damaged header for the end, and stops before the checksum of a compressed file.
+        tar.fileobj.seek(tar.offset)
+        if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("the mark at its end is missing")
+        while tar.fileobj.read(CHUNK):
+            pass
+
+
+def _zip_members(archive: Path) -> Members:
+    with zipfile.ZipFile(archive) as z:
+        for member in z.infolist():
+            if stat.S_ISLNK(member.external_attr >> 16):  # the Unix mode
+                target = z.read(member).decode()
+                yield member.filename, posixpath.join(posixpath.dirname(member.filename), target)
+            elif member.flag_bits & 1:
+                raise _refused(archive, member.filename, "is encrypted")
+            else:
+                yield member.filename, None if member.is_dir() else z.open(member)
+
+
+@contextmanager
+def replacing_folder(out_dir: str | Path) -> Iterator[Path]:
+    """Fill a temporary folder beside `out_dir`, which takes that name when the block ends without an error.
+
+    On an error it is removed; what a killed run left is cleared by the next one. A folder of that name is
+    replaced. Raises InputError where it holds anything that the new one does not: it is then not ours.
+    """
+    out_dir = Path(out_dir)
+    folder = out_dir.with_name(f".{out_dir.name}.tmp")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        if out_dir.exists():
+            ours = {p.name for p in folder.iterdir()} | {RECORD}
+            if foreign := sorted(p.name for p in out_dir.iterdir() if p.name not in ours):
+                raise InputError(f"{out_dir}: holds {foreign[0]!r}, which the corpus does not; move it elsewhere")
+            shutil.rmtree(out_dir)
+        folder.rename(out_dir)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise

@@ -1,0 +1,81 @@
+"""A corpus at its place: its archive found or downloaded, unpacked, and a record that says so."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from spkr.corpus.archive import RECORD, unpack
+from spkr.corpus.download import download
+from spkr.errors import InputError
+from spkr.files import replacing
+from spkr.files import sha256 as sha256_of
+
+DEPTH = 2  # folders below `corpora` in which an archive may lie
+
+
+def find_archive(names: str | Iterable[str], corpora: str | Path) -> Path | None:
+    """The first of `names` that lies under the folder `corpora`, at most two folders deep; None if none does.
+
+    A name may begin with its folder (`himia/train.tar.gz`). The file least deep is taken.
+    Raises InputError where `corpora` is no folder, or where two files of one name lie equally deep.
+    """
+    corpora = Path(corpora)
+    if not corpora.is_dir():
+        raise InputError(f"{corpora}: no such folder; `corpora` and SPKR_CORPORA name the folder with archives")
+    for name in [names] if isinstance(names, str) else names:
+        for depth in range(DEPTH + 1):
+            found = sorted(p for p in corpora.glob("*/" * depth + name) if p.is_file())
+            if len(found) > 1:
+                raise InputError(f"{name}: both {found[0]} and {found[1]} have this name; keep one of them")
+            if found:
+                return found[0]
+    return None
+
+
+def fetch_corpus(
+    archive: str,
+    out_dir: str | Path,
+    corpora: str | Path | None = None,
+    url: str | None = None,
+    sha256: str | None = None,
+) -> None:
+    """Unpack an archive to `out_dir`, unless it is there: from `corpora`, else downloaded from `url`.
+
+    A download lies in `downloads/` beside `out_dir`; its `sha256` is checked where one is given. The last
+    file written is `out_dir/unpacked.json`, with the archive's name, sha256 and number of files, but not the
+    place where it lay.
+    Raises InputError where the archive is neither found nor to be had, and as `unpack` does.
+    """
+    out_dir = Path(out_dir)
+    name = Path(archive).name
+    if read_record(out_dir).get("archive") == name:
+        return
+    path = find_archive(archive, corpora) if corpora else None
+    if path is None:
+        path = out_dir.parent / "downloads" / name
+        if not path.exists():
+            _download(archive, path, corpora, url, sha256)
+    write_record(out_dir, archive=name, sha256=sha256_of(path), files=unpack(path, out_dir))
+
+
+def _download(archive, path, corpora, url, sha256) -> None:
+    missing = f"{archive} was not found under {corpora}" if corpora else f"{archive}: `corpora` is not set"
+    advice = "or put the file into a folder and name that with `corpora` or SPKR_CORPORA"
+    if not url:
+        raise InputError(f"{missing}, and no address to download it from is known; {advice[3:]}")
+    try:
+        download(url, path, sha256)
+    except InputError as e:
+        raise InputError(f"{missing}, and {e}; {advice}") from None
+
+
+def read_record(out_dir: str | Path) -> dict:
+    """The completion record of an unpacked corpus; empty if there is none."""
+    path = Path(out_dir) / RECORD
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_record(out_dir: str | Path, **record: object) -> None:
+    """Write the completion record, on which everything made from the corpus depends."""
+    with replacing(Path(out_dir) / RECORD) as f:
+        f.write(json.dumps(record, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""Filter banks, cepstra, energy VAD and normalisation."""

@@ -1,0 +1,114 @@
+"""The front end: every setting that makes a feature matrix what it is, under Kaldi's names."""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from spkr.errors import InputError
+
+
+@dataclass(frozen=True)
+class VadOptions:
+    """Kaldi's energy VAD (compute-vad), on the log energy of each frame."""
+
+    energy_threshold: float = 5.5
+    energy_mean_scale: float = 0.5
+    frames_context: int = 2
+    proportion_threshold: float = 0.12
+
+
+@dataclass(frozen=True)
+class CmvnOptions:
+    """Normalisation by the reader: `none`, over the `utterance`, or `sliding` (apply-cmvn-sliding, centred)."""
+
+    type: str = "sliding"
+    norm_vars: bool = False
+    window: int = 300  # frames; of `sliding` alone
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A front end. `fbank` and `mfcc` are Kaldi's; `logmel` is that of NVIDIA NeMo's 2020 speaker tutorial.
+
+    Frequencies in Hz, lengths in ms. `high_freq` at or below zero counts from the Nyquist frequency.
+    """
+
+    type: str = "fbank"
+    sample_frequency: int = 16000
+    allow_downsample: bool = False
+    frame_length: float = 25.0
+    frame_shift: float = 10.0
+    snip_edges: bool = False
+    dither: float = 0.0
+    preemphasis_coefficient: float = 0.97
+    window_type: str = "povey"
+    num_mel_bins: int = 80
+    low_freq: float = 20.0
+    high_freq: float = 0.0
+    num_ceps: int = 30  # of mfcc alone, as the next two
+    cepstral_lifter: float = 22.0
+    use_energy: bool = True
+    compress: bool = True
+    shards: int = 2
+    select_voiced: bool = True
+    vad: VadOptions = field(default_factory=VadOptions)
+    cmvn: CmvnOptions = field(default_factory=CmvnOptions)
+
+    def __post_init__(self):
+        _one_of("type", self.type, ("fbank", "mfcc", "logmel"))
+        _one_of("window_type", self.window_type, ("povey", "hamming", "hanning", "rectangular", "blackman"))
+        _one_of("cmvn.type", self.cmvn.type, ("none", "utterance", "sliding"))
+        if not 0 <= self.low_freq < self.upper_freq <= self.sample_frequency / 2:
+            raise InputError(
+                f"feats: low_freq {self.low_freq} and high_freq {self.high_freq} leave no band below "
+                f"{self.sample_frequency / 2} Hz"
+            )
+
+    @property
+    def upper_freq(self) -> float:
+        """Upper end of the mel bands, in Hz."""
+        return self.high_freq if self.high_freq > 0 else self.sample_frequency / 2 + self.high_freq
+
+    @property
+    def window_size(self) -> int:
+        """Samples in a frame."""
+        return int(self.sample_frequency * self.frame_length / 1000)
+
+    @property
+    def window_shift(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.sample_frequency * self.frame_shift / 1000)
+
+    @property
+    def dim(self) -> int:
+        """Coefficients a frame."""
+        return self.num_ceps if self.type == "mfcc" else self.num_mel_bins
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> "FrontEnd":
+        """Build from a config's `feats` section; an unknown or mistyped key is an InputError naming it."""
+        return _build(cls, settings, "feats")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a plain dictionary; `from_dict` is its inverse."""
+        return asdict(self)
+
+
+def _build(cls, settings: dict[str, Any], where: str):
+    known = {f.name: f for f in fields(cls)}
+    values = {}
+    for key, value in settings.items():
+        if key not in known:
+            raise InputError(f"{where}: no such option {key!r}; the options are {', '.join(known)}")
+        kind = known[key].type
+        if is_dataclass(kind):
+            values[key] = _build(kind, value, f"{where}.{key}")
+        elif type(value) is kind or (kind is float and type(value) is int):
+            values[key] = kind(value)
+        else:
+            raise InputError(f"{where}.{key}: {value!r}; expected {kind.__name__}")
+    return cls(**values)
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"feats.{name}: {value!r}; expected one of {', '.join(known)}")

@@ -1,0 +1,71 @@
+"""Files as every stage treats them: whole or absent, and read with the line number at hand."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from spkr.errors import InputError
+
+
+@contextmanager
+def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
+    """Open a temporary file beside `path`, which takes that name when the block ends without an error.
+
+    On an error it is removed, so nothing half-written is ever found under its final name.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(fd, mode, encoding=None if "b" in mode else "utf-8") as f:
+            yield f
+            f.flush()
+            os.fsync(f.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(tmp).chmod(0o666 & ~umask)  # mkstemp's 0600 would lock colleagues out
+        Path(tmp).replace(path)
+    except BaseException:
+        Path(tmp).unlink(missing_ok=True)
+        raise
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number, line without its end) of a non-empty UTF-8 text file.
+
+    Raises InputError where the file is missing, empty, not UTF-8, or holds an empty line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError as e:
+        raise InputError(f"{path}: not UTF-8 text (byte {e.start}); expected a text file") from None
+    if not text:
+        raise InputError(f"{path}: the file is empty; expected at least one line")
+    for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+        if not line.strip():
+            raise InputError(f"{path}:{number}: empty line; expected a key and a value")
+        yield number, line
+
+
+def sha256(path: str | Path) -> str:
+    """Hex digest of a file's content."""
+    with Path(path).open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def check_same_keys(where: str | Path, found, expected_from: str | Path, expected) -> None:
+    """Raise InputError, naming a key, unless both hold the same keys: no utterance is ever lost silently."""
+    found, expected = set(found), set(expected)
+    if missing := sorted(expected - found):
+        raise InputError(
+            f"{where}: {len(missing)} of {len(expected)} entries of {expected_from} missing, first {missing[0]!r}"
+        )
+    if extra := sorted(found - expected):
+        raise InputError(f"{where}: {len(extra)} entries that {expected_from} does not have, first {extra[0]!r}")

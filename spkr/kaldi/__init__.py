@@ -1,0 +1,1 @@
+"""Kaldi's files: data directories, trial lists, tables, and objects on disk."""

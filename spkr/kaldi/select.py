@@ -1,0 +1,53 @@
+"""Which utterances are learnt from: several sets together, and the filters, each of which is counted."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spkr.errors import InputError
+from spkr.files import check_same_keys
+from spkr.kaldi.datadir import read_map
+
+logger = logging.getLogger(__name__)
+
+
+def read_maps(paths: Sequence[str | Path]) -> dict[str, str]:
+    """The maps of several sets as one; an utterance in two of them is an InputError."""
+    together: dict[str, str] = {}
+    for path in paths:
+        found = read_map(path)
+        if shared := sorted(found.keys() & together.keys()):
+            raise InputError(f"{path}: {shared[0]!r} is in two of the sets; name each set once")
+        together |= found
+    return together
+
+
+def filter_utterances(
+    utt2spk: Mapping[str, str], num_voiced: Mapping[str, str], min_voiced_frames: int, min_utts_per_speaker: int
+) -> dict[str, str]:
+    """Drop utterances of fewer voiced frames, then speakers of fewer utterances; the log says how many.
+
+    Args:
+        utt2spk: utterance -> speaker.
+        num_voiced: utterance -> number of voiced frames, of the same utterances.
+
+    Raises InputError where the two differ, or where fewer than two speakers are left.
+    """
+    check_same_keys("utt2num_voiced", num_voiced, "utt2spk", utt2spk)
+    long_enough = {utt: spk for utt, spk in utt2spk.items() if int(num_voiced[utt]) >= min_voiced_frames}
+    count = Counter(long_enough.values())
+    kept = {utt: spk for utt, spk in long_enough.items() if count[spk] >= min_utts_per_speaker}
+    speakers = set(kept.values())
+    logger.info(
+        "learning from %d of %d utterances and %d of %d speakers: %d utterances have fewer than %d voiced frames, "
+        "%d more are of speakers with fewer than %d utterances",
+        *(len(kept), len(utt2spk), len(speakers), len(set(utt2spk.values()))),
+        *(len(utt2spk) - len(long_enough), min_voiced_frames, len(long_enough) - len(kept), min_utts_per_speaker),
+    )
+    if len(speakers) < 2:
+        raise InputError(
+            f"{len(speakers)} of {len(set(utt2spk.values()))} speakers are left to learn from; "
+            "lower min_voiced_frames or min_utts_per_speaker in the config"
+        )
+    return kept

@@ -1,0 +1,1 @@
+"""EER, detection cost and identification accuracy."""

@@ -1,0 +1,25 @@
+"""Closed-set identification: which of the enrolled speakers is this?"""
+
+import numpy as np
+
+from spkr.errors import InputError
+from spkr.kaldi.trials import Trials
+
+
+def identification_accuracy(trials: Trials, scores: np.ndarray) -> tuple[float, int]:
+    """The part (0..1) of test utterances whose best-scored model is the right one, and their number.
+
+    The answer for a test utterance is chosen among the models it is tried against; a wrong model that ties with
+    the right one makes it wrong. Utterances without a target trial are outside the closed set and not counted.
+
+    Args: scores (number of trials,) in the order of the list. Raises InputError where no trial is a target trial.
+    """
+    row: dict[str, int] = {}
+    test = np.array([row.setdefault(name, len(row)) for name in trials.test])
+    right, wrong = np.full((2, len(row)), -np.inf)  # the best score of either kind, for each test utterance
+    np.maximum.at(right, test[trials.target], scores[trials.target])
+    np.maximum.at(wrong, test[~trials.target], scores[~trials.target])
+    closed = np.isfinite(right)
+    if not closed.any():
+        raise InputError("no target trial; identification needs test utterances of enrolled speakers")
+    return float((right > wrong)[closed].mean()), int(closed.sum())

@@ -1,0 +1,1 @@
+"""Encoders, pooling, the speaker network, and embeddings from it."""

@@ -1,0 +1,112 @@
+"""QuartzNet, the encoder of NVIDIA NeMo's 2020 speaker-recognition tutorial.
+
+Source: S. Kriman et al., "QuartzNet: Deep automatic speech recognition with 1D time-channel separable convolutions",
+ICASSP 2020, section 3. A block is R times [convolution, batch norm, ReLU, dropout]; a residual path (1x1 convolution
+and batch norm) goes round it and is added before the last ReLU (figure 1). Frames are never skipped: T in, T out.
+"""
+
+import torch
+from torch import nn
+
+
+class MaskedConv(nn.Module):
+    """Convolution over time, separable or plain, that sees nothing beyond the end of an utterance.
+
+    Padding frames are set to zero before they reach a kernel wider than one, so that an utterance gives the same
+    output alone as beside a longer one in a batch.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, separable: bool):
+        super().__init__()
+        self.kernel = kernel
+        if separable and kernel > 1:
+            depthwise = nn.Conv1d(channels_in, channels_in, kernel, padding=kernel // 2, groups=channels_in, bias=False)
+            self.conv = nn.Sequential(depthwise, nn.Conv1d(channels_in, channels_out, 1, bias=False))
+        else:
+            self.conv = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Map (N, C_in, T) to (N, C_out, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        if mask is not None and self.kernel > 1:
+            x = x * mask
+        return self.conv(x)
+
+
+class Block(nn.Module):
+    """R times [convolution, batch norm, ReLU, dropout], with a residual connection round them."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        repeat: int,
+        *,
+        dropout: float,
+        separable: bool,
+        residual: bool,
+    ):
+        super().__init__()
+        widths = [channels_in] + [channels_out] * repeat
+        self.convs = nn.ModuleList(
+            MaskedConv(a, b, kernel, separable) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm1d(channels_out) for _ in range(repeat))
+        self.residual = (
+            nn.Sequential(nn.Conv1d(channels_in, channels_out, 1, bias=False), nn.BatchNorm1d(channels_out))
+            if residual
+            else None
+        )
+        self.activation = nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(dropout))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Map (N, C_in, T) to (N, C_out, T)."""
+        y = x
+        last = len(self.convs) - 1
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            y = norm(conv(y, mask))
+            if i == last and self.residual is not None:
+                y = y + self.residual(x)
+            y = self.activation(y)
+        return y
+
+
+class QuartzNet(nn.Module):
+    """A first block, further blocks of `repeat` convolutions each, and a last pointwise layer.
+
+    Args:
+        input_dim: coefficients a frame.
+        filters: channels of every block.
+        kernels: width of each block's convolutions in frames; the first block has one convolution.
+        repeat: convolutions in each block after the first (R).
+        last_filters: channels of the last, pointwise layer, which has no residual connection.
+        dropout: probability, after every ReLU.
+        separable: depthwise separable convolutions (QuartzNet's) or plain ones.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        filters: int = 512,
+        kernels: tuple[int, ...] = (3, 5, 7, 9),
+        repeat: int = 1,
+        last_filters: int = 1500,
+        dropout: float = 0.5,
+        separable: bool = True,
+    ):
+        super().__init__()
+        options = {"dropout": dropout, "separable": separable}
+        blocks = [
+            Block(filters if i else input_dim, filters, kernel, repeat if i else 1, residual=True, **options)
+            for i, kernel in enumerate(kernels)
+        ]
+        blocks.append(Block(filters, last_filters, 1, 1, residual=False, **options))
+        self.blocks = nn.ModuleList(blocks)
+        self.output_dim = last_filters
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Map features (N, T, input_dim) to (N, output_dim, T); mask: (N, 1, T), true on real frames."""
+        x = x.transpose(1, 2)
+        for block in self.blocks:
+            x = block(x, mask)
+        return x

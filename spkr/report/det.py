@@ -1,0 +1,91 @@
+"""DET plots: misses against false alarms on probit axes, where normally distributed scores give straight lines.
+
+Martin et al., The DET curve in assessment of detection task performance, Eurospeech 1997.
+"""
+
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.special import ndtri
+
+from spkr.files import replacing
+
+TICKS = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95, 99])  # percent
+# Okabe and Ito's colours, distinct to the colour-blind; dashes and markers serve a print in grey.
+LOOKS = [
+    {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    {"color": "#D55E00", "linestyle": "--", "marker": "s"},
+    {"color": "#009E73", "linestyle": "-.", "marker": "^"},
+    {"color": "#CC79A7", "linestyle": (0, (1, 1)), "marker": "D"},
+    {"color": "#E69F00", "linestyle": (0, (6, 1, 1, 1, 1, 1)), "marker": "v"},
+    {"color": "#56B4E9", "linestyle": (0, (8, 2)), "marker": "P"},
+    {"color": "#000000", "linestyle": (0, (3, 1)), "marker": "X"},
+]
+STYLE = {
+    "svg.hashsalt": "spkr",  # else the ids in the file are drawn at random
+    "axes.edgecolor": "#666666",
+    "axes.labelcolor": "#222222",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "font.size": 10,
+}
+
+
+def thin(p_miss: np.ndarray, p_fa: np.ndarray, step: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out what a plot cannot show: of the points in a cell of `step` by `step` probits, keep first and last.
+
+    Args: the error rates of a curve in order of threshold, both (n,). Returns the two, shorter.
+    """
+    ends = ndtri(TICKS[[0, -1]] / 100)
+    cells = np.stack([np.clip(ndtri(p), *ends) // step for p in (p_miss, p_fa)])
+    moved = (np.diff(cells) != 0).any(axis=0)
+    keep = np.append(True, moved) | np.append(moved, True)
+    return p_miss[keep], p_fa[keep]
+
+
+def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
+    """Write `stem`.png and `stem`.svg, by rename; the same input gives the same bytes.
+
+    Args: curves holds for each back-end (p_miss, p_fa, eer): the operating points in order of threshold, both (n,)
+    as `error_rates` gives them (and `thin` may have thinned them), and the EER for the legend, all from 0 to 1.
+    """
+    with matplotlib.style.context(["default", STYLE]):
+        width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
+        figure = Figure(figsize=(width, height))
+        axes = figure.add_axes((0.7 / width, 1 - (side + 0.35) / height, side / width, side / height))
+        low, high = _draw_axes(axes, title, curves)
+        for i, (backend, (p_miss, p_fa, eer)) in enumerate(curves.items()):
+            look = LOOKS[i % len(LOOKS)]
+            x, y = (np.clip(ndtri(p), low - 1, high + 1) for p in (p_fa, p_miss))
+            cross = max(ndtri(np.interp(0, p_miss - p_fa, p_miss)), low)  # where this very curve meets the diagonal
+            style = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 1.8}
+            axes.plot(x, y, **style)
+            point = {"marker": look["marker"], "markersize": 7, "markeredgecolor": "white", "clip_on": False}
+            axes.plot([cross], [cross], color=look["color"], zorder=3, **point)
+            axes.plot([], [], **style, **point, label=f"{backend}: EER {100 * eer:.2f} %")
+        figure.legend(loc="lower center", ncols=2, handlelength=4.5, frameon=False)
+        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            with replacing(f"{stem}.{kind}", "wb") as f:
+                figure.savefig(f, format=kind, dpi=160, metadata=metadata)
+
+
+def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:
+    """Draw what lies behind the curves; returns the ends of both axes in probits."""
+    rates = np.concatenate([rate for p_miss, p_fa, _ in curves.values() for rate in (p_miss, p_fa)])
+    finest = 100 * rates[rates > 0].min()  # one trial among those of its kind: nothing happens below it
+    eers = [100 * eer for _, _, eer in curves.values()]
+    first = np.searchsorted(TICKS, np.clip(max(finest, min(eers) / 30), TICKS[0], 10), side="right") - 1
+    last = np.searchsorted(TICKS, min(max(1.5 * max(eers), 40), TICKS[-1]))
+    ticks = TICKS[first : last + 1]
+    low, high = ndtri(ticks[0] / 100), ndtri(ticks[-1] / 100)
+    axes.plot([low, high], [low, high], ":", color="#888888", linewidth=1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ndtri(ticks / 100), [f"{tick:g}" for tick in ticks])
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel="False alarms (%)", ylabel="Misses (%)")
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_title(title, fontsize=11, loc="left")
+    return low, high

@@ -1,0 +1,183 @@
+"""The results of a run: results.tsv and results.json, a table to read, and a DET plot of each trial list."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spkr.errors import InputError
+from spkr.files import replacing, sha256
+from spkr.kaldi.trials import Trials, read_trials
+from spkr.metrics.dcf import dcf, error_rates
+from spkr.metrics.eer import eer_kaldi, eer_rocch
+from spkr.metrics.identification import identification_accuracy
+from spkr.metrics.scores import read_scores
+from spkr.report.det import plot_det, thin
+
+PRIORS = (0.01, 0.001, 0.05)
+COLUMNS = (
+    *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),
+    *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
+    *("actdcf_0.01", "cllr", "mincllr", "trials_sha256"),
+)
+PERCENTAGES = ("eer", "eer_lo", "eer_hi", "eer_rocch")  # three decimals; other measures have four
+
+
+@dataclass(frozen=True)
+class ScoredList:
+    """A labelled trial list and what each back-end made of it."""
+
+    name: str  # as the results show it: trials_pairs, dev_trials_pairs
+    trials: str | Path
+    scores: Mapping[str, str | Path]  # back-end -> its score file
+    has_models: bool = False  # then it also asks who is speaking
+
+
+def report(
+    lists: Sequence[ScoredList],
+    out_dir: str | Path,
+    *,
+    name: str,
+    run: str,
+    model: str,
+    seed: int,
+    primary: str,
+    valid_json: str | Path | None = None,
+) -> str:
+    """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
+
+    Writes results.tsv (COLUMNS), results.json (the same rows with eer_rocch, and the identification accuracy),
+    table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what is not measured is nan
+    (null in JSON). Nothing is written unless all lists could be measured.
+
+    Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
+    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}.
+    Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
+    """
+    _check(lists, primary)
+    identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
+    rows, curves = [], {}
+    for scored in lists:
+        measured, curves[scored.name], answers = evaluate(scored)
+        of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
+        rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
+        identification |= {scored.name: answers} if answers else {}
+    table = format_table(rows, identification)
+    _write(Path(out_dir), rows, identification, table, curves)
+    return table
+
+
+def evaluate(scored: ScoredList) -> tuple[list[dict], dict, dict]:
+    """Measure one list: its rows, and by back-end its curves for `plot_det` and its identification accuracies."""
+    trials = _read_both_kinds(scored.trials)
+    of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
+    rows, curves, answers = [], {}, {}
+    for backend, path in scored.scores.items():
+        scores = read_scores(path, trials)
+        measures, curves[backend] = measure(scores[trials.target], scores[~trials.target])
+        rows.append(of_list | {"backend": backend} | measures)
+        if scored.has_models:
+            accuracy, n = identification_accuracy(trials, scores)
+            answers[backend] = {"accuracy": round(accuracy, 4), "n": n}
+    return rows, curves, answers
+
+
+def measure(target: np.ndarray, nontarget: np.ndarray) -> tuple[dict, tuple]:
+    """The measures of one back-end on one list, rounded as they are printed, and its curve for `plot_det`.
+
+    Args: target (n_t,) and nontarget (n_n,) scores.
+    """
+    _, p_miss, p_fa = error_rates(target, nontarget)
+    eer, _ = eer_kaldi(target, nontarget)
+    unknown = dict.fromkeys(("eer_lo", "eer_hi", "actdcf_0.01", "cllr", "mincllr"), math.nan)
+    measures = {"eer": 100 * eer, "eer_rocch": 100 * eer_rocch(target, nontarget)} | unknown
+    measures |= {f"mindcf_{prior}": float(dcf(p_miss, p_fa, prior).min()) for prior in PRIORS}
+    rounded = {key: round(value, _decimals(key)) for key, value in measures.items()}
+    return {"n_target": len(target), "n_nontarget": len(nontarget)} | rounded, (*thin(p_miss, p_fa), eer)
+
+
+def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] | None = None) -> str:
+    """The rows as a short plain-text table, with the identification accuracies below; ends in a newline."""
+    cells = [("trials", "backend", "targets", "nontargets", "EER %", "minDCF 0.01", "minDCF 0.001")]
+    for row in rows:
+        star = "*" if row["primary"] == "yes" else ""
+        counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
+        measures = (f"{row['eer']:.2f}", f"{row['mindcf_0.01']:.4f}", f"{row['mindcf_0.001']:.4f}")
+        cells.append((row["trials"], row["backend"] + star, *counts, *measures))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for line in cells:
+        words = zip((str.ljust,) * 2 + (str.rjust,) * 5, line, widths, strict=True)
+        lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
+    lines.insert(1, "-" * len(lines[0]))
+    lines.append("* the primary back-end")
+    for where, found in (identification or {}).items():
+        answers = {"": found} if where == "valid" else found
+        shares = ", ".join(f"{who} {100 * a['accuracy']:.2f} %".strip() for who, a in answers.items())
+        lines.append(f"who is speaking? {where}: {shares} of {next(iter(answers.values()))['n']} right")
+    return "\n".join(lines) + "\n"
+
+
+def _decimals(column: str) -> int:
+    return 3 if column in PERCENTAGES else 4
+
+
+def _check(lists: Sequence[ScoredList], primary: str) -> None:
+    if not lists:
+        raise InputError("no trial list to report on; name at least one")
+    names = [scored.name for scored in lists]
+    if len(set(names)) < len(names):
+        raise InputError(f"two trial lists have one name among {', '.join(names)}; the results could not tell them")
+    for scored in lists:
+        if primary not in scored.scores:
+            raise InputError(
+                f"{scored.name}: no scores of the primary back-end {primary!r}, only of "
+                f"{', '.join(scored.scores) or 'none'}; score the list with it or choose another primary"
+            )
+
+
+def _read_both_kinds(path: str | Path) -> Trials:
+    trials = read_trials(path)
+    for kind, there in (("target", trials.target), ("nontarget", ~trials.target)):
+        if not there.any():
+            raise InputError(f"{path}: no {kind} trial; an error rate needs trials of both kinds")
+    return trials
+
+
+def _read_valid(path: str | Path) -> dict:
+    """The trainer's accuracy on the held-out utterances of its own speakers."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        accuracy, n = float(found["valid_accuracy"]), int(found["n"])
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (ValueError, KeyError, TypeError):
+        accuracy, n = math.nan, 0
+    if not 0 <= accuracy <= 1:
+        raise InputError(f'{path}: expected {{"valid_accuracy": <0 to 1>, "n": <utterances>}}; train again')
+    return {"accuracy": round(accuracy, 4), "n": n}
+
+
+def _write(out: Path, rows: list[dict], identification: dict, table: str, curves: dict) -> None:
+    """Write all files of the results, each by rename."""
+    with replacing(out / "results.tsv") as f:
+        for cells in [COLUMNS, *([_cell(column, row[column]) for column in COLUMNS] for row in rows)]:
+            f.write("\t".join(cells) + "\n")
+    order = [*COLUMNS, "eer_rocch"]
+    results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
+    with replacing(out / "results.json") as f:
+        json.dump({"results": results, "identification": identification}, f, indent=2, allow_nan=False)
+        f.write("\n")
+    with replacing(out / "table.txt") as f:
+        f.write(table)
+    for name, of_list in curves.items():
+        row = next(row for row in rows if row["trials"] == name)
+        counts = f"{row['n_target']:,} target, {row['n_nontarget']:,} nontarget trials"
+        plot_det(out / f"det_{name}", f"{name}: {counts}", of_list)
+
+
+def _cell(column: str, value) -> str:
+    return f"{value:.{_decimals(column)}f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,90 @@
+"""Batches of crops, each a pure function of the seed and its number, so that a resumed run sees the same ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from spkr.errors import InputError
+from spkr.feats.reader import FeatureReader
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How batches are cut. Crop lengths in seconds: one is drawn for each batch from [low, high]."""
+
+    batch_size: int
+    crop: tuple[float, float]
+    short: str  # what becomes of an utterance shorter than the crop: `tile` repeats it, `pad` masks the rest
+    time_masks: int  # SpecAugment: masks a crop, each up to `time_mask_width` frames
+    time_mask_width: int
+    freq_masks: int
+    freq_mask_width: int
+
+
+class CropBatches(Dataset):
+    """Item `step` is a batch: features (N, T, dim), lengths (N,) or None if all are T, speakers (N,), utterances.
+
+    An epoch is a shuffle of all utterances, cut into batches of `batch_size`; those left over wait for the next.
+    """
+
+    def __init__(self, reader: FeatureReader, labels: Mapping[str, int], options: BatchOptions, seed: int):
+        self.reader, self.labels, self.options, self.seed = reader, labels, options, seed
+        self.utts = sorted(labels)
+        self.steps_per_epoch = len(self.utts) // options.batch_size
+        if not self.steps_per_epoch:
+            raise InputError(
+                f"train.batch_size: {options.batch_size}, but there are only {len(self.utts)} training utterances"
+            )
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, list[str]]:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.utts))
+        size = self.options.batch_size
+        utts = [self.utts[i] for i in order[position * size : (position + 1) * size]]
+        rng = np.random.default_rng([self.seed, epoch, position])
+        frames_a_second = 1000 / self.reader.front_end.frame_shift
+        crop = round(rng.uniform(*self.options.crop) * frames_a_second)
+        crops = [self._mask(_crop(self.reader[utt], crop, self.options.short, rng), rng) for utt in utts]
+        lengths = torch.tensor([len(c) for c in crops])
+        longest = int(lengths.max())
+        feats = np.stack([np.pad(c, ((0, longest - len(c)), (0, 0))) for c in crops])
+        speakers = torch.tensor([self.labels[utt] for utt in utts])
+        return torch.from_numpy(feats), None if (lengths == longest).all() else lengths, speakers, utts
+
+    def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band."""
+        o, fill = self.options, crop.mean(axis=0)
+        for _ in range(o.time_masks):
+            width = int(rng.integers(o.time_mask_width + 1))
+            start = int(rng.integers(max(1, len(crop) - width + 1)))
+            crop[start : start + width] = fill
+        for _ in range(o.freq_masks):
+            width = int(rng.integers(o.freq_mask_width + 1))
+            start = int(rng.integers(crop.shape[1] - width + 1))
+            crop[:, start : start + width] = fill[start : start + width]
+        return crop
+
+
+def _crop(feats: np.ndarray, length: int, short: str, rng: np.random.Generator) -> np.ndarray:
+    """A random stretch of `length` frames of (frames, dim), as a copy."""
+    start = int(rng.integers(max(1, len(feats) - length + 1)))
+    if len(feats) >= length:
+        return feats[start : start + length].copy()
+    if short == "pad":
+        return feats.copy()
+    return np.tile(feats, (-(-length // len(feats)), 1))[:length]
+
+
+def loader(batches: CropBatches, first: int, end: int, workers: int, pin_memory: bool) -> DataLoader:
+    """Iterate over batches `first` to `end`; the same ones in the same order whatever the number of workers."""
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, end),
+        num_workers=workers,
+        pin_memory=pin_memory,
+        persistent_workers=False,
+    )

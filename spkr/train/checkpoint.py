@@ -1,0 +1,79 @@
+"""The folder of a training run: its lock, its checkpoints, and the marks that say whose it is and whether it ended.
+
+checkpoints/<fingerprint>/
+  settings.json     what the fingerprint stands for, to read and compare
+  step-<n>.pt       model, optimiser, random state, step and history; the last few
+  train_log.tsv     a line an epoch
+  tensorboard/
+  finished          a run that came to its end: the next one starts afresh
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import torch
+
+from spkr.errors import InputError
+from spkr.files import replacing
+
+logger = logging.getLogger(__name__)
+
+
+def fingerprint(identity: dict) -> str:
+    """A name for all that decides a run's numbers: twelve hex digits of its canonical JSON."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class RunFolder:
+    """The folder of one training run, held by one trainer at a time."""
+
+    def __init__(self, root: str | Path, identity: dict, keep: int = 2):
+        self.path = Path(root) / fingerprint(identity)
+        self.keep = keep
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{self.path}: another trainer is at work here; wait for it or stop it") from None
+        if (self.path / "finished").exists():
+            logger.info("%s holds a finished run; starting afresh", self.path)
+            self._clear()
+        with replacing(self.path / "settings.json") as f:
+            json.dump(identity, f, indent=1, sort_keys=True)
+
+    def _clear(self) -> None:
+        for item in self.path.iterdir():
+            if item.is_dir():
+                shutil.rmtree(item)
+            elif item.name != ".lock":
+                item.unlink()
+
+    def _steps(self) -> list[Path]:
+        return sorted(self.path.glob("step-*.pt"), key=lambda p: int(p.stem.split("-")[1]))
+
+    def save(self, step: int, state: dict) -> None:
+        """Write a checkpoint by rename, then drop all but the last few."""
+        with replacing(self.path / f"step-{step}.pt", "wb") as f:
+            torch.save(state, f)
+        for old in self._steps()[: -self.keep]:
+            old.unlink()
+
+    def latest(self) -> dict | None:
+        """The newest checkpoint that can be read, or None; one that cannot is named, and removed."""
+        for path in reversed(self._steps()):
+            try:
+                return torch.load(path, map_location="cpu", weights_only=True)
+            except Exception as e:  # torch raises whatever the damaged bytes led it to
+                logger.warning("%s is damaged (%s); taking the one before it", path, str(e).splitlines()[0])
+                path.unlink()
+        return None
+
+    def finish(self) -> None:
+        """Mark the run as ended and let go of the folder."""
+        (self.path / "finished").touch()
+        self._lock.close()

@@ -1,0 +1,154 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from spkr.errors import InputError
+from spkr.metrics.dcf import error_rates
+from spkr.report.det import plot_det, thin
+from spkr.report.results import ScoredList, format_table, report
+
+HEADER = (
+    "name\trun\tmodel\tseed\ttrials\tbackend\tprimary\tn_target\tn_nontarget\teer\teer_lo\teer_hi\tmindcf_0.01\t"
+    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256"
+)
+OF_RUN = {"name": "an4", "run": "main", "model": "quartznet3x1", "seed": 1, "primary": "plda"}
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """Two models against four utterances; plda is right everywhere, cosine errs on one utterance."""
+    trials = [(m, f"{spk}{i}", m == spk) for m in "ab" for spk in "ab" for i in (1, 2)]
+    (tmp_path / "trials").write_text("".join(f"{m} {u} {'target' if same else 'nontarget'}\n" for m, u, same in trials))
+    for backend, wrong in (("cosine", "b2"), ("plda", None)):
+        lines = [f"{m} {u} {1 if same != (u == wrong) else 0}\n" for m, u, same in trials]
+        (tmp_path / f"scores.{backend}").write_text("".join(lines))
+    scores = {backend: tmp_path / f"scores.{backend}" for backend in ("cosine", "plda")}
+    (tmp_path / "valid.json").write_text('{"valid_accuracy": 0.875, "n": 16}')
+    return [
+        ScoredList("trials_enrol", tmp_path / "trials", scores, has_models=True),
+        ScoredList("dev_trials_pairs", tmp_path / "trials", scores),
+    ]
+
+
+def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
+    report(lists, tmp_path / "results", **OF_RUN)
+    header, *rows = (tmp_path / "results/results.tsv").read_text().splitlines()
+    assert header == HEADER
+    digest = hashlib.sha256((tmp_path / "trials").read_bytes()).hexdigest()
+    start = ["an4", "main", "quartznet3x1", "1"]
+    measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "nan"]
+    assert rows[0].split("\t") == [*start, "trials_enrol", "cosine", "no", "4", "4", *measured, digest]
+    perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "nan"]
+    assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest]
+    assert [row.split("\t")[4:7] for row in rows[2:]] == [
+        ["dev_trials_pairs", "cosine", "no"],
+        ["dev_trials_pairs", "plda", "yes"],
+    ]
+
+
+def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
+    report(lists, tmp_path / "results", **OF_RUN, valid_json=tmp_path / "valid.json")
+    found = json.loads((tmp_path / "results/results.json").read_text())
+    rows = (tmp_path / "results/results.tsv").read_text().splitlines()[1:]
+    for row, line in zip(found["results"], rows, strict=True):
+        assert list(row) == [*HEADER.split("\t"), "eer_rocch"]
+        for column, text in zip(HEADER.split("\t"), line.split("\t"), strict=True):
+            same = float(text) if isinstance(row[column], float) else text
+            assert (None if text == "nan" else same) in (row[column], str(row[column]))
+    assert [row["eer_rocch"] for row in found["results"]] == [25, 0, 25, 0]
+    assert found["identification"] == {
+        "valid": {"accuracy": 0.875, "n": 16},
+        "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
+    }
+
+
+def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
+    table = report(lists, tmp_path / "results", **OF_RUN, valid_json=tmp_path / "valid.json")
+    assert (tmp_path / "results/table.txt").read_text() == table
+    assert table.splitlines() == [
+        "trials            backend  targets  nontargets  EER %  minDCF 0.01  minDCF 0.001",
+        "--------------------------------------------------------------------------------",
+        "trials_enrol      cosine         4           4  25.00       1.0000        1.0000",
+        "trials_enrol      plda*          4           4   0.00       0.0000        0.0000",
+        "dev_trials_pairs  cosine         4           4  25.00       1.0000        1.0000",
+        "dev_trials_pairs  plda*          4           4   0.00       0.0000        0.0000",
+        "* the primary back-end",
+        "who is speaking? valid: 87.50 % of 16 right",
+        "who is speaking? trials_enrol: cosine 75.00 %, plda 100.00 % of 4 right",
+    ]
+
+
+def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
+    row = {"trials": "trials_1m_averaged", "backend": "lda_cosine_asnorm", "primary": "yes", "n_target": 1234567}
+    row |= {"n_nontarget": 40000000, "eer": 12.346, "mindcf_0.01": 0.5, "mindcf_0.001": 1.0}
+    lines = format_table([row]).splitlines()
+    assert lines[2].split() == [
+        *("trials_1m_averaged", "lda_cosine_asnorm*", "1,234,567", "40,000,000"),
+        *("12.35", "0.5000", "1.0000"),
+    ]
+    assert len(lines[0]) == len(lines[1]) == len(lines[2])
+
+
+def test_two_reports_agree_to_the_byte(tmp_path, lists):
+    for out in ("one", "two"):
+        report(lists, tmp_path / out, **OF_RUN)
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / out).iterdir()} for out in ("one", "two"))
+    assert set(one) == {
+        *("results.tsv", "results.json", "table.txt", "det_trials_enrol.png", "det_trials_enrol.svg"),
+        *("det_dev_trials_pairs.png", "det_dev_trials_pairs.svg"),
+    }
+    assert one == two
+
+
+def test_nothing_is_written_when_one_list_is_wrong(tmp_path, lists):
+    broken = tmp_path / "broken"
+    broken.write_text("a a1 1\n")
+    lists[1] = ScoredList("dev_trials_pairs", tmp_path / "trials", {"plda": broken})
+    with pytest.raises(InputError, match="broken: 7 of 8 trials have no score"):
+        report(lists, tmp_path / "results", **OF_RUN)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_list_of_one_kind_of_trial_is_refused_by_name(tmp_path, lists):
+    (tmp_path / "trials").write_text("a a1 target\n")
+    with pytest.raises(InputError, match="trials: no nontarget trial"):
+        report(lists, tmp_path / "results", **OF_RUN)
+
+
+def test_an_unknown_primary_and_a_repeated_list_are_refused(tmp_path, lists):
+    with pytest.raises(InputError, match="trials_enrol: no scores of the primary back-end 'pldaa'"):
+        report(lists, tmp_path / "results", **OF_RUN | {"primary": "pldaa"})
+    with pytest.raises(InputError, match="two trial lists have one name"):
+        report([lists[0], lists[0]], tmp_path / "results", **OF_RUN)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"n": 3}', '{"valid_accuracy": 97.5, "n": 3}', '{"valid_accuracy": NaN, "n": 3}']
+)
+def test_a_wrong_valid_json_is_refused(tmp_path, lists, text):
+    (tmp_path / "valid.json").write_text(text)
+    with pytest.raises(InputError, match="valid.json: expected"):
+        report(lists, tmp_path / "results", **OF_RUN, valid_json=tmp_path / "valid.json")
+
+
+def test_a_thinned_curve_is_small_and_never_far_from_the_whole():
+    rng = np.random.default_rng(0)
+    _, p_miss, p_fa = error_rates(rng.normal(2, 1, 20_000), rng.normal(0, 1, 50_000))
+    thin_miss, thin_fa = thin(p_miss, p_fa)
+    assert len(thin_miss) < 2_000
+    assert (thin_miss[0], thin_fa[0], thin_miss[-1], thin_fa[-1]) == (0, 1, 1, 0)
+    kept_before = np.searchsorted(thin_miss - thin_fa, p_miss - p_fa, side="right") - 1
+    for whole, thinned in ((p_miss, thin_miss), (p_fa, thin_fa)):
+        shown, shown_thinned = (ndtri(np.clip(rate, 1e-4, 0.99)) for rate in (whole, thinned))
+        assert np.abs(shown - shown_thinned[kept_before]).max() <= 0.02
+
+
+@pytest.mark.parametrize(("target", "nontarget"), [([1.0], [0.0]), ([0.0], [1.0]), ([0.0], [0.0]), ([1, 2, 3], [0, 2])])
+def test_the_fewest_trials_still_make_a_plot(tmp_path, target, nontarget):
+    _, p_miss, p_fa = error_rates(target, nontarget)
+    plot_det(tmp_path / "det", "few", {f"backend{i}": (p_miss, p_fa, 0.5) for i in range(9)})
+    assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
+    assert "</svg>" in (tmp_path / "det.svg").read_text()
