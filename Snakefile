@@ -3,7 +3,9 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
+
+from spkr.config import check_config
 
 min_version("9.0")
 
@@ -29,7 +31,7 @@ for section in ("feats", "augment", "model", "train", "backend"):
 configfile: ROOT / f"recipes/{RECIPE}/config.yaml" # again: it goes before its presets
 
 
-validate(config, str(ROOT / "conf/schema.yaml"))
+check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
 
 # Jobs find spkr, and corpora, whatever environment they are started from.
 shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")

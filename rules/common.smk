@@ -1,9 +1,11 @@
 # What the rules share: names of sets and folders, and settings as a job's parameter.
+import copy
 import hashlib
 import json
 import re
 
 import yaml
+from snakemake.utils import update_config
 
 
 def code(*modules):
@@ -21,8 +23,9 @@ def tag(section):
     """The preset's name, with a hash of the values behind it where the user changed some."""
     preset = config[section]["preset"]
     with open(ROOT / f"conf/{section}/{preset}.yaml") as f:
-        values = {**DEFAULTS[section], **yaml.safe_load(f)[section]}
-    changed = {k: v for k, v in config[section].items() if k != "preset" and v != values.get(k)}
+        values = copy.deepcopy(DEFAULTS)
+        update_config(values, yaml.safe_load(f))
+    changed = {k: v for k, v in config[section].items() if k != "preset" and v != values[section].get(k)}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]
     return f"{preset}-{digest}" if changed else preset
 

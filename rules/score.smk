@@ -27,5 +27,5 @@ rule score:
     params:
         models=lambda w, input: f"--models {input.models}" if input.models else "",
     shell:
-        "spkr --log {log} score --backend {wildcards.backend} --backend-dir {BACKEND_DIR}"
-        " --xvectors {input.xvectors} {params.models} {input.trials} {output}"
+        "spkr --log {log} score {input.trials} {output} --backend {wildcards.backend}"
+        " --backend-dir {BACKEND_DIR} --xvectors {input.xvectors} {params.models}"

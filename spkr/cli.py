@@ -193,7 +193,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--options", type=options, required=True, help="settings: JSON, or a YAML file")
 
     p = verb("score", _score, "score a trial list",
-             "--backend plda --backend-dir exp/an4/main/backend --xvectors xvector.scp trials scores")  # fmt: skip
+             "trials scores --backend plda --backend-dir exp/an4/main/backend --xvectors xvector.scp")  # fmt: skip
     p.add_argument("trials", help="lines of: enrolment test [label]")
     p.add_argument("scores", help="output, lines of: enrolment test score")
     p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)

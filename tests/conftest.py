@@ -1,0 +1,39 @@
+"""What tests share: the repository's root, running Snakemake on it, and the real corpora where they are at hand."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def snakemake():
+    """Run Snakemake in a folder of its own and return the completed process; `ok=False` expects it to fail."""
+
+    def run(directory: Path, *args: str, snakefile: str = "Snakefile", ok: bool = True, **env: str):
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "-s", str(ROOT / snakefile)]
+        result = subprocess.run(
+            [*command, "--directory", str(directory), *args],
+            capture_output=True,
+            text=True,
+            env={k: v for k, v in os.environ.items() if k != "SPKR_CORPORA"} | {"OMP_WAIT_POLICY": "PASSIVE"} | env,
+        )
+        output = result.stdout + result.stderr
+        if (result.returncode == 0) != ok:
+            pytest.fail(f"snakemake {' '.join(args)} exited with {result.returncode}:\n{output[-4000:]}")
+        return output
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of the real corpora; the test is skipped where there is none."""
+    path = os.environ.get("SPKR_CORPORA")
+    if not path or not (Path(path) / "an4_sphere.tar.gz").exists():
+        pytest.skip("SPKR_CORPORA names no folder with an4_sphere.tar.gz")
+    return Path(path)

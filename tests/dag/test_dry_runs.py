@@ -1,0 +1,95 @@
+"""Which jobs Snakemake would run, without running one."""
+
+import re
+
+import pytest
+import yaml
+
+STAGES = {"corpus": 1, "data": 1, "train": 1, "embed": 3, "backend": 1, "score": 12, "report": 1}
+
+
+def jobs(output: str) -> dict[str, int]:
+    """The table of job counts that a dry run prints."""
+    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", output, re.M) if name != "total"}
+
+
+def config_file(folder, **settings) -> str:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return str(path)
+
+
+@pytest.mark.parametrize("recipe", ["an4", "mini"])
+def test_a_recipe_runs_every_stage(snakemake, tmp_path, recipe):
+    found = jobs(snakemake(tmp_path, "-n", "--config", f"recipe={recipe}"))
+    assert found.items() >= STAGES.items()
+    assert found["feats"] == 2 * found["merge_feats"] == 10  # two shards of train, its copies, valid, dev and test
+
+
+def test_a_recipe_of_its_own_snakefile_is_the_same_graph(snakemake, tmp_path):
+    by_config = snakemake(tmp_path, "-n", "--config", "recipe=mini")
+    by_snakefile = snakemake(tmp_path, "-n", snakefile="recipes/mini/Snakefile")
+    counts = jobs(by_snakefile)
+    assert counts.pop("mini") == 1
+    assert counts == {k: v for k, v in jobs(by_config).items() if k != "all"}
+    assert "an4" not in jobs(snakemake(tmp_path, "-n"))  # the root's target is `all`
+
+
+def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, augment={"preset": "none"}))
+    assert "augment" not in jobs(output)
+    assert re.search(r"spkr .* train .*--train train --data", output)
+
+
+def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "--configfile", "recipes/an4/seed.yaml")
+    assert "exp/an4/feats/seed/train/feats.1.ark" in output
+    assert "exp/an4/seed/model/final.pt" in output
+
+
+def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
+    assert re.search(r"exp/an4/feats/fbank80-[0-9a-f]{6}/train/feats\.1\.ark", output)
+    assert "exp/an4/feats/fbank80/" not in output
+
+
+def test_a_trained_network_trains_nothing(snakemake, tmp_path):
+    (tmp_path / "final.pt").touch()
+    output = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini", "model=final.pt")
+    assert jobs(output).keys() >= {"feats", "embed", "backend", "score", "report"}
+    assert not jobs(output).keys() & {"train", "augment"}
+    assert "spkr --log exp/mini/feats/of-final-pt/log/test.1.log feats --model final.pt" in output
+
+
+def test_a_trained_back_end_is_taken(snakemake, tmp_path):
+    for name in ("mean.vec", "transform.mat", "plda"):
+        (tmp_path / name).touch()
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, backend={"from": "."}))
+    assert "backend" not in jobs(output)
+    assert "--backend-dir . " in output
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("feats:\n  num_mel_bin: 40", ":2: feats.num_mel_bin: no such key; did you mean num_mel_bins?"),
+        ("train: {batches: {batchsize: 3}}", ":1: train.batches.batchsize: no such key; did you mean batch_size?"),
+        ("model: {pooling: mean}", ":1: model.pooling: 'mean' is not one of ['xvector', 'gram', 'super']"),
+        ("model: final.txt", ":1: model: 'final.txt' does not match"),
+        ("seed: one", ":1: seed: 'one' is not of type 'integer'"),
+        ("recipie: an4", ":1: recipie: no such key; did you mean recipe?"),
+        ("feats: {preset: fbank800}", "conf/feats/fbank800.yaml"),
+    ],
+)
+def test_a_typo_in_the_config_is_named_with_its_line(snakemake, tmp_path, lines, message):
+    (tmp_path / "mine.yaml").write_text(f"{lines}\n")
+    output = snakemake(tmp_path, "-n", "--configfile", str(tmp_path / "mine.yaml"), ok=False)
+    assert message in output
+
+
+def test_a_typo_on_the_command_line_is_named(snakemake, tmp_path):
+    assert "config: sede: no such key; did you mean seed?" in snakemake(tmp_path, "-n", "--config", "sede=2", ok=False)
+
+
+def test_an_unknown_recipe_is_named(snakemake, tmp_path):
+    assert "recipes/an5/config.yaml" in snakemake(tmp_path, "-n", "--config", "recipe=an5", ok=False)

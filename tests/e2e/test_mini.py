@@ -1,0 +1,100 @@
+"""The mini recipe, cut small, from espeak-ng to the results: run, rerun, repeated, and taken to another corpus."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import ROOT
+
+CONFIG = ("--configfile", str(ROOT / "tests/e2e/small.yaml"))
+LISTS = ("trials_pairs", "trials_enrol3", "dev_trials_pairs", "dev_trials_enrol3")
+BACKENDS = ("cosine", "lda_cosine", "plda")
+
+
+@pytest.fixture(scope="module")
+def run(snakemake, tmp_path_factory):
+    """A folder with a whole run in it, and what Snakemake printed."""
+    folder = tmp_path_factory.mktemp("mini")
+    return folder, snakemake(folder, *CONFIG)
+
+
+@pytest.fixture
+def copy(run, tmp_path_factory):
+    """A copy of that folder, as far from the code as it is: relative paths stay what they are."""
+    return shutil.copytree(run[0], tmp_path_factory.mktemp("copy"), dirs_exist_ok=True)
+
+
+def rows(folder, run="main") -> list[dict]:
+    with (folder / f"exp/mini/{run}/results/results.tsv").open() as f:
+        return list(csv.DictReader(f, delimiter="\t"))
+
+
+def test_results_have_a_row_for_each_list_and_back_end(run):
+    folder, output = run
+    table = rows(folder)
+    assert [(r["trials"], r["backend"]) for r in table] == [(t, b) for t in LISTS for b in BACKENDS]
+    assert [r["n_target"] for r in table[::3]] == ["40", "8", "20", "4"]  # four test speakers and two of dev, 5 each
+    assert [r["n_nontarget"] for r in table[::3]] == ["150", "24", "25", "4"]
+    assert {r["backend"] for r in table if r["primary"] == "yes"} == {"cosine"}
+    assert (folder / "exp/mini/main/results/table.txt").read_text() in output  # printed at the end of the run
+
+
+def test_identification_accuracy_is_reported(run):
+    found = json.loads((run[0] / "exp/mini/main/results/results.json").read_text())["identification"]
+    assert found["valid"]["n"] == 6
+    assert found["trials_enrol3"]["cosine"]["n"] == 8
+
+
+def test_running_again_does_nothing(run, snakemake):
+    assert "Nothing to be done" in snakemake(run[0], *CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("stage", "first", "last"),
+    [("score", "score", "report"), ("embed", "embed", "report"), ("backend", "backend", "report")],
+)
+def test_a_stage_can_be_redone_by_its_name(run, snakemake, stage, first, last):
+    output = snakemake(run[0], *CONFIG, "-n", "-R", stage)
+    assert f"\n{first} " in output
+    assert f"\n{last} " in output
+    assert "\ntrain " not in output
+
+
+def test_two_runs_agree_to_the_byte(run, snakemake, tmp_path):
+    folder, _ = run
+    snakemake(tmp_path, *CONFIG)
+    made = [
+        p.relative_to(folder)
+        for p in (folder / "exp").rglob("*")
+        if p.is_file() and not {"log", "checkpoints", "pretrained"} & set(p.parts) and p.suffix != ".log"
+    ]
+    assert len(made) > 80
+    for path in made:
+        assert (tmp_path / path).read_bytes() == (folder / path).read_bytes(), path
+
+
+def test_a_copy_of_the_folder_has_nothing_to_do(copy, snakemake):
+    assert "Nothing to be done" in snakemake(copy, *CONFIG)
+
+
+def test_a_trained_network_and_back_end_go_to_another_corpus(run, snakemake, tmp_path):
+    """The same corpus in fact, under another run's name: so the scores must be the same."""
+    folder, _ = run
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("backend: {from: exp/mini/main/backend}\n")
+    model = ("--config", "model=exp/mini/main/model/final.pt", "run=pretrained")
+    output = snakemake(folder, "--configfile", CONFIG[1], str(mine), *model)
+    assert "train:" not in output
+    for path in sorted((folder / "exp/mini/main/scores").iterdir()):
+        assert (folder / "exp/mini/pretrained/scores" / path.name).read_bytes() == path.read_bytes()
+    assert {r["model"] for r in rows(folder, "pretrained")} == {"exp/mini/main/model/final.pt"}
+
+
+def test_a_lost_recording_is_named(copy, snakemake):
+    lost = next((copy / "exp/corpora/mini/an4/wav/an4test_clstk").rglob("*.wav"))
+    lost.unlink()
+    output = snakemake(copy, *CONFIG, "-R", "feats", ok=False)
+    assert f"{lost.relative_to(copy)}: no such audio file" in output
+    assert not list((copy / "exp/mini/feats/fbank80/test").glob("feats.1.*"))  # nothing half-written
