@@ -1,6 +1,7 @@
 # From a corpus to EER and minDCF.   snakemake --cores 8 -s Snakefile   (README.md says more)
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -28,17 +29,20 @@ for section in ("feats", "augment", "model", "train", "backend"):
         configfile: ROOT / f"conf/{section}/{config[section]['preset']}.yaml"
 
 
-configfile: ROOT / f"recipes/{RECIPE}/config.yaml" # again: it goes before its presets
+configfile: ROOT / f"recipes/{RECIPE}/config.yaml"  # again: it goes before its presets
 
 
 check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
 
 # Jobs find spkr, and corpora, whatever environment they are started from.
 shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
-corpora = workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
+corpora = (
+    workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
+)
 if corpora:
     os.environ["SPKR_CORPORA"] = str(corpora)
 
+STARTED = time.time()
 EXP = f"exp/{config['name'] or RECIPE}"
 RUN = f"{EXP}/{config['run']}"
 
@@ -61,5 +65,5 @@ rule all:
 
 onsuccess:
     table = Path(RUN) / "results/table.txt"
-    if table.exists():
+    if table.exists() and table.stat().st_mtime >= STARTED:
         print(f"\n{table.read_text()}\n{RUN}/results holds the table, results.json and DET plots.")
