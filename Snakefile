@@ -23,7 +23,7 @@ configfile: ROOT / "conf/default.yaml"
 configfile: ROOT / f"recipes/{RECIPE}/config.yaml"
 
 
-for section in ("feats", "augment", "model", "train", "backend"):
+for section in ("feats", "model", "train", "backend"):
     if not isinstance(config[section], str):  # `model` may be the path of a trained one
 
         configfile: ROOT / f"conf/{section}/{config[section]['preset']}.yaml"

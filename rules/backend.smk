@@ -20,7 +20,7 @@ if not config["backend"]["from"]:
         resources:
             mem_mb=4000,
         params:
-            options=settings("backend", "sets", "kinds", "primary", "from"),
+            options=as_json(settings("backend")),
         shell:
             "spkr --log {log} backend {RUN}/backend --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
             " --num-voiced {input.num_voiced} --options {params.options:q}"

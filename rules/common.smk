@@ -1,5 +1,4 @@
 # What the rules share: names of sets and folders, and settings as a job's parameter.
-import copy
 import hashlib
 import json
 import re
@@ -7,44 +6,56 @@ import re
 import yaml
 from snakemake.utils import update_config
 
+from spkr.errors import InputError
+
 
 def code(*modules):
     """The modules that define a stage's numbers, as inputs: Snakemake does not see imports change."""
     return [os.path.relpath(ROOT / module) for module in modules]
 
 
-def settings(section, *without):
-    """A config section as JSON, for a job's parameter, without its preset's name."""
-    left_out = {"preset", *without}
-    return json.dumps({k: v for k, v in config[section].items() if k not in left_out}, sort_keys=True)
+def as_json(value):
+    """Settings as one word for the shell, the same for the same settings."""
+    return json.dumps(value, sort_keys=True)
 
 
-def tag(section):
+def settings(section):
+    """What of a config section its jobs compute with; the rest says which jobs there are."""
+    wiring = {"preset", "shards", "sets", "augment", "dev_trials", "kinds", "primary", "from"}
+    return {k: v for k, v in config[section].items() if k not in wiring}
+
+
+def front_end_name():
     """The preset's name, with a hash of the values behind it where the user changed some."""
-    preset = config[section]["preset"]
-    with open(ROOT / f"conf/{section}/{preset}.yaml") as f:
-        values = copy.deepcopy(DEFAULTS)
-        update_config(values, yaml.safe_load(f))
-    changed = {k: v for k, v in config[section].items() if k != "preset" and v != values[section].get(k)}
-    digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]
-    return f"{preset}-{digest}" if changed else preset
+    preset = config["feats"]["preset"]
+    values = {}
+    for path in ("conf/default.yaml", f"conf/feats/{preset}.yaml"):
+        with open(ROOT / path) as f:
+            update_config(values, yaml.safe_load(f))
+    changed = {k: v for k, v in config["feats"].items() if k != "preset" and v != values["feats"].get(k)}
+    return f"{preset}-{hashlib.sha256(as_json(changed).encode()).hexdigest()[:6]}" if changed else preset
 
-
-with open(ROOT / "conf/default.yaml") as f:
-    DEFAULTS = yaml.safe_load(f)
 
 PRETRAINED = config["model"] if isinstance(config["model"], str) else None
 MODEL = PRETRAINED or f"{RUN}/model/final.pt"
 
 # Features are shared by the runs of one front end; those for a trained network are named by its path.
-FRONT_END = "of-" + re.sub(r"\W+", "-", PRETRAINED).strip("-") if PRETRAINED else tag("feats")
+FRONT_END = "of-" + re.sub(r"\W+", "-", PRETRAINED).strip("-") if PRETRAINED else front_end_name()
 FEATS = f"{EXP}/feats/{FRONT_END}"
 
-# Augmented copies are a set of their own, `<set>_<augment preset>`; only training sees them.
-AUGMENTED = config["augment"]["speeds"] != [1.0] or config["augment"]["copies"] > 0
-TRAIN_SETS = [f"{s}_{tag('augment')}" if AUGMENTED else s for s in config["train"]["sets"]]
-BACKEND_SETS = config["backend"]["sets"]
-EVALUATION_SETS = ["dev", "test"]
+
+def learnt_from(section):
+    """The sets that a section learns from; augmented copies are a set of their own, `<set>_<augmentation>`."""
+    name, sets = config[section]["augment"], config[section]["sets"]
+    if name and name not in config["augment"]:
+        raise InputError(
+            f"config: {section}.augment: no {name!r} in the section augment: {', '.join(config['augment'])}"
+        )
+    return [f"{s}_{name}" for s in sets] if name else sets
+
+
+TRAIN_SETS = learnt_from("train")
+BACKEND_SETS = learnt_from("backend")
 
 # The trial lists as results name them: trials_pairs of test, dev_trials_pairs of dev.
 LISTS = {
@@ -55,6 +66,8 @@ BACKENDS = config["backend"]["kinds"]
 
 wildcard_constraints:
     set=r"[^/]+",
+    clean="train|valid|dev|test",
+    augment="|".join(config["augment"]),
     shard=r"\d+",
     list="|".join(LISTS),
     backend="|".join(BACKENDS),

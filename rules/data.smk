@@ -55,30 +55,26 @@ rule data:
     params:
         seed=config["corpus"]["seed"],
         dev_speakers=config["corpus"]["dev_speakers"],
-        expect=json.dumps(config["corpus"]["expect"], sort_keys=True),
+        expect=as_json(config["corpus"]["expect"]),
     shell:
         "python {input.code} {CORPUS} {EXP}/data --seed {params.seed} --dev-speakers {params.dev_speakers}"
         " --expect {params.expect:q} 2>&1 | tee {log}"
 
 
-if AUGMENTED:
-
-    rule augment:
-        """Say what the augmented copies of a set are; no audio is written."""
-        input:
-            expand(f"{EXP}/data/{{{{set}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur"]),
-            code=code("spkr/audio/augment.py"),
-        output:
-            expand(
-                f"{EXP}/data/{{{{set}}}}_{tag('augment')}/{{file}}",
-                file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2aug"],
-            ),
-        log:
-            f"{EXP}/log/augment.{{set}}.log",
-        params:
-            tag=tag("augment"),
-            options=settings("augment", "seed"),
-            seed=config["augment"]["seed"],
-        shell:
-            "spkr --log {log} augment {EXP}/data/{wildcards.set} {EXP}/data/{wildcards.set}_{params.tag}"
-            " --options {params.options:q} --seed {params.seed}"
+rule augment:
+    """Say what the augmented copies of a set are; no audio is written."""
+    input:
+        expand(f"{EXP}/data/{{{{clean}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur"]),
+        code=code("spkr/audio/augment.py"),
+    output:
+        expand(
+            f"{EXP}/data/{{{{clean}}}}_{{{{augment}}}}/{{file}}",
+            file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2aug"],
+        ),
+    log:
+        f"{EXP}/log/augment.{{clean}}_{{augment}}.log",
+    params:
+        options=lambda w: as_json(config["augment"][w.augment]),
+    shell:
+        "spkr --log {log} augment {EXP}/data/{wildcards.clean} {EXP}/data/{wildcards.clean}_{wildcards.augment}"
+        " --options {params.options:q}"

@@ -28,7 +28,7 @@ rule feats:
     resources:
         mem_mb=2000,
     params:
-        front_end="--model " + PRETRAINED if PRETRAINED else f"--options '{settings('feats', 'shards', 'cmvn')}'",
+        front_end="--model " + PRETRAINED if PRETRAINED else f"--options '{as_json(settings('feats'))}'",
         shards=SHARDS,
     shell:
         "spkr --log {log} feats {params.front_end} --shard {wildcards.shard}/{params.shards}"

@@ -30,10 +30,7 @@ if not PRETRAINED:
             mem_mb=8000,
             runtime=1440,
         params:
-            settings=json.dumps(
-                {s: json.loads(settings(s, "sets", "dev_trials", "shards")) for s in ("model", "train", "feats")},
-                sort_keys=True,
-            ),
+            settings=as_json({s: settings(s) for s in ("model", "train", "feats")}),
             sets=TRAIN_SETS,
             data=[f"{s}={EXP}/data/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
             feats=[f"{s}={FEATS}/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],

@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from tests.conftest import ROOT
+
 STAGES = {"corpus": 1, "data": 1, "train": 1, "embed": 3, "backend": 1, "score": 12, "report": 1}
 
 
@@ -36,20 +38,20 @@ def test_a_recipe_of_its_own_snakefile_is_the_same_graph(snakemake, tmp_path):
 
 
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, augment={"preset": "none"}))
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train={"augment": None}, backend={"augment": None}))
     assert "augment" not in jobs(output)
     assert re.search(r"spkr .* train .*--train train --data", output)
 
 
 def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "--configfile", "recipes/an4/seed.yaml")
+    output = snakemake(tmp_path, "-n", "--configfile", str(ROOT / "recipes/an4/seed.yaml"))
     assert "exp/an4/feats/seed/train/feats.1.ark" in output
     assert "exp/an4/seed/model/final.pt" in output
 
 
 def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):
     output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
-    assert re.search(r"exp/an4/feats/fbank80-[0-9a-f]{6}/train/feats\.1\.ark", output)
+    assert re.search(r"exp/an4/feats/fbank80-[0-9a-f]{6}/test/feats\.1\.ark", output)
     assert "exp/an4/feats/fbank80/" not in output
 
 
@@ -76,6 +78,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("train: {batches: {batchsize: 3}}", ":1: train.batches.batchsize: no such key; did you mean batch_size?"),
         ("model: {pooling: mean}", ":1: model.pooling: 'mean' is not one of ['xvector', 'gram', 'super']"),
         ("model: final.txt", ":1: model: 'final.txt' does not match"),
+        ("train: {augment: speed9}", "config: train.augment: no 'speed9' in the section augment: speed3, speed3_noise2"),
         ("seed: one", ":1: seed: 'one' is not of type 'integer'"),
         ("recipie: an4", ":1: recipie: no such key; did you mean recipe?"),
         ("feats: {preset: fbank800}", "conf/feats/fbank800.yaml"),
