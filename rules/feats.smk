@@ -16,7 +16,7 @@ rule feats:
         model=[PRETRAINED] if PRETRAINED else [],
         code=code(
             *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "logmel", "vad")],
-            *[f"spkr/audio/{m}.py" for m in ("read", "augment")],
+            *[f"spkr/audio/{m}.py" for m in ("read", "effects")],
         ),
     output:
         expand(

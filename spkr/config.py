@@ -28,7 +28,9 @@ def check_config(config: dict[str, Any], schema: str | Path, files: Iterable[str
     path = [str(part) for part in error.absolute_path]
     if error.validator == "additionalProperties":
         unknown = sorted(set(error.instance) - set(error.schema["properties"]))[0]
-        raise InputError(f"{_place([*path, unknown], files)}no such key; {_suggest(unknown, error.schema['properties'])}")
+        raise InputError(
+            f"{_place([*path, unknown], files)}no such key; {_suggest(unknown, error.schema['properties'])}"
+        )
     raise InputError(f"{_place(path, files)}{_expected(error)}")
 
 

@@ -37,7 +37,7 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield (line number, line without its end) of a non-empty UTF-8 text file.
 
-    Raises InputError where the file is missing, empty, not UTF-8, or holds an empty line.
+    Raises InputError where the file is missing or unreadable, empty, not UTF-8, or holds an empty line.
     """
     path = Path(path)
     try:
@@ -46,6 +46,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: no such file") from None
     except UnicodeDecodeError as e:
         raise InputError(f"{path}: not UTF-8 text (byte {e.start}); expected a text file") from None
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
     if not text:
         raise InputError(f"{path}: the file is empty; expected at least one line")
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):

@@ -1,34 +1,36 @@
 """Augmented copies of a data directory, as Kaldi's recipes make them, from speech alone.
 
-Noise and rooms are synthesised, so that nothing but the corpus is needed. A copy is a line of `utt2aug` that says
-what is done to the recording when its features are computed; no audio is written:
+A copy is a line of `utt2aug`, which says what is done to the recording when its features are computed
+(spkr.audio.effects); no audio is written. A copy of another speed is another speaker:
 
-    sp0.9-fash-an251-b-aug1  speed=0.9 rt60=0.41 drr=6.2 slope=-1.3 snr=12.8
+    fash-an251-b              fash          speed=1
+    fash-an251-b-aug1         fash          speed=1 slope=-1.37 snr=14.14
+    sp0.9-fash-an251-b        sp0.9-fash    speed=0.9
+    sp0.9-fash-an251-b-aug1   sp0.9-fash    speed=0.9 rt60=0.515 drr=1.82 babble=mblw-an4-b,mdcs-cen2-b snr=6.91
 
-    speed   tempo and pitch; a copy of another speed is another speaker, sp<speed>-<speaker>
-    rt60    reverberation time of the room in seconds, with
-    drr     the direct to reverberant energy ratio in dB
-    snr     signal to noise ratio in dB, of coloured noise if
-    slope   its spectral slope is given (0 white, -1 pink, -2 brown; power ~ f^slope), or else of
-    babble  these utterances of other speakers, comma-separated
-
-What is drawn here is drawn from a seed and the utterance's name alone, so that no copy depends on another.
+All is drawn from a seed and the copy's name (babble also from the list of utterances), so that no copy depends on
+what was drawn for another.
 """
 
-import hashlib
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import fftconvolve
 
+from spkr.audio.effects import LIMITS, is_hundredth, random_for
 from spkr.errors import InputError
-from spkr.kaldi.datadir import check_data_dir, write_data_dir
+from spkr.kaldi.datadir import check_data_dir, invert, write_data_dir
 
-SPEED_OF_SOUND_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
+OPTION_LIMITS = LIMITS | {
+    "speeds": LIMITS["speed"],
+    "copies": (0, 1000),
+    "room_probability": (0, 1),
+    "noise_probability": (0, 1),
+    "babble_probability": (0, 1),
+    "babble_talkers": (1, 1000),
+}
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,43 @@ class AugmentOptions:
     babble_probability: float = 0.3  # of a noisy copy's noise being babble
     babble_talkers: tuple[int, int] = (3, 7)
 
+    def __post_init__(self):
+        for f in fields(self):
+            value, (low, high) = getattr(self, f.name), OPTION_LIMITS[f.name]
+            whole = f.name in ("copies", "babble_talkers")
+            is_list = isinstance(f.default, tuple)
+            numbers = value if isinstance(value, tuple) else (value,)
+            if (
+                isinstance(value, tuple) != is_list
+                or not all(isinstance(x, int if whole else int | float) and low <= x <= high for x in numbers)
+                or (is_list and f.name != "speeds" and (len(numbers) != 2 or numbers[0] > numbers[1]))
+            ):
+                form = "[low, high], both" if is_list else "a number"
+                raise InputError(f"augment.{f.name}: {value}; expected {form} from {low} to {high}")
+        if 1 not in self.speeds or not all(map(is_hundredth, self.speeds)):
+            raise InputError(f"augment.speeds: {self.speeds}; expected hundredths, and 1 among them")
+
     @classmethod
     def from_dict(cls, settings: Mapping) -> "AugmentOptions":
-        """Build from a config's `augment` section; an unknown key is an InputError naming it."""
+        """Build from a config's `augment` section; a key that is unknown or out of range is an InputError naming it."""
         known = {f.name for f in fields(cls)}
         if unknown := sorted(settings.keys() - known):
             raise InputError(f"augment: no such option {unknown[0]!r}; the options are {', '.join(sorted(known))}")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
 
 
-def random_for(seed: int, name: str) -> np.random.Generator:
-    """A generator that depends on the seed and the name alone."""
-    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
-    return np.random.Generator(np.random.Philox(int.from_bytes(digest[:8], "little")))
+def augment_data_dir(data_dir: str | Path, out_dir: str | Path, options: AugmentOptions, seed: int) -> None:
+    """Write the data directory of `data_dir`'s augmented copies, clean ones included."""
+    files = check_data_dir(data_dir)
+    if "utt2dur" not in files:
+        raise InputError(f"{data_dir}/utt2dur: no such file; augmentation needs the durations")
+    if "utt2aug" in files:
+        raise InputError(f"{data_dir}/utt2aug: these are augmented copies already; name what they were made of")
+    try:
+        copies = augmented(files, options, seed)
+    except InputError as e:
+        raise InputError(f"{data_dir}/{e}") from None
+    write_data_dir(out_dir, copies)
 
 
 def augmented(data: Mapping[str, Mapping[str, str]], options: AugmentOptions, seed: int) -> dict[str, dict[str, str]]:
@@ -68,16 +94,21 @@ def augmented(data: Mapping[str, Mapping[str, str]], options: AugmentOptions, se
         data: content of the clean directory's wav.scp, utt2spk and utt2dur.
         options: what copies are made.
         seed: of all that is drawn.
+
+    Raises InputError where a copy would have another utterance's name, or where babble has no other speakers.
     """
     out: dict[str, dict[str, str]] = {name: {} for name in ("wav.scp", "utt2spk", "utt2dur", "utt2aug")}
+    others = Others(data["utt2spk"])
     for utt, spk in data["utt2spk"].items():
         for speed in options.speeds:
             prefix = "" if speed == 1 else f"sp{speed:g}-"
             for copy in range(options.copies + 1):
                 name = f"{prefix}{utt}" + (f"-aug{copy}" if copy else "")
+                if name in out["utt2spk"]:
+                    raise InputError(f"utt2spk: a copy of {utt!r} and another utterance are both {name!r}; rename one")
                 spec = {"speed": f"{speed:g}"}
                 if copy:
-                    spec |= _draw(random_for(seed, name), utt, data["utt2spk"], options)
+                    spec |= _draw(random_for(seed, name), spk, others, options)
                 out["wav.scp"][name] = data["wav.scp"][utt]
                 out["utt2spk"][name] = prefix + spk
                 out["utt2dur"][name] = f"{float(data['utt2dur'][utt]) / speed:.3f}"
@@ -85,89 +116,36 @@ def augmented(data: Mapping[str, Mapping[str, str]], options: AugmentOptions, se
     return out
 
 
-def augment_data_dir(data_dir: str | Path, out_dir: str | Path, options: AugmentOptions, seed: int) -> None:
-    """Write the data directory of `data_dir`'s augmented copies, clean ones included."""
-    files = check_data_dir(data_dir)
-    if "utt2dur" not in files:
-        raise InputError(f"{data_dir}/utt2dur: no such file; augmentation needs the durations")
-    write_data_dir(out_dir, augmented(files, options, seed))
+class Others:
+    """The utterances of all speakers but one, to draw babble from."""
+
+    def __init__(self, utt2spk: Mapping[str, str]):
+        spk2utt = invert(utt2spk)
+        self.utts = list(chain.from_iterable(spk2utt.values()))
+        self.own: dict[str, tuple[int, int]] = {}  # where a speaker's utterances begin and end
+        start = 0
+        for spk, utts in spk2utt.items():
+            self.own[spk] = (start, start := start + len(utts))
+
+    def draw(self, rng: np.random.Generator, spk: str, count: int) -> list[str]:
+        """This many utterances, or all there are, of other speakers than `spk`."""
+        start, end = self.own[spk]
+        n = len(self.utts) - (end - start)
+        if not n:
+            raise InputError(f"utt2spk: {spk!r} is the only speaker; for babble there must be others")
+        drawn = rng.choice(n, size=min(n, count), replace=False)
+        return [self.utts[i if i < start else i + end - start] for i in drawn.tolist()]
 
 
-def _draw(rng: np.random.Generator, utt: str, utt2spk: Mapping[str, str], options: AugmentOptions) -> dict[str, str]:
+def _draw(rng: np.random.Generator, spk: str, others: Others, options: AugmentOptions) -> dict[str, str]:
     spec = {}
     if rng.random() < options.room_probability:
         spec |= {"rt60": f"{rng.uniform(*options.rt60):.3f}", "drr": f"{rng.uniform(*options.drr):.2f}"}
     if rng.random() < options.noise_probability or not spec:
         if rng.random() < options.babble_probability:
-            others = [u for u in sorted(utt2spk) if utt2spk[u] != utt2spk[utt]]
             low, high = options.babble_talkers
-            talkers = rng.choice(others, size=min(len(others), int(rng.integers(low, high + 1))), replace=False)
-            spec["babble"] = ",".join(talkers)
+            spec["babble"] = ",".join(others.draw(rng, spk, int(rng.integers(low, high + 1))))
         else:
             spec["slope"] = f"{rng.uniform(*options.slope):.2f}"
         spec["snr"] = f"{rng.uniform(*options.snr):.2f}"
     return spec
-
-
-def parse_spec(text: str, where: str) -> dict[str, str]:
-    """A line of utt2aug as a dictionary; raises InputError, naming `where`, for anything else."""
-    if not re.fullmatch(r"(speed|rt60|drr|slope|snr|babble)=\S+( (speed|rt60|drr|slope|snr|babble)=\S+)*", text):
-        raise InputError(f"{where}: expected 'speed=... rt60=... drr=... slope=...|babble=... snr=...', found {text!r}")
-    return dict(item.split("=", 1) for item in text.split(" "))
-
-
-def change_speed(samples: np.ndarray, speed: float, rate: int) -> np.ndarray:
-    """Play (samples,) at `speed` times the speed: tempo and pitch change together (sox speed)."""
-    from spkr.audio.read import resample
-
-    percent = round(speed * 100)
-    divisor = math.gcd(percent, 100)
-    return samples if percent == 100 else resample(samples, percent // divisor, 100 // divisor)
-
-
-def add_room_and_noise(
-    samples: np.ndarray,
-    spec: Mapping[str, str],
-    rate: int,
-    rng: np.random.Generator,
-    read: Callable[[str], np.ndarray],
-) -> np.ndarray:
-    """Reverberate (samples,) and add noise as `spec` says; `read` gives another utterance's samples, for babble."""
-    out = samples
-    if "rt60" in spec:
-        rir = room_response(float(spec["rt60"]), float(spec["drr"]), rate, rng)
-        out = fftconvolve(out, rir)[: len(samples)]
-    if "snr" in spec:
-        if "babble" in spec:
-            noise = sum(_fit(read(utt), len(out), rng) for utt in spec["babble"].split(","))
-        else:
-            noise = coloured_noise(len(out), float(spec["slope"]), rng)
-        power = np.mean(np.square(out, dtype=np.float64))
-        noise_power = max(np.mean(np.square(noise, dtype=np.float64)), np.finfo(float).tiny)
-        out = out + noise * math.sqrt(power / noise_power / 10 ** (float(spec["snr"]) / 10))
-    return out.astype(np.float32)
-
-
-def room_response(rt60: float, drr: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """An impulse response of unit direct sound and a diffuse tail: Gaussian noise that decays by 60 dB in `rt60` s.
-
-    Source: J. D. Polack, "La transmission de l'energie sonore dans les salles", 1988 (the statistical room model).
-    """
-    delay = round(SPEED_OF_SOUND_DELAY * rate)
-    t = np.arange(round(rt60 * rate)) / rate
-    tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / rt60)
-    tail *= 10 ** (-drr / 20) / np.linalg.norm(tail)
-    return np.concatenate([[1.0], np.zeros(delay - 1), tail])
-
-
-def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise (n,) whose power falls with frequency as f^slope, flat below 20 bins' worth of hum."""
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    f = np.maximum(np.arange(len(spectrum)), max(1, len(spectrum) // 100))
-    return np.fft.irfft(spectrum * f ** (slope / 2), n)
-
-
-def _fit(samples: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Loop or cut (samples,) to n from a random place, at unit power: a talker of the babble."""
-    samples = np.roll(np.resize(samples, max(n, len(samples))), -int(rng.integers(len(samples))))[:n]
-    return samples / max(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))), 1e-9)

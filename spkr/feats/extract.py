@@ -1,41 +1,47 @@
 """The feature stage: one shard of a data directory to a feature ark, a VAD ark and frame counts."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from spkr.audio.augment import add_room_and_noise, change_speed, parse_spec, random_for
-from spkr.audio.read import read_audio
+from spkr.audio.effects import add_room_and_noise, change_speed, parse_spec, random_for
+from spkr.audio.read import check_audio, read_audio
 from spkr.errors import InputError
-from spkr.feats.fbank import fbank, mfcc
-from spkr.feats.logmel import logmel
+from spkr.feats import fbank, logmel
 from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.datadir import check_data_dir, write_map
 from spkr.kaldi.table import TableWriter
 
-COMPUTE = {"fbank": fbank, "mfcc": mfcc, "logmel": logmel}
+COMPUTE = {  # features, and the log energy of the same frames
+    "fbank": (fbank.fbank, fbank.log_energy),
+    "mfcc": (fbank.mfcc, fbank.log_energy),
+    "logmel": (logmel.logmel, logmel.log_energy),
+}
 
 logger = logging.getLogger(__name__)
 
 
-def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd, shard: int, seed: int = 0) -> None:
-    """Compute features and VAD of every `front_end.shards`-th utterance from the `shard`-th (from 1) on.
+def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd, shard: int, seed: int = 1) -> None:
+    """Compute features and VAD of the `shard`-th (from 1) of `front_end.shards` equal parts of the utterances.
 
     Writes feats.<shard>.{ark,scp}, vad.<shard>.{ark,scp}, utt2num_frames.<shard> and utt2num_voiced.<shard> to
-    `out_dir`, features raw: normalisation and selection of frames are the reader's. Raises InputError where a recording is
-    unreadable.
+    `out_dir`, features raw: normalisation and selection of frames are the reader's. Raises InputError, before any
+    work where that can be, if the data directory or utt2aug is malformed or a recording cannot be used.
     """
     torch.set_num_threads(1)  # a process a shard; and the same sums whatever the number of cores
     files = check_data_dir(data_dir)
-    utts = sorted(files["wav.scp"])[shard - 1 :: front_end.shards]
-    if not utts:
-        raise InputError(f"{data_dir}: {len(files['wav.scp'])} utterances do not fill {front_end.shards} shards")
+    n, shards = len(files["wav.scp"]), front_end.shards
+    if n < shards:
+        raise InputError(f"{data_dir}: {n} utterances do not fill {shards} shards; set feats.shards to less")
+    utts = sorted(files["wav.scp"])[n * (shard - 1) // shards : n * shard // shards]
     out, num_frames, num_voiced = Path(out_dir), {}, {}
-    source = Source(data_dir, files, front_end, seed)
+    source = Source(data_dir, files, utts, front_end, seed)
     with (
         TableWriter(out / f"feats.{shard}.ark", compress=front_end.compress) as feats,
         TableWriter(out / f"vad.{shard}.ark") as vad,
@@ -51,31 +57,47 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
 
 
 class Source:
-    """The recordings of a data directory, with what utt2aug does to them, as features."""
+    """Recordings of a data directory, with what utt2aug does to them, as features."""
 
-    def __init__(self, data_dir: str | Path, files: Mapping[str, Mapping[str, str]], front_end: FrontEnd, seed: int):
-        self.data_dir, self.files, self.front_end, self.seed = data_dir, files, front_end, seed
-
-    def audio(self, utt: str) -> np.ndarray:
-        """(samples,) of a recording as it is on disk."""
-        if utt not in self.files["wav.scp"]:
-            raise InputError(f"{self.data_dir}/utt2aug: babble of {utt!r}, which is not in wav.scp")
-        fe = self.front_end
-        return read_audio(self.files["wav.scp"][utt], fe.sample_frequency, fe.allow_downsample)
+    def __init__(
+        self,
+        data_dir: str | Path,
+        files: Mapping[str, Mapping[str, str]],
+        utts: Iterable[str],
+        front_end: FrontEnd,
+        seed: int,
+    ):
+        self.wav, self.front_end, self.seed = files["wav.scp"], front_end, seed
+        self.specs, paths = {}, {}
+        for utt in utts:
+            where = f"{data_dir}/utt2aug: {utt}"
+            self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
+            for name in (utt, *self.specs[utt].get("babble", ())):
+                if name not in self.wav:
+                    raise InputError(f"{where}: babble of {name!r}, which is not in wav.scp")
+                paths[self.wav[name]] = None  # a set in their order
+        for path in paths:
+            check_audio(path, front_end.sample_frequency, front_end.allow_downsample)
+        self.clean = lru_cache(maxsize=1)(self._clean)  # copies of one recording follow each other
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,); that of an augmented copy is its clean speech's."""
-        fe, clean = self.front_end, self.audio(utt)
-        rng = random_for(self.seed, utt)
-        noisy = None
-        if text := self.files.get("utt2aug", {}).get(utt):
-            spec = parse_spec(text, f"{self.data_dir}/utt2aug: {utt}")
-            clean = change_speed(clean, float(spec.pop("speed", 1)), fe.sample_frequency)
-            noisy = add_room_and_noise(clean, spec, fe.sample_frequency, rng, self.audio) if spec else None
-        if len(clean) < fe.window_size:
-            raise InputError(f"{self.files['wav.scp'][utt]}: {len(clean)} samples, less than a frame; remove {utt}")
-        torch.manual_seed(int(rng.integers(2**63)))  # of dither, if there is any
-        feats, log_energy = COMPUTE[fe.type](torch.from_numpy(clean), fe)
-        if noisy is not None:
-            feats, _ = COMPUTE[fe.type](torch.from_numpy(noisy), fe)
-        return feats.numpy(), energy_vad(log_energy.numpy(), fe.vad)
+        fe, spec = self.front_end, self.specs[utt]
+        rng = random_for(self.seed, f"audio of {utt}")
+        speech, voiced = self.clean(self.wav[utt], spec.get("speed", 1.0))
+        heard = add_room_and_noise(speech, spec, fe.sample_frequency, rng, lambda talker: self._read(self.wav[talker]))
+        if fe.dither:
+            torch.default_generator.manual_seed(int(rng.integers(2**63)))
+        return COMPUTE[fe.type][0](torch.from_numpy(heard), fe).numpy(), voiced
+
+    def _clean(self, path: str, speed: float) -> tuple[np.ndarray, np.ndarray]:
+        """A recording at some speed, (samples,), and its VAD, (frames,), from energies without dither."""
+        fe = replace(self.front_end, dither=0.0)
+        speech = change_speed(self._read(path), speed)
+        if len(speech) < fe.window_size:
+            raise InputError(f"{path}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
+        log_energy = COMPUTE[fe.type][1](torch.from_numpy(speech), fe)
+        return speech, energy_vad(log_energy.numpy(), fe.vad)
+
+    def _read(self, path: str) -> np.ndarray:
+        return read_audio(path, self.front_end.sample_frequency, self.front_end.allow_downsample)

@@ -1,6 +1,6 @@
 """Kaldi's log-mel filter banks and MFCC, in torch.
 
-Samples are floats on the scale of 16-bit integers. Source: Kaldi, src/feat/feature-window.cc,
+Samples are floats on the scale of 16-bit integers, a frame of them at least. Source: Kaldi, src/feat/feature-window.cc,
 mel-computations.cc and feature-mfcc.cc (commit f4007661); the comments name the functions.
 """
 
@@ -9,24 +9,34 @@ from functools import lru_cache
 
 import torch
 
+from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 
 EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a logarithm
 
 
-def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-mel filter bank of one recording: (frames, num_mel_bins), and log energies (frames,)."""
-    frames, log_energy = windowed_frames(samples, fe)
-    return _log_mel(frames, fe), log_energy
+def fbank(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Log-mel filter bank of one recording: (samples,) to (frames, num_mel_bins)."""
+    return _log_mel(_centred_frames(samples, fe), fe)
 
 
-def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """MFCC of one recording: (frames, num_ceps), and log energies (frames,), which are C0 if use_energy."""
-    frames, log_energy = windowed_frames(samples, fe)
+def mfcc(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """MFCC of one recording: (samples,) to (frames, num_ceps); C0 is the log energy if `use_energy`."""
+    frames = _centred_frames(samples, fe)
     cepstra = _log_mel(frames, fe) @ _dct(fe, samples.device).T
     if fe.use_energy:
-        cepstra[:, 0] = log_energy
-    return cepstra, log_energy
+        cepstra[:, 0] = frame_energy(frames)
+    return cepstra
+
+
+def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Log energy of each frame, before pre-emphasis and window: (samples,) to (frames,)."""
+    return frame_energy(_centred_frames(samples, fe))
+
+
+def frame_energy(frames: torch.Tensor) -> torch.Tensor:
+    """Log energy of (frames, window_size): (frames,)."""
+    return frames.square().sum(dim=1).clamp(min=EPSILON).log()
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:
@@ -36,32 +46,38 @@ def num_frames(num_samples: int, fe: FrontEnd) -> int:
     return (num_samples + fe.window_shift // 2) // fe.window_shift
 
 
-def windowed_frames(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frames after DC removal, pre-emphasis and window, (frames, window_size); log energies before the last two."""
+def _centred_frames(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Frames with dither and without their mean, (frames, window_size) (the first half of ProcessWindow)."""
     frames = _strided(samples, fe)
     if fe.dither:
         frames = frames + fe.dither * torch.randn_like(frames)
-    frames = frames - frames.mean(dim=1, keepdim=True)
-    log_energy = frames.square().sum(dim=1).clamp(min=EPSILON).log()
-    previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)  # x[-1] is taken to be x[0]
-    frames = frames - fe.preemphasis_coefficient * previous
-    return frames * _window(fe, samples.device), log_energy
+    return frames - frames.mean(dim=1, keepdim=True)
 
 
 def _strided(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
     """Cut into overlapping frames (ExtractWindow)."""
     size, shift, n = fe.window_size, fe.window_shift, num_frames(len(samples), fe)
-    if fe.snip_edges:
-        return samples[: (n - 1) * shift + size].unfold(0, size, shift) if n else samples.new_empty(0, size)
-    left = size // 2 - shift // 2  # frame t is centred on sample shift * (t + 1/2)
-    index = torch.arange(-left, (n - 1) * shift - left + size, device=samples.device)
-    period = 2 * len(samples)  # reflection: -1 is 0, len is len - 1, and again beyond that
+    first = 0 if fe.snip_edges else shift // 2 - size // 2  # then frame t is centred on sample shift * (t + 1/2)
+    end = first + (n - 1) * shift + size
+    before = torch.arange(min(first, 0), 0, device=samples.device)
+    after = torch.arange(len(samples), max(end, len(samples)), device=samples.device)
+    inside = samples[max(first, 0) : end]
+    return torch.cat([_reflected(samples, before), inside, _reflected(samples, after)]).unfold(0, size, shift)
+
+
+def _reflected(samples: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Samples beyond the ends: -1 is 0, len is len - 1, and so on back and forth."""
+    period = 2 * len(samples)
     index = index % period
-    return samples[torch.where(index < len(samples), index, period - 1 - index)].unfold(0, size, shift)
+    return samples[torch.where(index < len(samples), index, period - 1 - index)]
 
 
 def _log_mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    power = torch.fft.rfft(frames, n=fft_size(fe)).abs().square()
+    """Pre-emphasis, window, power spectrum and mel bands of (frames, window_size): (frames, num_mel_bins)."""
+    previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)  # x[-1] is taken to be x[0]
+    emphasised = frames - fe.preemphasis_coefficient * previous
+    spectrum = torch.fft.rfft(emphasised * window(fe, frames.device), n=fft_size(fe))
+    power = spectrum.real.square() + spectrum.imag.square()
     return (power[:, :-1] @ mel_banks(fe, frames.device)).clamp(min=EPSILON).log()  # the Nyquist bin is unused
 
 
@@ -71,23 +87,26 @@ def fft_size(fe: FrontEnd) -> int:
 
 
 @lru_cache(maxsize=8)
-def _window(fe: FrontEnd, device: torch.device) -> torch.Tensor:
-    """FeatureWindowFunction."""
+def window(fe: FrontEnd, device: torch.device) -> torch.Tensor:
+    """The window's weights, (window_size,) (FeatureWindowFunction)."""
     n = torch.arange(fe.window_size, dtype=torch.float64)
     cos = torch.cos(2 * math.pi * n / (fe.window_size - 1))
-    window = {
+    weights = {
         "povey": (0.5 - 0.5 * cos) ** 0.85,
         "hanning": 0.5 - 0.5 * cos,
         "hamming": 0.54 - 0.46 * cos,
         "blackman": 0.42 - 0.5 * cos + 0.08 * (2 * cos**2 - 1),
         "rectangular": torch.ones_like(n),
     }[fe.window_type]
-    return window.float().to(device)
+    return weights.float().to(device)
 
 
 @lru_cache(maxsize=8)
 def mel_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
-    """Triangular filters, linear in mel, over the FFT bins below Nyquist: (fft_size / 2, num_mel_bins) (MelBanks)."""
+    """Triangular filters, linear in mel, over the FFT bins below Nyquist: (fft_size / 2, num_mel_bins) (MelBanks).
+
+    Raises InputError where a band is so narrow that it holds no FFT bin.
+    """
 
     def mel(hz):
         return 1127.0 * torch.log1p(torch.as_tensor(hz, dtype=torch.float64) / 700.0)
@@ -97,7 +116,18 @@ def mel_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
     left = low + step * torch.arange(fe.num_mel_bins, dtype=torch.float64)
     bins = mel(torch.arange(fft_size(fe) // 2, dtype=torch.float64) * fe.sample_frequency / fft_size(fe))
     rising = (bins[:, None] - left) / step
-    return torch.minimum(rising, 2 - rising).clamp(min=0).float().to(device)
+    banks = torch.minimum(rising, 2 - rising).clamp(min=0)
+    check_bands(banks)
+    return banks.float().to(device)
+
+
+def check_bands(banks: torch.Tensor) -> None:
+    """Raise InputError unless each band of (fft bins, num_mel_bins) holds an FFT bin."""
+    if not (filled := banks.any(dim=0)).all():
+        raise InputError(
+            f"feats.num_mel_bins: {len(filled)} bands, of which {int((~filled).sum())} hold no bin of the FFT; "
+            "lower it, or raise frame_length"
+        )
 
 
 @lru_cache(maxsize=8)

@@ -1,45 +1,64 @@
 """The front end of NVIDIA NeMo's 2020 speaker-recognition tutorial (NeMo 0.11): log-mel with Slaney's bands.
 
 What differs from Kaldi's fbank: samples within -1 and 1, pre-emphasis over the whole recording, frames centred on
-multiples of the step (so one more of them), bands of Slaney's mel scale with unit area, and log(x + 2^-24).
+multiples of the step, as many as begin within the recording, bands of Slaney's mel scale with unit area, and
+log(x + 2^-24). Source: NeMo 0.11, collections/asr/parts/features.py (its dither is left out).
 """
+
+from functools import lru_cache
 
 import torch
 from torch.nn.functional import pad
 from torchaudio.functional import melscale_fbanks
 
-from spkr.feats.fbank import EPSILON, fft_size
+from spkr.feats.fbank import check_bands, fft_size, frame_energy, window
 from spkr.feats.options import FrontEnd
 
 LOG_GUARD = 2.0**-24
 
 
-def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-mel of one recording (16-bit scale): (frames, num_mel_bins), and log energies (frames,)."""
-    size, shift = fe.window_size, fe.window_shift
-    centred = pad(samples, (size // 2, size // 2)).unfold(0, size, shift)
-    log_energy = (centred - centred.mean(1, keepdim=True)).square().sum(1).clamp(min=EPSILON).log()
-
+def logmel(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Log-mel of one recording on the 16-bit scale: (samples,) to (frames, num_mel_bins)."""
     x = samples / 32768
     x = torch.cat([x[:1], x[1:] - fe.preemphasis_coefficient * x[:-1]])
     n_fft = fft_size(fe)
     spectrum = torch.stft(
         x,
         n_fft,
-        hop_length=shift,
-        win_length=size,
-        window=torch.hann_window(size, periodic=False, device=x.device),
+        hop_length=fe.window_shift,
+        win_length=fe.window_size,
+        window=window(fe, x.device),
         center=True,
         pad_mode="reflect" if len(x) > n_fft // 2 else "constant",
         return_complex=True,
     )
+    power = spectrum.real.square() + spectrum.imag.square()
+    return torch.log(power.T[: num_frames(len(x), fe)] @ slaney_banks(fe, x.device) + LOG_GUARD)
+
+
+def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Log energy of each frame without its mean, before pre-emphasis and window: (samples,) to (frames,)."""
+    n = num_frames(len(samples), fe)
+    frames = pad(samples, (fe.window_size // 2, fe.window_size)).unfold(0, fe.window_size, fe.window_shift)[:n]
+    return frame_energy(frames - frames.mean(dim=1, keepdim=True))
+
+
+def num_frames(num_samples: int, fe: FrontEnd) -> int:
+    """Frames of a recording."""
+    return -(-num_samples // fe.window_shift)
+
+
+@lru_cache(maxsize=8)
+def slaney_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
+    """Triangular filters of unit area: (fft_size / 2 + 1, num_mel_bins); InputError where one holds no FFT bin."""
     banks = melscale_fbanks(
-        n_fft // 2 + 1,
+        fft_size(fe) // 2 + 1,
         fe.low_freq,
         fe.upper_freq,
         fe.num_mel_bins,
         fe.sample_frequency,
         norm="slaney",
         mel_scale="slaney",
-    ).to(x.device)
-    return torch.log(spectrum.abs().square().T @ banks + LOG_GUARD), log_energy
+    )
+    check_bands(banks)
+    return banks.to(device)

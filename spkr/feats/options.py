@@ -57,11 +57,22 @@ class FrontEnd:
         _one_of("type", self.type, ("fbank", "mfcc", "logmel"))
         _one_of("window_type", self.window_type, ("povey", "hamming", "hanning", "rectangular", "blackman"))
         _one_of("cmvn.type", self.cmvn.type, ("none", "utterance", "sliding"))
+        _at_least("sample_frequency", self.sample_frequency, 1)
+        _at_least("frame_length", self.window_size, 2, " samples")
+        _at_least("frame_shift", self.window_shift, 1, " samples")
+        _at_least("num_mel_bins", self.num_mel_bins, self.num_ceps if self.type == "mfcc" else 1)
+        _at_least("num_ceps", self.num_ceps, 1)
+        _at_least("shards", self.shards, 1)
+        _at_least("dither", self.dither, 0)
+        _at_least("vad.frames_context", self.vad.frames_context, 0)
+        _at_least("cmvn.window", self.cmvn.window, 1)
         if not 0 <= self.low_freq < self.upper_freq <= self.sample_frequency / 2:
             raise InputError(
                 f"feats: low_freq {self.low_freq} and high_freq {self.high_freq} leave no band below "
                 f"{self.sample_frequency / 2} Hz"
             )
+        if self.type == "logmel" and (self.dither or self.snip_edges):
+            raise InputError("feats.dither, feats.snip_edges: logmel has neither; leave them out")
 
     @property
     def upper_freq(self) -> float:
@@ -94,6 +105,8 @@ class FrontEnd:
 
 
 def _build(cls, settings: dict[str, Any], where: str):
+    if not isinstance(settings, dict):
+        raise InputError(f"{where}: {settings!r}; expected a dictionary of settings")
     known = {f.name: f for f in fields(cls)}
     values = {}
     for key, value in settings.items():
@@ -112,3 +125,8 @@ def _build(cls, settings: dict[str, Any], where: str):
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InputError(f"feats.{name}: {value!r}; expected one of {', '.join(known)}")
+
+
+def _at_least(name: str, value: float, least: float, unit: str = "") -> None:
+    if not value >= least:
+        raise InputError(f"feats.{name}: {value:g}{unit}; expected at least {least:g}{unit}")

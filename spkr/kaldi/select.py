@@ -13,12 +13,13 @@ logger = logging.getLogger(__name__)
 
 
 def read_maps(paths: Sequence[str | Path]) -> dict[str, str]:
-    """The maps of several sets as one; an utterance in two of them is an InputError."""
+    """The maps of several sets, or shards, as one; a key in two of them is an InputError."""
     together: dict[str, str] = {}
     for path in paths:
         found = read_map(path)
         if shared := sorted(found.keys() & together.keys()):
-            raise InputError(f"{path}: {shared[0]!r} is in two of the sets; name each set once")
+            first = next(p for p in paths if shared[0] in read_map(p))
+            raise InputError(f"{path}: {shared[0]!r} is in {first}, too; expected each name in one file")
         together |= found
     return together
 
@@ -32,9 +33,12 @@ def filter_utterances(
         utt2spk: utterance -> speaker.
         num_voiced: utterance -> number of voiced frames, of the same utterances.
 
-    Raises InputError where the two differ, or where fewer than two speakers are left.
+    Raises InputError where the two differ, where one is no number, or where fewer than two speakers are left.
     """
     check_same_keys("utt2num_voiced", num_voiced, "utt2spk", utt2spk)
+    for utt, number in num_voiced.items():
+        if not number.isdecimal():
+            raise InputError(f"utt2num_voiced: {utt} has {number!r}; expected a number of frames")
     long_enough = {utt: spk for utt, spk in utt2spk.items() if int(num_voiced[utt]) >= min_voiced_frames}
     count = Counter(long_enough.values())
     kept = {utt: spk for utt, spk in long_enough.items() if count[spk] >= min_utts_per_speaker}

@@ -23,7 +23,8 @@ def embed_set(
 ) -> None:
     """Embed every utterance of a data directory: xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts in `out_dir`.
 
-    A speaker's embedding is the mean of those of its utterances, and num_utts says of how many.
+    A speaker's embedding is the mean of those of its utterances, and num_utts says of how many. Raises InputError
+    where data and features are not of the same utterances, or features not of the dimension that the network reads.
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")

@@ -1,10 +1,13 @@
 """Heads: from an utterance's vector to a score for each training speaker, for the cross-entropy."""
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import linear, normalize
+
+from spkr.errors import InputError
 
 
 class Softmax(nn.Module):
@@ -25,7 +28,7 @@ class AdditiveAngularMargin(nn.Module):
     Source: J. Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. (3).
     """
 
-    def __init__(self, dim: int, num_speakers: int, margin: float = 0.2, scale: float = 30.0):
+    def __init__(self, dim: int, num_speakers: int, margin: float, scale: float):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(num_speakers, dim))
         self.margin, self.scale = margin, scale
@@ -41,4 +44,10 @@ class AdditiveAngularMargin(nn.Module):
         return self.scale * cosine
 
 
-HEADS = {"softmax": Softmax, "aam": AdditiveAngularMargin}
+def make_head(settings: dict[str, Any], dim: int, num_speakers: int) -> nn.Module:
+    """The head of a config's `model.head` section; options of another type than its own are left alone."""
+    if settings.get("type") == "softmax":
+        return Softmax(dim, num_speakers)
+    if settings.get("type") == "aam":
+        return AdditiveAngularMargin(dim, num_speakers, settings.get("margin", 0.2), settings.get("scale", 30.0))
+    raise InputError(f"model.head.type: {settings.get('type')!r}; expected softmax or aam")

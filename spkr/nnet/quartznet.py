@@ -5,15 +5,19 @@ ICASSP 2020, section 3. A block is R times [convolution, batch norm, ReLU, dropo
 and batch norm) goes round it and is added before the last ReLU (figure 1). Frames are never skipped: T in, T out.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
+
+from spkr.errors import InputError
 
 
 class MaskedConv(nn.Module):
     """Convolution over time, separable or plain, that sees nothing beyond the end of an utterance.
 
-    Padding frames are set to zero before they reach a kernel wider than one, so that an utterance gives the same
-    output alone as beside a longer one in a batch.
+    Padding frames are set to zero before they reach a kernel wider than one, so that in evaluation mode an utterance
+    gives the same output alone as beside a longer one. In training, batch norm counts padding as NeMo's does.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, separable: bool):
@@ -77,24 +81,29 @@ class QuartzNet(nn.Module):
     Args:
         input_dim: coefficients a frame.
         filters: channels of every block.
-        kernels: width of each block's convolutions in frames; the first block has one convolution.
+        kernels: width of each block's convolutions in frames, odd; the first block has one convolution.
         repeat: convolutions in each block after the first (R).
         last_filters: channels of the last, pointwise layer, which has no residual connection.
         dropout: probability, after every ReLU.
         separable: depthwise separable convolutions (QuartzNet's) or plain ones.
+
+    Raises InputError for an even kernel, which would have no middle frame.
     """
 
     def __init__(
         self,
         input_dim: int,
-        filters: int = 512,
-        kernels: tuple[int, ...] = (3, 5, 7, 9),
-        repeat: int = 1,
-        last_filters: int = 1500,
-        dropout: float = 0.5,
-        separable: bool = True,
+        *,
+        filters: int,
+        kernels: Sequence[int],
+        repeat: int,
+        last_filters: int,
+        dropout: float,
+        separable: bool,
     ):
         super().__init__()
+        if even := [kernel for kernel in kernels if kernel % 2 == 0]:
+            raise InputError(f"model.kernels: {even[0]} is even; expected odd numbers of frames")
         options = {"dropout": dropout, "separable": separable}
         blocks = [
             Block(filters if i else input_dim, filters, kernel, repeat if i else 1, residual=True, **options)

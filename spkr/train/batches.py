@@ -20,8 +20,14 @@ class BatchOptions:
     short: str  # what becomes of an utterance shorter than the crop: `tile` repeats it, `pad` masks the rest
     time_masks: int  # SpecAugment: masks a crop, each up to `time_mask_width` frames
     time_mask_width: int
-    freq_masks: int
+    freq_masks: int  # likewise, each up to `freq_mask_width` coefficients
     freq_mask_width: int
+
+    def __post_init__(self):
+        if self.short not in ("tile", "pad"):
+            raise InputError(f"train.batches.short: {self.short!r}; expected tile or pad")
+        if len(self.crop) != 2 or not 0 < self.crop[0] <= self.crop[1]:
+            raise InputError(f"train.batches.crop: {self.crop}; expected [shortest, longest] in seconds")
 
 
 class CropBatches(Dataset):
@@ -36,7 +42,7 @@ class CropBatches(Dataset):
         self.steps_per_epoch = len(self.utts) // options.batch_size
         if not self.steps_per_epoch:
             raise InputError(
-                f"train.batch_size: {options.batch_size}, but there are only {len(self.utts)} training utterances"
+                f"train.batches.batch_size: {options.batch_size}, but only {len(self.utts)} utterances to learn from"
             )
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, list[str]]:
@@ -46,7 +52,7 @@ class CropBatches(Dataset):
         utts = [self.utts[i] for i in order[position * size : (position + 1) * size]]
         rng = np.random.default_rng([self.seed, epoch, position])
         frames_a_second = 1000 / self.reader.front_end.frame_shift
-        crop = round(rng.uniform(*self.options.crop) * frames_a_second)
+        crop = max(1, round(rng.uniform(*self.options.crop) * frames_a_second))
         crops = [self._mask(_crop(self.reader[utt], crop, self.options.short, rng), rng) for utt in utts]
         lengths = torch.tensor([len(c) for c in crops])
         longest = int(lengths.max())
@@ -58,14 +64,18 @@ class CropBatches(Dataset):
         """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band."""
         o, fill = self.options, crop.mean(axis=0)
         for _ in range(o.time_masks):
-            width = int(rng.integers(o.time_mask_width + 1))
-            start = int(rng.integers(max(1, len(crop) - width + 1)))
-            crop[start : start + width] = fill
+            crop[_stretch(len(crop), o.time_mask_width, rng)] = fill
         for _ in range(o.freq_masks):
-            width = int(rng.integers(o.freq_mask_width + 1))
-            start = int(rng.integers(crop.shape[1] - width + 1))
-            crop[:, start : start + width] = fill[start : start + width]
+            band = _stretch(crop.shape[1], o.freq_mask_width, rng)
+            crop[:, band] = fill[band]
         return crop
+
+
+def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:
+    """A random stretch, of 0 to `longest` positions, of `length` ones."""
+    width = int(rng.integers(min(longest, length) + 1))
+    start = int(rng.integers(length - width + 1))
+    return slice(start, start + width)
 
 
 def _crop(feats: np.ndarray, length: int, short: str, rng: np.random.Generator) -> np.ndarray:
@@ -86,5 +96,4 @@ def loader(batches: CropBatches, first: int, end: int, workers: int, pin_memory:
         sampler=range(first, end),
         num_workers=workers,
         pin_memory=pin_memory,
-        persistent_workers=False,
     )

@@ -2,7 +2,7 @@
 
 checkpoints/<fingerprint>/
   settings.json     what the fingerprint stands for, to read and compare
-  step-<n>.pt       model, optimiser, random state, step and history; the last few
+  step-<n>.pt       model, optimiser, step, and what the log of the epoch needs; the last few
   train_log.tsv     a line an epoch
   tensorboard/
   finished          a run that came to its end: the next one starts afresh
@@ -29,7 +29,15 @@ def fingerprint(identity: dict) -> str:
 
 
 class RunFolder:
-    """The folder of one training run, held by one trainer at a time."""
+    """The folder of one training run, held by one trainer at a time.
+
+    Args:
+        root: folder of the runs' folders.
+        identity: all that decides the run's numbers, as JSON takes it.
+        keep: checkpoints that are left when another is saved.
+
+    Raises InputError where another trainer holds the folder.
+    """
 
     def __init__(self, root: str | Path, identity: dict, keep: int = 2):
         self.path = Path(root) / fingerprint(identity)
@@ -37,9 +45,13 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = (self.path / ".lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(
+                self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # unlike flock's, not inherited by a loader's workers
+        except (BlockingIOError, PermissionError):
             raise InputError(f"{self.path}: another trainer is at work here; wait for it or stop it") from None
+        for torn in self.path.glob(".*.tmp"):  # a trainer was killed while it saved
+            torn.unlink()
         if (self.path / "finished").exists():
             logger.info("%s holds a finished run; starting afresh", self.path)
             self._clear()
@@ -47,7 +59,7 @@ class RunFolder:
             json.dump(identity, f, indent=1, sort_keys=True)
 
     def _clear(self) -> None:
-        for item in self.path.iterdir():
+        for item in sorted(self.path.iterdir(), key=lambda item: item.name == "finished"):  # the mark goes last
             if item.is_dir():
                 shutil.rmtree(item)
             elif item.name != ".lock":
@@ -64,12 +76,12 @@ class RunFolder:
             old.unlink()
 
     def latest(self) -> dict | None:
-        """The newest checkpoint that can be read, or None; one that cannot is named, and removed."""
+        """The newest checkpoint that can be read, or None; the log names one that cannot, which is removed."""
         for path in reversed(self._steps()):
             try:
                 return torch.load(path, map_location="cpu", weights_only=True)
             except Exception as e:  # torch raises whatever the damaged bytes led it to
-                logger.warning("%s is damaged (%s); taking the one before it", path, str(e).splitlines()[0])
+                logger.warning("%s is damaged (%s); the one before it is tried", path, str(e).partition("\n")[0])
                 path.unlink()
         return None
 

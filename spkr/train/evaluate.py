@@ -1,5 +1,8 @@
 """What is measured between epochs: identification on `valid`, verification on `dev`."""
 
+import logging
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +14,12 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map
-from spkr.kaldi.trials import read_trials
+from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import SpeakerNet
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -24,35 +29,57 @@ class Evaluation:
     valid: FeatureReader
     valid_speakers: dict[str, int]  # utterance -> index of its speaker
     dev: FeatureReader
-    trials: tuple[np.ndarray, np.ndarray, np.ndarray]  # rows of both sides, and whether they match
+    trials: Trials | None  # of utterances of `dev`; None where the network learns from `dev`, too
 
     @classmethod
     def read(
         cls,
-        data_dirs: dict[str, str],
-        feats_dirs: dict[str, str],
-        trials: str,
+        data_dirs: Mapping[str, str],
+        feats_dirs: Mapping[str, str],
+        trials: str | Path,
         front_end: FrontEnd,
-        speakers: list[str],
+        utt2spk: Mapping[str, str],
+        speakers: Sequence[str],
+        train_sets: Sequence[str],
     ) -> "Evaluation":
-        """Read the sets `valid` and `dev`; a speaker of `dev` in training is an InputError."""
+        """Read the sets `valid` and `dev`, and the trial list of `dev`.
+
+        Args:
+            data_dirs, feats_dirs: directories of `valid` and `dev`, by name.
+            trials: a trial list of the utterances of `dev`.
+            front_end: that of the network.
+            utt2spk: utterance -> speaker of what is learnt from.
+            speakers: those of `utt2spk`, in the network's order.
+            train_sets: names of the sets that are learnt from.
+
+        Raises InputError where an utterance of `valid`, or a speaker of `dev`, is learnt from (unless `dev` itself, or
+        an augmented copy of it, is one of the training sets), and where `valid` has no training speaker.
+        """
+        valid, valid_utt2spk = _read_set("valid", data_dirs, feats_dirs, front_end)
+        dev, dev_utt2spk = _read_set("dev", data_dirs, feats_dirs, front_end)
+        if learnt := sorted(valid_utt2spk.keys() & utt2spk.keys()):
+            raise InputError(
+                f"{data_dirs['valid']}/utt2spk: {learnt[0]} is in training, too; hold it out of one of them"
+            )
         index = {spk: i for i, spk in enumerate(speakers)}
-        readers = {}
-        for name in ("valid", "dev"):
-            utt2spk = read_map(Path(data_dirs[name]) / "utt2spk")
-            readers[name] = FeatureReader([feats_dirs[name]], front_end)
-            check_same_keys(f"{feats_dirs[name]}/feats.scp", readers[name].feats, data_dirs[name], utt2spk)
-            if name == "valid":
-                valid = {utt: index[spk] for utt, spk in utt2spk.items() if spk in index}
-        if not valid:
+        valid_speakers = {utt: index[spk] for utt, spk in valid_utt2spk.items() if spk in index}
+        if not valid_speakers:
             raise InputError(f"{data_dirs['valid']}/utt2spk: none of its speakers is a training speaker")
+        logger.info("%d of %d utterances of valid are of training speakers", len(valid_speakers), len(valid_utt2spk))
+
+        if any(name == "dev" or name.startswith("dev_") for name in train_sets):
+            logger.warning("dev is learnt from; its EER would mean nothing, and is logged as nan")
+            return cls(valid, valid_speakers, dev, None)
+        if known := sorted(index.keys() & set(dev_utt2spk.values())):
+            raise InputError(
+                f"{data_dirs['dev']}/utt2spk: speaker {known[0]} is in training, too; choose other speakers"
+            )
         lists = read_trials(trials)
-        row = {utt: i for i, utt in enumerate(readers["dev"].feats)}
-        try:
-            sides = [np.array([row[utt] for utt in side]) for side in (lists.enrol, lists.test)]
-        except KeyError as e:
-            raise InputError(f"{trials}: {e} has no features in {feats_dirs['dev']}") from None
-        return cls(readers["valid"], valid, readers["dev"], (*sides, lists.target))
+        if unknown := sorted({*lists.enrol, *lists.test} - dev_utt2spk.keys()):
+            raise InputError(
+                f"{trials}: {unknown[0]} is no utterance of {data_dirs['dev']}; expected a list without models"
+            )
+        return cls(valid, valid_speakers, dev, lists)
 
     @torch.inference_mode()
     def accuracy(self, net: SpeakerNet, device: torch.device) -> float:
@@ -64,10 +91,23 @@ class Evaluation:
         return right / len(self.valid_speakers)
 
     def eer(self, net: SpeakerNet, device: torch.device) -> float:
-        """EER (0..1) of centred cosine scores on the trial list of `dev`."""
-        vectors = np.stack([embed_utterance(net, self.dev[utt], device) for utt in self.dev.feats]).astype(np.float64)
+        """EER (0..1) of centred cosine scores on the trial list of `dev`; nan where the network learns from `dev`."""
+        if self.trials is None:
+            return math.nan
+        row = {utt: i for i, utt in enumerate(self.dev.feats)}
+        vectors = np.stack([embed_utterance(net, self.dev[utt], device) for utt in row]).astype(np.float64)
         vectors -= vectors.mean(axis=0)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        enrol, test, target = self.trials
-        scores = (vectors @ vectors.T)[enrol, test]
+        enrol, test = ([row[utt] for utt in side] for side in (self.trials.enrol, self.trials.test))
+        scores, target = (vectors @ vectors.T)[enrol, test], self.trials.target
         return eer_kaldi(scores[target], scores[~target])[0]
+
+
+def _read_set(
+    name: str, data_dirs: Mapping[str, str], feats_dirs: Mapping[str, str], front_end: FrontEnd
+) -> tuple[FeatureReader, dict[str, str]]:
+    """The features and the utt2spk of a set, which must be of the same utterances."""
+    utt2spk = read_map(Path(data_dirs[name]) / "utt2spk")
+    reader = FeatureReader([feats_dirs[name]], front_end)
+    check_same_keys(f"{feats_dirs[name]}/feats.scp", reader.feats, f"{data_dirs[name]}/utt2spk", utt2spk)
+    return reader, utt2spk

@@ -1,7 +1,7 @@
 """NovoGrad, the optimiser of the seed tutorial.
 
 Source: B. Ginsburg et al., "Stochastic gradient methods with layer-wise adaptive moments for training of deep
-networks", arXiv:1905.11286, algorithm 1; with the second moment of a layer's gradient, not of each weight's.
+networks", arXiv:1905.11286, algorithm 1. A layer is one parameter tensor, as in NVIDIA's own code.
 """
 
 import torch
@@ -15,7 +15,7 @@ class NovoGrad(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self) -> None:
         """Take one step; a layer without a gradient is left alone."""
         for group in self.param_groups:
             beta1, beta2 = group["betas"]

@@ -6,23 +6,29 @@ from collections.abc import Iterable
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
+from spkr.errors import InputError
 from spkr.train.novograd import NovoGrad
 
 
 def make_optimizer(parameters: Iterable[Parameter], settings: dict) -> Optimizer:
-    """NovoGrad, AdamW or SGD with `lr`, `betas` (SGD: momentum is the first of them) and `weight_decay`."""
+    """NovoGrad, AdamW or SGD (Nesterov's, its momentum the first of `betas`) with `lr` and `weight_decay`.
+
+    Raises InputError for another optimiser.
+    """
     lr, betas, decay = settings["lr"], tuple(settings["betas"]), settings["weight_decay"]
     if settings["optimizer"] == "novograd":
         return NovoGrad(parameters, lr=lr, betas=betas, weight_decay=decay)
     if settings["optimizer"] == "adamw":
         return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay)
-    return SGD(parameters, lr=lr, momentum=betas[0], weight_decay=decay, nesterov=True)
+    if settings["optimizer"] == "sgd":
+        return SGD(parameters, lr=lr, momentum=betas[0], weight_decay=decay, nesterov=betas[0] > 0)
+    raise InputError(f"train.optimizer: {settings['optimizer']!r}; expected novograd, adamw or sgd")
 
 
 def learning_rate(step: int, total: int, settings: dict) -> float:
     """The rate of step `step` (from 0) of `total`: linear warm-up to `lr`, then half a cosine down to `min_lr`."""
     warmup = settings["warmup"] * total
     if step < warmup:
-        return settings["lr"] * (step + 1) / warmup
+        return settings["lr"] * min(1.0, (step + 1) / warmup)
     progress = (step - warmup) / max(1, total - warmup)
     return settings["min_lr"] + (settings["lr"] - settings["min_lr"]) * (1 + math.cos(math.pi * progress)) / 2

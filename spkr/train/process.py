@@ -1,0 +1,37 @@
+"""The process that trains: the signals that end it, and its memory."""
+
+import ctypes
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h of the GNU C library
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """While the block runs, SIGTERM and SIGINT only add their number to the list that it gets; the second one kills."""
+    caught: list[int] = []
+
+    def note(number, frame):
+        caught.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def keep_freed_memory() -> None:
+    """Let freed blocks of any size be used again, instead of giving them back to the system.
+
+    The activations of a batch are tens of megabytes each. The GNU C library asks the kernel for each such block anew,
+    which clears its pages every time: a fifth of a float32 step on a processor. Other C libraries are left alone.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

@@ -1,0 +1,125 @@
+"""Features and feature arks against what Kaldi's programs (f4007661) gave, cut down to two made recordings.
+
+spk0-utt0 holds digital silence; spk0-utt1 is longer than the normalisation's window.
+"""
+
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+import torch
+
+from spkr.audio.read import read_audio
+from spkr.feats.cmvn import normalize
+from spkr.feats.fbank import fbank, log_energy, mfcc
+from spkr.feats.options import CmvnOptions, FrontEnd, VadOptions
+from spkr.feats.reader import FeatureReader
+from spkr.feats.vad import energy_vad
+from spkr.kaldi.table import TableWriter, read_object
+
+GOLDEN = Path(__file__).parent / "golden/feats"
+MFCC = FrontEnd(type="mfcc", num_mel_bins=30, high_freq=7600)
+UTTS = ("spk0-utt0", "spk0-utt1")
+
+
+def golden(name):
+    return dict(kaldiio.load_ark(str(GOLDEN / f"{name}.ark")))
+
+
+def golden_vad(name):
+    lines = (GOLDEN / name).read_text().splitlines()
+    return {line.split()[0]: np.array(line.split()[2:-1], float) for line in lines}
+
+
+def samples(utt):
+    return torch.from_numpy(read_audio(GOLDEN / f"{utt}.wav", 16000))
+
+
+def differences(name, compute, front_end):
+    """Absolute differences over all utterances of a golden table."""
+    table = golden(name)
+    ours = {utt: compute(samples(utt), front_end).numpy() for utt in table}
+    assert {utt: x.shape for utt, x in ours.items()} == {utt: x.shape for utt, x in table.items()}
+    return np.concatenate([np.abs(ours[utt] - table[utt]) for utt in table])
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("fbank80", {"snip_edges": True}),
+        ("fbank80_nosnip", {}),
+        ("fbank80_hamming", {"snip_edges": True, "window_type": "hamming"}),
+    ],
+)
+def test_fbank(name, settings):
+    difference = differences(name, fbank, FrontEnd(**settings))
+    assert difference.max() < 0.06
+    assert difference.mean() < 3e-5
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("mfcc_nosnip", {}),
+        ("mfcc_snip", {"snip_edges": True}),
+        ("mfcc_snip_noenergy", {"snip_edges": True, "use_energy": False}),
+    ],
+)
+def test_mfcc(name, settings):
+    difference = differences(name, mfcc, FrontEnd.from_dict({**MFCC.to_dict(), **settings}))
+    assert difference.max() < 0.01
+    assert difference.mean() < 1.5e-4
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [("vad.txt", VadOptions(frames_context=0, proportion_threshold=0.6)), ("vad_ctx2.txt", VadOptions())],
+)
+def test_vad(name, options):
+    table, vad = golden("mfcc_nosnip"), golden_vad(name)
+    for utt in UTTS:
+        assert np.array_equal(energy_vad(table[utt][:, 0], options), vad[utt])
+        assert np.array_equal(energy_vad(log_energy(samples(utt), FrontEnd()).numpy(), options), vad[utt])
+
+
+@pytest.mark.parametrize(
+    "name, options", [("mfcc_cmn300", CmvnOptions()), ("mfcc_cmvn100", CmvnOptions(norm_vars=True, window=100))]
+)
+def test_sliding_normalisation(name, options):
+    table = golden(name)
+    for utt, raw in golden("mfcc_nosnip").items():
+        assert np.abs(normalize(raw, options) - table[utt]).max() < 1e-4
+
+
+def test_reader_normalises_then_selects_voiced_frames(tmp_path):
+    vad = golden_vad("vad.txt")
+    for name, tables in (("feats", golden("mfcc_nosnip")), ("vad", vad)):
+        with TableWriter(tmp_path / f"{name}.ark") as table:
+            for utt in UTTS:
+                table[utt] = tables[utt]
+    reader = FeatureReader([tmp_path], MFCC)
+    for utt, voiced in golden("mfcc_cmn300_voiced").items():
+        assert reader[utt].dtype == np.float32
+        assert np.abs(reader[utt] - voiced).max() < 1e-4
+
+
+def test_what_we_compress_is_kaldis_within_a_quantisation_step(tmp_path):
+    with TableWriter(tmp_path / "feats.ark", compress=True) as table:
+        for utt, raw in golden("mfcc_nosnip").items():
+            table[utt] = raw
+    ours, kaldis = (
+        np.fromfile(p, np.uint8).astype(int) for p in (tmp_path / "feats.ark", GOLDEN / "mfcc_nosnip.cm1.ark")
+    )
+    assert ours.shape == kaldis.shape
+    assert np.abs(ours - kaldis).max() <= 1
+    assert (ours == kaldis).mean() > 0.999  # all of them where these lines were written
+
+
+@pytest.mark.parametrize("method", [1, 3, 4, 5, 6, 7])  # 2 is what 1 chooses for more than eight rows
+def test_reads_what_kaldi_compressed(method):
+    path = GOLDEN / f"mfcc_nosnip.cm{method}.ark"
+    decoded = golden(f"mfcc_nosnip.cm{method}.decoded")["spk0-utt0"]
+    value = read_object(f"{path}:{len('spk0-utt0 ')}")
+    assert value.shape == decoded.shape
+    assert np.abs(value - decoded).max() < 1e-4

@@ -1,0 +1,148 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spkr.errors import InputError
+from spkr.kaldi.datadir import (
+    check_data_dir,
+    invert,
+    read_map,
+    read_spk2utt,
+    write_data_dir,
+    write_map,
+    write_spk2utt,
+)
+
+UTT2SPK = {"a-1": "a", "a-2": "a", "b-1": "b"}
+FILES = {
+    "wav.scp": {utt: f"corpus dir/{utt}.wav" for utt in UTT2SPK},
+    "utt2spk": UTT2SPK,
+    "utt2dur": dict.fromkeys(UTT2SPK, 1.25),
+    "spk2gender": {"a": "f", "b": "m"},
+}
+# The same examples in every run, and no limit of time on each.
+repeatable = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+visible = st.characters(min_codepoint=33, exclude_categories=["Z", "C"])
+words = st.text(visible, min_size=1)
+values = st.lists(words, min_size=1).map(" ".join)
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_data_dir(tmp_path / "data", FILES)
+    return tmp_path / "data"
+
+
+@repeatable
+@given(table=st.dictionaries(words, values, min_size=1))
+def test_what_is_written_is_read_back_in_byte_order(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("map") / "table"
+    write_map(path, table)
+    assert read_map(path) == table
+    keys = [line.split(b" ")[0] for line in path.read_bytes().splitlines()]
+    assert keys == sorted(keys)
+
+
+def test_fields_may_be_parted_by_tabs(tmp_path):
+    (tmp_path / "text").write_text("a\tone  two \nb \t three\n")
+    assert read_map(tmp_path / "text") == {"a": "one  two", "b": "three"}
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a 1\nb\n", "map:2: expected '<key> <value>', found 'b'"),
+        ("a 1\nb \n", "map:2: expected"),
+        (" a 1\n", "map:1: expected"),
+        ("a 1\na 2\n", "map:2: 'a' stands there twice"),
+        ("a 1\nb 1\na 1\n", "map:3: 'a' stands there twice"),
+        ("b 1\na 2\n", "map:2: 'a' is out of order"),
+        ("a 1\nB 1\n", "map:2: 'B' is out of order"),
+    ],
+)
+def test_malformed_line_is_named(tmp_path, content, message):
+    (tmp_path / "map").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_map(tmp_path / "map")
+
+
+@pytest.mark.parametrize("table", [{"a b": 1}, {"a": ""}, {"a": "x\ny"}, {"": "x"}, {"a\t": 1}])
+def test_what_could_not_be_read_back_is_not_written(tmp_path, table):
+    with pytest.raises(InputError, match="map: cannot hold"):
+        write_map(tmp_path / "map", table)
+    assert not list(tmp_path.iterdir())
+
+
+@repeatable
+@given(st.dictionaries(words, words, min_size=1))
+def test_inverting_keeps_every_utterance(utt2spk):
+    spk2utt = invert(utt2spk)
+    assert list(spk2utt) == sorted(set(utt2spk.values()))
+    assert {utt: spk for spk, utts in spk2utt.items() for utt in utts} == utt2spk
+    assert all(utts == sorted(utts) for utts in spk2utt.values())
+
+
+def test_models_keep_the_order_of_their_utterances(tmp_path):
+    models = {"m": ["u2", "u1"], "n": ["u3"]}
+    write_spk2utt(tmp_path / "models", models)
+    assert read_spk2utt(tmp_path / "models") == models
+
+
+def test_data_dir_is_written_with_spk2utt_and_read_back(data):
+    assert (data / "spk2utt").read_text() == "a a-1 a-2\nb b-1\n"
+    assert check_data_dir(data) == {
+        **{name: {k: str(v) for k, v in table.items()} for name, table in FILES.items()},
+        "spk2utt": {"a": "a-1 a-2", "b": "b-1"},
+    }
+
+
+def test_files_of_an_earlier_data_dir_are_removed_and_others_left(data):
+    (data / "trials_pairs").write_text("a-1 a-2 target\n")
+    write_data_dir(data, {name: FILES[name] for name in ("wav.scp", "utt2spk")})
+    assert sorted(p.name for p in data.iterdir()) == ["spk2utt", "trials_pairs", "utt2spk", "wav.scp"]
+
+
+def test_nothing_is_written_of_a_faulty_data_dir(tmp_path):
+    for files in (
+        {**FILES, "utt2dur": {"a-1": 1}},
+        {**FILES, "utt2dur": dict.fromkeys(UTT2SPK, "x\ny")},
+        {**FILES, "text": dict.fromkeys(UTT2SPK, "")},
+    ):
+        with pytest.raises(InputError):
+            write_data_dir(tmp_path / "data", files)
+        assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("wav.scp", None, "wav.scp: no such file"),
+        ("wav.scp", "a-1 x\na-2 x\n", "wav.scp: 1 of 3 entries of .*utt2spk missing, first 'b-1'"),
+        ("utt2spk", "a-1 a\na-1 a\n", "utt2spk:2: 'a-1' stands there twice"),
+        ("utt2spk", "a-1 a\na-2 a\nb-1 c\n", "spk2utt"),
+        ("spk2utt", "a a-1 a-2\n", "spk2utt: 1 of 2 entries of .*utt2spk missing, first 'b'"),
+        ("spk2utt", "a a-1\nb b-1\n", "spk2utt: the utterances of speaker 'a' are not those of utt2spk"),
+        ("spk2gender", "a f\nb male\n", "spk2gender: b has 'male'; expected m or f"),
+        ("utt2dur", "a-1 1\na-2 nan\nb-1 1\n", "utt2dur: a-2 has 'nan'; expected seconds above zero"),
+        ("utt2dur", "a-1 1\na-2 0\nb-1 1\n", "a-2 has '0'"),
+        ("utt2dur", "a-1 1\na-2 1s\nb-1 1\n", "a-2 has '1s'"),
+        ("utt2aug", "a-1 speed=1\n", "utt2aug: 2 of 3 entries"),
+    ],
+)
+def test_faulty_data_dir_is_refused(data, name, content, message):
+    (data / name).unlink(missing_ok=True)
+    if content:
+        (data / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        check_data_dir(data)
+
+
+def test_speaker_must_begin_its_utterances_names(tmp_path):
+    with pytest.raises(InputError, match="speaker 's' is no prefix of utterance 'a-1'"):
+        write_data_dir(tmp_path, {"wav.scp": {"a-1": "x"}, "utt2spk": {"a-1": "s"}})
+
+
+def test_speakers_and_utterances_must_sort_alike(tmp_path):
+    utt2spk = {"ann": "ann", "ann-b-1": "ann-b", "ann-c": "ann"}
+    with pytest.raises(InputError, match="'ann-c' comes after 'ann-b-1', but its speaker 'ann' before 'ann-b'"):
+        write_data_dir(tmp_path, {"wav.scp": dict.fromkeys(utt2spk, "x"), "utt2spk": utt2spk})

@@ -1,0 +1,134 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from spkr.errors import InputError
+from spkr.feats.options import FrontEnd
+from spkr.feats.reader import FeatureReader
+from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.table import read_vectors
+from spkr.nnet import embed
+from spkr.nnet.embed import embed_set, embed_utterance
+from spkr.nnet.model import SpeakerNet, load_model, save_model
+
+torch.set_num_threads(1)
+
+SETTINGS = {
+    "filters": 6,
+    "kernels": [3, 5],
+    "repeat": 1,
+    "last_filters": 10,
+    "dropout": 0.5,
+    "separable": True,
+    "pooling": "xvector",
+    "affine": [7, 5],
+    "head": {"type": "softmax"},
+}
+FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
+
+
+def network(dim=8):
+    torch.manual_seed(4)
+    return SpeakerNet(SETTINGS, dim, 3).eval()
+
+
+@pytest.fixture(scope="module")
+def model(toy, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "final.pt"
+    save_model(path, network(), SETTINGS, toy.front_end, ["a", "b", "c"], {})
+    return path
+
+
+def direct(net, feats):
+    with torch.no_grad():
+        return net.embed(torch.from_numpy(feats)[None])[0].double().numpy()
+
+
+def test_long_utterances_are_averaged_over_chunks_by_their_frames():
+    assert embed.MAX_CHUNK == 10000
+    net, feats = network(), np.random.default_rng(1).normal(size=(20013, 8)).astype(np.float32)
+    feats[10000:] += 1
+    last = np.concatenate([feats[[20000]].repeat(6, axis=0), feats[20000:], feats[[-1]].repeat(6, axis=0)])
+    chunks = [direct(net, feats[:10000]), direct(net, feats[10000:20000]), direct(net, last)]
+    expected = (10000 * chunks[0] + 10000 * chunks[1] + 13 * chunks[2]) / 20013
+    np.testing.assert_allclose(embed_utterance(net, feats), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("frames", "left", "right"), [(24, 0, 1), (10, 7, 8), (1, 12, 12), (25, 0, 0)])
+def test_short_utterances_are_padded_with_their_first_and_last_frame(frames, left, right):
+    net, feats = network(), np.random.default_rng(2).normal(size=(frames, 8)).astype(np.float32)
+    padded = np.concatenate([feats[[0]].repeat(left, axis=0), feats, feats[[-1]].repeat(right, axis=0)])
+    np.testing.assert_allclose(embed_utterance(net, feats), direct(net, padded), rtol=1e-6)
+
+
+def test_embeddings_of_a_set_are_those_of_its_utterances_and_speakers(toy, model, tmp_path):
+    embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path)
+    utt2spk = read_map(f"{toy.data['dev']}/utt2spk")
+    utts, vectors = read_vectors(tmp_path / "xvector.scp")
+    assert utts == sorted(utt2spk)
+    net, reader = load_model(model)[0], FeatureReader([toy.feats["dev"]], toy.front_end)
+    for utt, vector in zip(utts, vectors, strict=True):
+        np.testing.assert_array_equal(vector, embed_utterance(net, reader[utt]))
+    speakers, means = read_vectors(tmp_path / "spk_xvector.scp")
+    assert speakers == ["d0", "d1", "d2", "d3"]
+    for spk, mean in zip(speakers, means, strict=True):
+        of_speaker = vectors[[utt2spk[utt] == spk for utt in utts]]
+        np.testing.assert_allclose(mean, of_speaker.astype(np.float64).mean(axis=0), rtol=1e-6)
+    assert read_map(tmp_path / "num_utts") == dict.fromkeys(speakers, "4")
+
+
+def test_embedding_twice_gives_the_same_bytes(toy, model, tmp_path, monkeypatch):
+    found = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)  # an scp holds the path of its ark
+        embed_set(model, toy.data["dev"], toy.feats["dev"], "out")
+        found.append({file: (tmp_path / name / "out" / file).read_bytes() for file in FILES})
+    assert found[0] == found[1]
+
+
+def one_utterance(toy, name, utt, to):
+    """A set of one utterance of another set, as data and feature directories."""
+    (to / "data").mkdir(parents=True)
+    (to / "feats").mkdir()
+    write_map(to / "data/utt2spk", {utt: read_map(f"{toy.data[name]}/utt2spk")[utt]})
+    for scp in ("feats.scp", "vad.scp"):
+        write_map(to / "feats" / scp, {utt: read_map(f"{toy.feats[name]}/{scp}")[utt]})
+    return to / "data", to / "feats"
+
+
+def test_an_utterance_alone_gives_what_it_gives_in_its_set(toy, model, tmp_path):
+    embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path / "set")
+    embed_set(model, *one_utterance(toy, "dev", "d2-dev1", tmp_path / "one"), tmp_path / "alone")
+    utts, vectors = read_vectors(tmp_path / "set/xvector.scp")
+    alone = read_vectors(tmp_path / "alone/xvector.scp")[1]
+    np.testing.assert_array_equal(alone[0], vectors[utts.index("d2-dev1")])
+
+
+def test_features_of_another_dimension_are_refused(toy, tmp_path):
+    other = FrontEnd.from_dict({"num_mel_bins": 10})
+    save_model(tmp_path / "final.pt", network(10), SETTINGS, other, ["a", "b", "c"], {})
+    with pytest.raises(InputError, match=r"d0-dev0 has shape \(\d+, 8\); expected 10 columns"):
+        embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_features_of_other_utterances_are_refused(toy, model, tmp_path):
+    data, feats = one_utterance(toy, "dev", "d2-dev1", tmp_path)
+    with pytest.raises(InputError, match="feats.scp: 15 of 16 entries of .*utt2spk missing, first 'd0-dev0'"):
+        embed_set(model, toy.data["dev"], feats, tmp_path / "out")
+    with pytest.raises(InputError, match="feats.scp: 15 entries that .*utt2spk does not have"):
+        embed_set(model, data, toy.feats["dev"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_or_damaged_model_is_refused(toy, model, tmp_path):
+    with pytest.raises(InputError, match="final.pt: no such model"):
+        embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
+    shutil.copy(model, tmp_path / "final.pt")
+    with (tmp_path / "final.pt").open("r+b") as f:
+        f.truncate(3000)
+    with pytest.raises(InputError, match="final.pt: not readable as a model"):
+        embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
