@@ -54,8 +54,8 @@ def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_p
 
 def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):
     output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
-    assert re.search(r"exp/an4/feats/fbank80-[0-9a-f]{6}/test/feats\.1\.ark", output)
-    assert "exp/an4/feats/fbank80/" not in output
+    assert re.search(r"exp/an4/feats/fbank80_utt-[0-9a-f]{6}/test/feats\.1\.ark", output)
+    assert "exp/an4/feats/fbank80_utt/" not in output
 
 
 def test_a_trained_network_trains_nothing(snakemake, tmp_path):
