@@ -35,7 +35,7 @@ configfile: ROOT / f"recipes/{RECIPE}/config.yaml"  # again: it goes before its 
 check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
 
 # Jobs find spkr, and corpora, whatever environment they are started from.
-shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
+shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")  # the first half is Snakemake's own
 corpora = (
     workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
 )

@@ -16,7 +16,7 @@ if not PRETRAINED:
             dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
             code=code(
                 *[f"spkr/nnet/{m}.py" for m in ("quartznet", "pooling", "heads", "model")],
-                *[f"spkr/train/{m}.py" for m in ("loop", "batches", "novograd", "schedule")],
+                *[f"spkr/train/{m}.py" for m in ("loop", "batches", "evaluate", "novograd", "schedule")],
                 *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
             ),
         output:

@@ -62,8 +62,7 @@ def _fetch(args) -> None:
 def _augment(args) -> None:
     from spkr.audio.augment import AugmentOptions, augment_data_dir
 
-    seed = args.options.pop("seed", args.seed)
-    augment_data_dir(args.data_dir, args.out_dir, AugmentOptions.from_dict(args.options), seed)
+    augment_data_dir(args.data_dir, args.out_dir, AugmentOptions.from_dict(args.options), args.seed)
 
 
 def _feats(args) -> None:

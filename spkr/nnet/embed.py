@@ -18,18 +18,18 @@ MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and l
 logger = logging.getLogger(__name__)
 
 
-def embed_set(
-    model: str | Path, data_dir: str | Path, feats_dir: str | Path, out_dir: str | Path, device: str = "cpu"
-) -> None:
+def embed_set(model: str | Path, data_dir: str | Path, feats_dir: str | Path, out_dir: str | Path) -> None:
     """Embed every utterance of a data directory: xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts in `out_dir`.
 
-    A speaker's embedding is the mean of those of its utterances, and num_utts says of how many. Raises InputError
-    where data and features are not of the same utterances, or features not of the dimension that the network reads.
+    On a GPU where there is one. A speaker's embedding is the mean of those of its utterances, and num_utts says of how
+    many. Raises InputError where data and features are not of the same utterances, or features not of the dimension
+    that the network reads.
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")
     reader = FeatureReader([feats_dir], front_end)
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device)
     vectors = {utt: embed_utterance(net, reader[utt], device) for utt in sorted(utt2spk)}
     out = Path(out_dir)

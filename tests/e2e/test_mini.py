@@ -98,3 +98,12 @@ def test_a_lost_recording_is_named(copy, snakemake):
     output = snakemake(copy, *CONFIG, "-R", "feats", ok=False)
     assert f"{lost.relative_to(copy)}: no such audio file" in output
     assert not list((copy / "exp/mini/feats/fbank80/test").glob("feats.1.*"))  # nothing half-written
+
+
+def test_an_empty_recording_is_named_before_any_data_are_written(copy, snakemake):
+    empty = next((copy / "exp/corpora/mini/an4/wav/an4_clstk").rglob("*.wav"))
+    empty.write_bytes(b"")
+    output = snakemake(copy, *CONFIG, "-R", "data", ok=False)
+    assert f"an4.py: error: {empty.relative_to(copy)}: " in output
+    assert "missing locally" not in output  # the job failed by itself, not by what it did not write
+    assert not list((copy / "exp/mini/data").glob("*/wav.scp"))
