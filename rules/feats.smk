@@ -17,6 +17,7 @@ rule feats:
         code=code(
             *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "logmel", "vad")],
             *[f"spkr/audio/{m}.py" for m in ("read", "effects")],
+            "spkr/kaldi/table.py",
         ),
     output:
         expand(

@@ -4,8 +4,8 @@
              \\0B <Plda> DV.. DM.. DV.. </Plda>
     text     [ 1.5 2 ]    and a row a line in a matrix
 
-Each <number> is a byte 4 and a little-endian int32. kaldiio reads the objects of tables, but takes a vector
-that is cut short for a shorter one, and knows no PLDA; so these few files are parsed here.
+Each <number> is a byte 4 and a little-endian int32. kaldiio takes a vector that is cut short for a shorter one, reads
+text as float32, and knows no PLDA; so these few files are parsed here.
 """
 
 import io
