@@ -34,8 +34,8 @@ configfile: ROOT / f"recipes/{RECIPE}/config.yaml"  # again: it goes before its 
 
 check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
 
-# Jobs find spkr, and corpora, whatever environment they are started from.
-shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")  # the first half is Snakemake's own
+# Jobs find spkr, and corpora, whatever environment they are started from; bash's strictness is Snakemake's own prefix.
+shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
 corpora = (
     workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
 )
