@@ -106,4 +106,4 @@ def test_an_empty_recording_is_named_before_any_data_are_written(copy, snakemake
     output = snakemake(copy, *CONFIG, "-R", "data", ok=False)
     assert f"an4.py: error: {empty.relative_to(copy)}: " in output
     assert "missing locally" not in output  # the job failed by itself, not by what it did not write
-    assert not list((copy / "exp/mini/data").glob("test/*"))
+    assert not [f for name in ("train", "valid", "dev", "test") for f in (copy / "exp/mini/data" / name).glob("*")]
