@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
+from spkr.nnet.dropout import Dropout
 
 
 class MaskedConv(nn.Module):
@@ -61,7 +62,7 @@ class Block(nn.Module):
             if residual
             else None
         )
-        self.activation = nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(dropout))
+        self.activation = nn.Sequential(nn.ReLU(inplace=True), Dropout(dropout))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T)."""

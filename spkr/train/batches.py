@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 
+POOL = 8  # batches that are sorted by length together
+
 
 @dataclass(frozen=True)
 class BatchOptions:
@@ -17,7 +19,8 @@ class BatchOptions:
 
     batch_size: int
     crop: tuple[float, float]
-    short: str  # what becomes of an utterance shorter than the crop: `tile` repeats it, `pad` masks the rest
+    short: str  # what becomes of an utterance shorter than the crop: `tile` repeats it, `pad` masks the rest, and a
+    # batch has utterances of like lengths, so that the rest is little
     time_masks: int  # SpecAugment: masks a crop, each up to `time_mask_width` frames
     time_mask_width: int
     freq_masks: int  # likewise, each up to `freq_mask_width` coefficients
@@ -34,22 +37,48 @@ class CropBatches(Dataset):
     """Item `step` is a batch: features (N, T, dim), lengths (N,) or None if all are T, speakers (N,), utterances.
 
     An epoch is a shuffle of all utterances, cut into batches of `batch_size`; those left over wait for the next.
+
+    Args:
+        reader: where the features come from.
+        labels: each utterance's speaker, from 0.
+        num_frames: each utterance's length, as the reader gives it.
+        options: how batches are cut.
+        seed: of everything random.
     """
 
-    def __init__(self, reader: FeatureReader, labels: Mapping[str, int], options: BatchOptions, seed: int):
+    def __init__(
+        self,
+        reader: FeatureReader,
+        labels: Mapping[str, int],
+        num_frames: Mapping[str, int],
+        options: BatchOptions,
+        seed: int,
+    ):
         self.reader, self.labels, self.options, self.seed = reader, labels, options, seed
         self.utts = sorted(labels)
+        self.num_frames = np.array([num_frames[utt] for utt in self.utts])
         self.steps_per_epoch = len(self.utts) // options.batch_size
         if not self.steps_per_epoch:
             raise InputError(
                 f"train.batches.batch_size: {options.batch_size}, but only {len(self.utts)} utterances to learn from"
             )
+        self._epoch, self._order = 0, self._shuffle(0)
+
+    def _shuffle(self, epoch: int) -> np.ndarray:
+        """(steps_per_epoch, batch_size) numbers of utterances."""
+        rng, size = np.random.default_rng([self.seed, epoch]), self.options.batch_size
+        order = rng.permutation(len(self.utts))[: self.steps_per_epoch * size]
+        if self.options.short == "tile":
+            return order.reshape(-1, size)
+        pools = np.split(order, range(POOL * size, len(order), POOL * size))
+        by_length = [pool[np.argsort(self.num_frames[pool], kind="stable")] for pool in pools]
+        return rng.permutation(np.concatenate(by_length).reshape(-1, size))
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, list[str]]:
         epoch, position = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.utts))
-        size = self.options.batch_size
-        utts = [self.utts[i] for i in order[position * size : (position + 1) * size]]
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._shuffle(epoch)
+        utts = [self.utts[i] for i in self._order[position]]
         rng = np.random.default_rng([self.seed, epoch, position])
         frames_a_second = 1000 / self.reader.front_end.frame_shift
         crop = max(1, round(rng.uniform(*self.options.crop) * frames_a_second))

@@ -162,7 +162,9 @@ def test_learning_rate_is_never_above_lr_nor_zero(total, warmup):
 def batches(toy, seed=1, **options):
     reader = FeatureReader([toy.feats["train"]], toy.front_end)
     labels = {utt: int(spk[1:]) for utt, spk in read_map(f"{toy.data['train']}/utt2spk").items()}
-    return CropBatches(reader, labels, BatchOptions(**(BATCHES | {"time_masks": 0, "freq_masks": 0} | options)), seed)
+    num_frames = {utt: len(reader[utt]) for utt in labels}
+    options = BatchOptions(**(BATCHES | {"time_masks": 0, "freq_masks": 0} | options))
+    return CropBatches(reader, labels, num_frames, options, seed)
 
 
 def same(a, b):
@@ -196,6 +198,19 @@ def test_an_epoch_is_a_shuffle_of_all_utterances(toy):
     assert set(epochs[0]) | set(epochs[1]) | set(epochs[2]) == set(source.utts)
 
 
+def test_padded_batches_are_of_like_lengths(toy):
+    padded, tiled = batches(toy, short="pad", crop=[9, 9]), batches(toy)
+    spread = {}
+    for source in (padded, tiled):
+        lengths = [[source.num_frames[source.utts.index(utt)] for utt in source[step][3]] for step in range(5)]
+        spread[source] = sum(max(batch) - min(batch) for batch in lengths)
+        assert [max(batch) for batch in lengths] != sorted(max(batch) for batch in lengths)
+    assert spread[padded] < spread[tiled] / 3
+    utts = [utt for step in range(5, 10) for utt in padded[step][3]]
+    assert len(set(utts)) == 35
+    assert same(padded[2], batches(toy, short="pad", crop=[9, 9])[2])  # whatever epoch was asked for before
+
+
 def test_crops_are_stretches_of_the_right_utterance_and_speaker(toy):
     source, lengths = batches(toy), set()
     for step in range(20):
@@ -212,23 +227,26 @@ def test_crops_are_stretches_of_the_right_utterance_and_speaker(toy):
     assert len(lengths) > 5
 
 
+def padded_to(feats, frames):
+    return torch.cat([feats, torch.zeros(frames - len(feats), feats.shape[1])])
+
+
 def test_short_utterances_are_tiled_or_padded(toy):
     tiled, padded = batches(toy, crop=[0.5, 0.5]), batches(toy, crop=[0.5, 0.5], short="pad")
-    for step in range(5):
-        feats, lengths, _, utts = tiled[step]
-        assert lengths is None
-        assert feats.shape[1] == 50
-        padded_feats, padded_lengths, _, padded_utts = padded[step]
-        assert padded_utts == utts
-        frames = [len(tiled.reader[utt]) for utt in utts]
-        assert padded_lengths.tolist() == [min(n, 50) for n in frames]
-        assert padded_feats.shape[1] == max(padded_lengths)
-        for i, (utt, n) in enumerate(zip(utts, frames, strict=True)):
-            if n < 50:
-                whole = torch.from_numpy(tiled.reader[utt])
-                assert torch.equal(feats[i], whole.repeat(3, 1)[:50])
-                assert torch.equal(padded_feats[i, :n], whole)
-                assert not padded_feats[i, n:].any()
+    short = 0
+    for source in (tiled, padded):
+        for step in range(5):
+            feats, lengths, _, utts = source[step]
+            frames = [len(source.reader[utt]) for utt in utts]
+            expected = [50 if source is tiled else min(n, 50) for n in frames]
+            assert (lengths is None and {feats.shape[1]} == set(expected)) or lengths.tolist() == expected
+            assert feats.shape[1] == max(expected)
+            for row, utt, n in zip(feats, utts, frames, strict=True):
+                if n < 50:
+                    short += 1
+                    whole = torch.from_numpy(source.reader[utt])
+                    assert torch.equal(row, whole.repeat(3, 1)[:50] if source is tiled else padded_to(whole, len(row)))
+    assert short > 20
 
 
 def test_spec_augment_masks_with_the_mean(toy):
