@@ -20,7 +20,7 @@ def snakemake():
             [*command, "--directory", str(directory), *args],
             capture_output=True,
             text=True,
-            env={k: v for k, v in os.environ.items() if k != "SPKR_CORPORA"} | {"OMP_WAIT_POLICY": "PASSIVE"} | env,
+            env={k: v for k, v in os.environ.items() if k != "SPKR_CORPORA"} | env,
         )
         output = result.stdout + result.stderr
         if (result.returncode == 0) != ok:

@@ -1,0 +1,43 @@
+"""Kinds of arguments that verbs share."""
+
+import argparse
+import json
+from pathlib import Path
+
+import yaml
+
+SETTINGS = "settings: JSON, or a YAML file"
+SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
+
+
+def options(text: str, section: str | None = None) -> dict:
+    """Settings, from JSON on the command line or a YAML file's path; those under `section`, if that is all there is."""
+    is_json = text.lstrip().startswith("{")
+    try:
+        settings = json.loads(text) if is_json else yaml.safe_load(Path(text).read_text(encoding="utf-8"))
+    except OSError as e:
+        raise argparse.ArgumentTypeError(f"{text}: {e.strerror}; expected JSON in braces, or a YAML file") from None
+    except (ValueError, yaml.YAMLError) as e:
+        reason = " ".join(str(e).split())
+        raise argparse.ArgumentTypeError(f"{text}: no {'JSON' if is_json else 'YAML'} ({reason})") from None
+    if isinstance(settings, dict) and settings.keys() == {section}:
+        settings = settings[section]
+    if not isinstance(settings, dict):
+        raise argparse.ArgumentTypeError(f"{text}: expected a dictionary of settings")
+    return settings
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=PATH as (NAME, PATH)."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"expected NAME=PATH, found {text!r}")
+    return name, path
+
+
+def shard(text: str) -> tuple[int, int]:
+    """I/N as (I, N), 1 <= I <= N."""
+    i, _, n = text.partition("/")
+    if not (i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise argparse.ArgumentTypeError(f"expected I/N with 1 <= I <= N, found {text!r}")
+    return int(i), int(n)

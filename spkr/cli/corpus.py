@@ -1,0 +1,37 @@
+"""Verbs that bring in a corpus."""
+
+import os
+
+from spkr.cli.arguments import SEED, SETTINGS, options
+
+
+def add_verbs(verb) -> None:
+    """Add this group's verbs to the command line; `verb` makes a subparser."""
+    p = verb("fetch", _fetch, "find or download a corpus' archive, and unpack it",
+             "an4_sphere.tar.gz exp/corpora/an4 --corpora ~/corpora")  # fmt: skip
+    p.add_argument("archive", help="file name of the archive")
+    p.add_argument("out_dir", help="where it is unpacked")
+    p.add_argument(
+        "--corpora", default=os.environ.get("SPKR_CORPORA"), help="folder to look for it first (default: $SPKR_CORPORA)"
+    )
+    p.add_argument("--url", help="where to download it from otherwise")
+    p.add_argument("--sha256", help="of the archive, checked after a download")
+
+    p = verb("augment", _augment, "make a data directory of augmented copies",
+             "exp/an4/data/train exp/an4/data/train_speed3 --options '{\"speeds\": [0.9, 1.0, 1.1]}'")  # fmt: skip
+    p.add_argument("data_dir")
+    p.add_argument("out_dir")
+    p.add_argument("--options", type=options, required=True, help=SETTINGS)
+    p.add_argument("--seed", **SEED)
+
+
+def _fetch(args) -> None:
+    from spkr.corpus.fetch import fetch_corpus
+
+    fetch_corpus(args.archive, args.out_dir, args.corpora, args.url, args.sha256)
+
+
+def _augment(args) -> None:
+    from spkr.audio.augment import AugmentOptions, augment_data_dir
+
+    augment_data_dir(args.data_dir, args.out_dir, AugmentOptions.from_dict(args.options), args.seed)

@@ -1,0 +1,46 @@
+"""Verbs that compute features."""
+
+from functools import partial
+
+from spkr.cli.arguments import SEED, SETTINGS, options, shard
+
+
+def add_verbs(verb) -> None:
+    """Add this group's verbs to the command line; `verb` makes a subparser."""
+    p = verb("feats", _feats, "compute one shard of a data directory's features and voice activity",
+             "exp/an4/data/train exp/an4/feats/train --options conf/feats/fbank80.yaml --shard 1/2")  # fmt: skip
+    p.add_argument("data_dir")
+    p.add_argument("out_dir")
+    front_end = p.add_mutually_exclusive_group(required=True)
+    front_end.add_argument("--options", type=partial(options, section="feats"), help=SETTINGS)
+    front_end.add_argument("--model", help="take the front end of this model file")
+    p.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="part I of N (default: 1/1)")
+    p.add_argument("--seed", **SEED)
+
+    p = verb("merge-feats", _merge_feats, "join the shards of a set's features",
+             "exp/an4/data/train exp/an4/feats/train --shards 2")  # fmt: skip
+    p.add_argument("data_dir")
+    p.add_argument("out_dir")
+    p.add_argument("--shards", type=int, required=True)
+
+
+def _feats(args) -> None:
+    from dataclasses import replace
+
+    from spkr.feats.extract import extract_shard
+    from spkr.feats.options import FrontEnd
+
+    if args.model:
+        from spkr.nnet.model import load_model
+
+        front_end = load_model(args.model)[1]
+    else:
+        front_end = FrontEnd.from_dict(args.options)
+    i, n = args.shard
+    extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
+
+
+def _merge_feats(args) -> None:
+    from spkr.kaldi.shards import merge_shards
+
+    merge_shards(args.out_dir, args.data_dir, args.shards)

@@ -1,0 +1,40 @@
+"""Verbs that train a network and embed utterances."""
+
+from spkr.cli.arguments import SEED, SETTINGS, options, pair
+
+
+def add_verbs(verb) -> None:
+    """Add this group's verbs to the command line; `verb` makes a subparser."""
+    p = verb("train", _train, "train a speaker network",
+             "exp/an4/main/model --checkpoints exp/an4/main/model/checkpoints --settings settings.yaml \\\n"
+             "    --train train --dev-trials exp/an4/data/dev/trials_pairs \\\n"
+             "    --data train=exp/an4/data/train valid=exp/an4/data/valid dev=exp/an4/data/dev \\\n"
+             "    --feats train=exp/an4/feats/train valid=exp/an4/feats/valid dev=exp/an4/feats/dev")  # fmt: skip
+    p.add_argument("out_dir")
+    p.add_argument("--checkpoints", required=True, help="folder of the runs' own folders, to go on from")
+    p.add_argument("--settings", type=options, required=True, help=f"sections model, train, feats; {SETTINGS}")
+    p.add_argument("--train", nargs="+", required=True, metavar="SET", help="sets to learn from")
+    p.add_argument("--data", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
+    p.add_argument("--feats", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
+    p.add_argument("--dev-trials", required=True, help="trial list of dev, for the EER of each epoch")
+    p.add_argument("--seed", **SEED)
+
+    p = verb("embed", _embed, "embed every utterance of a set",
+             "exp/an4/main/model/final.pt exp/an4/data/test exp/an4/feats/test exp/an4/main/xvectors/test")  # fmt: skip
+    for name in ("model", "data_dir", "feats_dir", "out_dir"):
+        p.add_argument(name)
+
+
+def _train(args) -> None:
+    from spkr.train.loop import train
+
+    train(
+        args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
+        args.dev_trials, args.seed,
+    )  # fmt: skip
+
+
+def _embed(args) -> None:
+    from spkr.nnet.embed import embed_set
+
+    embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir)
