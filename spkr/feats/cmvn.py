@@ -1,19 +1,23 @@
 """Cepstral mean and variance normalisation, by the reader of features."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from spkr.feats.options import CmvnOptions
 
 UTTERANCE_STD_GUARD = 1e-5  # NeMo 0.11's, added to the standard deviation
-SLIDING_VARIANCE_FLOOR = 1e-10  # Kaldi's
+SLIDING_VARIANCE_FLOOR, SPEAKER_VARIANCE_FLOOR = 1e-10, 1e-20  # Kaldi's
 
 
-def normalize(feats: np.ndarray, options: CmvnOptions) -> np.ndarray:
-    """Normalise a (frames, dim) matrix as the front end says; float32 in and out."""
+def normalize(feats: np.ndarray, options: CmvnOptions, stats: np.ndarray | None = None) -> np.ndarray:
+    """Normalise a (frames, dim) matrix as the front end says; float32 in and out. `stats` are the speaker's."""
     if options.type == "sliding":
-        return sliding_cmvn(feats, options.window, options.norm_vars)
+        return sliding_cmvn(feats, options)
     if options.type == "utterance":
         return utterance_cmvn(feats, options.norm_vars)
+    if options.type == "speaker":
+        return apply_cmvn(feats, stats, options.norm_vars)
     return feats
 
 
@@ -25,23 +29,44 @@ def utterance_cmvn(feats: np.ndarray, norm_vars: bool) -> np.ndarray:
     return centred
 
 
-def sliding_cmvn(feats: np.ndarray, window: int, norm_vars: bool) -> np.ndarray:
-    """Subtract the mean (and divide by the standard deviation) of the `window` frames round each frame.
+def sliding_cmvn(feats: np.ndarray, options: CmvnOptions) -> np.ndarray:
+    """Subtract the mean (and divide by the standard deviation) of a window of frames (Kaldi's apply-cmvn-sliding).
 
-    The window is centred; near the ends it is shifted, not shortened (Kaldi's apply-cmvn-sliding, center=true).
+    With `center` the window is round the frame, and near the ends it is shifted, not shortened. Without, it is the
+    frame and the `window` before it; at the beginning, the first `min_window` frames.
     """
-    n = len(feats)
-    half, window = window // 2, min(window, n)
-    start = np.clip(np.arange(n) - half, 0, n - window)
+    n, window, t = len(feats), options.window, np.arange(len(feats))
+    if options.center:
+        start = np.clip(t - window // 2, 0, max(n - window, 0))
+        end = np.minimum(start + window, n)
+    else:
+        end = np.minimum(np.maximum(t + 1, options.min_window), n)
+        start = np.maximum(t - window, 0)
     x = feats.astype(np.float64)
 
     def window_means(y):
         total = np.concatenate([np.zeros((1, y.shape[1])), np.cumsum(y, axis=0)])
-        return (total[window:] - total[:-window]) / window  # (n - window + 1, dim), one for each start
+        return (total[end] - total[start]) / (end - start)[:, None]
 
     mean = window_means(x)
-    out = x - mean[start]
-    if norm_vars:
-        variance = np.maximum(window_means(x**2) - mean**2, SLIDING_VARIANCE_FLOOR)
-        out = out / np.sqrt(variance)[start] if n > 1 else np.zeros_like(out)
+    out = x - mean
+    if options.norm_vars:
+        out /= np.sqrt(np.maximum(window_means(x**2) - mean**2, SLIDING_VARIANCE_FLOOR))
+        out[end - start == 1] = 0
     return out.astype(np.float32)
+
+
+def cmvn_stats(matrices: Iterable[np.ndarray]) -> np.ndarray:
+    """Sums over (frames, dim) matrices, (2, dim + 1), as Kaldi's compute-cmvn-stats: [sum x, frames], [sum x^2, 0]."""
+    stats = 0.0
+    for feats in matrices:
+        x = feats.astype(np.float64)
+        stats += np.stack([np.append(x.sum(axis=0), len(x)), np.append((x**2).sum(axis=0), 0)])
+    return stats
+
+
+def apply_cmvn(feats: np.ndarray, stats: np.ndarray, norm_vars: bool) -> np.ndarray:
+    """Normalise by sums over a speaker's frames (Kaldi's apply-cmvn)."""
+    mean, square = stats[:, :-1] / stats[0, -1]
+    scale = 1 / np.sqrt(np.maximum(square - mean**2, SPEAKER_VARIANCE_FLOOR)) if norm_vars else 1.0
+    return ((feats - mean) * scale).astype(np.float32)

@@ -12,16 +12,18 @@ import torch
 from spkr.audio.effects import add_room_and_noise, change_speed, parse_spec, random_for
 from spkr.audio.read import check_audio, read_audio
 from spkr.errors import InputError
-from spkr.feats import fbank, logmel
+from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.datadir import check_data_dir, write_map
 from spkr.kaldi.table import TableWriter
 
 COMPUTE = {  # features, and the log energy of the same frames
-    "fbank": (fbank.fbank, fbank.log_energy),
-    "mfcc": (fbank.mfcc, fbank.log_energy),
-    "logmel": (logmel.logmel, logmel.log_energy),
+    ("spkr", "fbank"): fbank.fbank,
+    ("spkr", "mfcc"): fbank.mfcc,
+    ("spkr", "logmel"): logmel.logmel,
+    ("torchaudio", "fbank"): compliance.fbank,
+    ("torchaudio", "mfcc"): compliance.mfcc,
 }
 
 logger = logging.getLogger(__name__)
@@ -83,21 +85,27 @@ class Source:
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,); that of an augmented copy is its clean speech's."""
         fe, spec = self.front_end, self.specs[utt]
+        speech, feats, voiced = self.clean(self.wav[utt], spec.get("speed", 1.0))
+        if spec.keys() <= {"speed"} and not fe.dither:
+            return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
-        speech, voiced = self.clean(self.wav[utt], spec.get("speed", 1.0))
         heard = add_room_and_noise(speech, spec, fe.sample_frequency, rng, lambda talker: self._read(self.wav[talker]))
         if fe.dither:
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
-        return COMPUTE[fe.type][0](torch.from_numpy(heard), fe).numpy(), voiced
+        return self._compute(heard, fe)[0], voiced
 
-    def _clean(self, path: str, speed: float) -> tuple[np.ndarray, np.ndarray]:
-        """A recording at some speed, (samples,), and its VAD, (frames,), from energies without dither."""
+    def _clean(self, path: str, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A recording at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
         fe = replace(self.front_end, dither=0.0)
         speech = change_speed(self._read(path), speed)
         if len(speech) < fe.window_size:
             raise InputError(f"{path}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
-        log_energy = COMPUTE[fe.type][1](torch.from_numpy(speech), fe)
-        return speech, energy_vad(log_energy.numpy(), fe.vad)
+        feats, log_energy = self._compute(speech, fe)
+        return speech, feats, energy_vad(log_energy, fe.vad)
+
+    def _compute(self, samples: np.ndarray, fe: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
+        feats, log_energy = COMPUTE[fe.engine, fe.type](torch.from_numpy(samples), fe)
+        return feats.numpy(), log_energy.numpy()
 
     def _read(self, path: str) -> np.ndarray:
         return read_audio(path, self.front_end.sample_frequency, self.front_end.allow_downsample)

@@ -15,28 +15,47 @@ from spkr.feats.options import FrontEnd
 EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a logarithm
 
 
-def fbank(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log-mel filter bank of one recording: (samples,) to (frames, num_mel_bins)."""
-    return _log_mel(_centred_frames(samples, fe), fe)
+def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mel filter bank of one recording, (samples,) to (frames, dim), and its log energy, (frames,).
 
-
-def mfcc(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """MFCC of one recording: (samples,) to (frames, num_ceps); C0 is the log energy if `use_energy`."""
+    Its logarithm unless `use_log_fbank` is false; the log energy is a first column more if `use_energy`.
+    """
     frames = _centred_frames(samples, fe)
-    cepstra = _log_mel(frames, fe) @ _dct(fe, samples.device).T
+    energy = _log_energy(frames, fe)
+    mel = _mel(frames, fe)
+    bands = _log(mel) if fe.use_log_fbank else mel
+    return (torch.cat([energy[:, None], bands], dim=1) if fe.use_energy else bands), energy
+
+
+def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
+    """MFCC of one recording, (samples,) to (frames, num_ceps), and its log energy, (frames,): C0 if `use_energy`."""
+    frames = _centred_frames(samples, fe)
+    energy = _log_energy(frames, fe)
+    cepstra = _log(_mel(frames, fe)) @ _dct(fe, samples.device).T
     if fe.use_energy:
-        cepstra[:, 0] = frame_energy(frames)
-    return cepstra
+        cepstra[:, 0] = energy
+    return cepstra, energy
 
 
 def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log energy of each frame, before pre-emphasis and window: (samples,) to (frames,)."""
-    return frame_energy(_centred_frames(samples, fe))
+    """Log energy of each frame of one recording: (samples,) to (frames,)."""
+    return _log_energy(_centred_frames(samples, fe), fe)
+
+
+def _log_energy(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Log energy of (frames, window_size), before pre-emphasis and window: (frames,)."""
+    energy = frame_energy(frames)
+    return energy.clamp(min=math.log(fe.energy_floor)) if fe.energy_floor > 0 else energy
 
 
 def frame_energy(frames: torch.Tensor) -> torch.Tensor:
     """Log energy of (frames, window_size): (frames,)."""
-    return frames.square().sum(dim=1).clamp(min=EPSILON).log()
+    return _log(torch.linalg.vecdot(frames, frames))
+
+
+def _log(x: torch.Tensor) -> torch.Tensor:
+    """In place."""
+    return x.clamp_(min=EPSILON).log_()
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:
@@ -55,30 +74,24 @@ def _centred_frames(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
 
 
 def _strided(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Cut into overlapping frames (ExtractWindow)."""
+    """Cut into overlapping frames, the recording reflected at its ends (ExtractWindow): -1 is 0, len is len - 1."""
     size, shift, n = fe.window_size, fe.window_shift, num_frames(len(samples), fe)
     first = 0 if fe.snip_edges else shift // 2 - size // 2  # then frame t is centred on sample shift * (t + 1/2)
-    end = first + (n - 1) * shift + size
-    before = torch.arange(min(first, 0), 0, device=samples.device)
-    after = torch.arange(len(samples), max(end, len(samples)), device=samples.device)
-    inside = samples[max(first, 0) : end]
-    return torch.cat([_reflected(samples, before), inside, _reflected(samples, after)]).unfold(0, size, shift)
+    before, after = max(0, -first), max(0, first + (n - 1) * shift + size - len(samples))
+    whole = [samples[:before].flip(0), samples[max(first, 0) :], samples[len(samples) - after :].flip(0)]
+    return torch.cat(whole).unfold(0, size, shift)[:n]
 
 
-def _reflected(samples: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Samples beyond the ends: -1 is 0, len is len - 1, and so on back and forth."""
-    period = 2 * len(samples)
-    index = index % period
-    return samples[torch.where(index < len(samples), index, period - 1 - index)]
-
-
-def _log_mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Pre-emphasis, window, power spectrum and mel bands of (frames, window_size): (frames, num_mel_bins)."""
-    previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)  # x[-1] is taken to be x[0]
-    emphasised = frames - fe.preemphasis_coefficient * previous
-    spectrum = torch.fft.rfft(emphasised * window(fe, frames.device), n=fft_size(fe))
+def _mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+    """Pre-emphasis, window, spectrum and mel bands of (frames, window_size): (frames, num_mel_bins)."""
+    size, c = fe.window_size, fe.preemphasis_coefficient
+    padded = frames.new_zeros(len(frames), fft_size(fe))
+    torch.sub(frames[:, 1:], frames[:, :-1], alpha=c, out=padded[:, 1:size])
+    padded[:, 0] = (1 - c) * frames[:, 0]  # x[-1] is taken to be x[0]
+    padded[:, :size] *= window(fe, frames.device)
+    spectrum = torch.fft.rfft(padded)[:, :-1]  # the Nyquist bin is unused
     power = spectrum.real.square() + spectrum.imag.square()
-    return (power[:, :-1] @ mel_banks(fe, frames.device)).clamp(min=EPSILON).log()  # the Nyquist bin is unused
+    return (power if fe.use_power else power.sqrt()) @ mel_banks(fe, frames.device)
 
 
 def fft_size(fe: FrontEnd) -> int:

@@ -17,8 +17,8 @@ from spkr.feats.options import FrontEnd
 LOG_GUARD = 2.0**-24
 
 
-def logmel(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log-mel of one recording on the 16-bit scale: (samples,) to (frames, num_mel_bins)."""
+def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-mel of one recording on the 16-bit scale, (samples,) to (frames, dim), and its log energy, (frames,)."""
     x = samples / 32768
     x = torch.cat([x[:1], x[1:] - fe.preemphasis_coefficient * x[:-1]])
     n_fft = fft_size(fe)
@@ -33,10 +33,11 @@ def logmel(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
         return_complex=True,
     )
     power = spectrum.real.square() + spectrum.imag.square()
-    return torch.log(power.T[: num_frames(len(x), fe)] @ slaney_banks(fe, x.device) + LOG_GUARD)
+    bands = power.T[: num_frames(len(x), fe)] @ slaney_banks(fe, x.device)
+    return torch.log(bands + LOG_GUARD), _log_energy(samples, fe)
 
 
-def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
+def _log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
     """Log energy of each frame without its mean, before pre-emphasis and window: (samples,) to (frames,)."""
     n = num_frames(len(samples), fe)
     frames = pad(samples, (fe.window_size // 2, fe.window_size)).unfold(0, fe.window_size, fe.window_shift)[:n]

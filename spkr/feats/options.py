@@ -18,11 +18,13 @@ class VadOptions:
 
 @dataclass(frozen=True)
 class CmvnOptions:
-    """Normalisation by the reader: `none`, over the `utterance`, or `sliding` (apply-cmvn-sliding, centred)."""
+    """Normalisation by the reader: `none`, over the `utterance` or the `speaker`, or `sliding`, as Kaldi's."""
 
     type: str = "sliding"
     norm_vars: bool = False
-    window: int = 300  # frames; of `sliding` alone
+    window: int = 300  # frames; of `sliding` alone, as the next two
+    center: bool = True
+    min_window: int = 100  # frames at the beginning, if not centred
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,13 @@ class FrontEnd:
     num_mel_bins: int = 80
     low_freq: float = 20.0
     high_freq: float = 0.0
-    num_ceps: int = 30  # of mfcc alone, as the next two
+    use_energy: bool = False  # the log energy is one column more in fbank, C0 in mfcc
+    energy_floor: float = 0.0  # of that energy, before its logarithm; 0 for none but Kaldi's FLT_EPSILON
+    use_log_fbank: bool = True  # of fbank alone
+    use_power: bool = True  # bands of the power spectrum, not of the magnitude's
+    num_ceps: int = 30  # of mfcc alone, as the next
     cepstral_lifter: float = 22.0
-    use_energy: bool = True
+    engine: str = "spkr"  # `torchaudio` computes fbank and mfcc by torchaudio.compliance.kaldi
     compress: bool = True
     shards: int = 2
     select_voiced: bool = True
@@ -55,8 +61,9 @@ class FrontEnd:
 
     def __post_init__(self):
         _one_of("type", self.type, ("fbank", "mfcc", "logmel"))
+        _one_of("engine", self.engine, ("spkr",) if self.type == "logmel" else ("spkr", "torchaudio"))
         _one_of("window_type", self.window_type, ("povey", "hamming", "hanning", "rectangular", "blackman"))
-        _one_of("cmvn.type", self.cmvn.type, ("none", "utterance", "sliding"))
+        _one_of("cmvn.type", self.cmvn.type, ("none", "utterance", "speaker", "sliding"))
         _at_least("sample_frequency", self.sample_frequency, 1)
         _at_least("frame_length", self.window_size, 2, " samples")
         _at_least("frame_shift", self.window_shift, 1, " samples")
@@ -65,14 +72,16 @@ class FrontEnd:
         _at_least("shards", self.shards, 1)
         _at_least("dither", self.dither, 0)
         _at_least("vad.frames_context", self.vad.frames_context, 0)
+        _at_least("energy_floor", self.energy_floor, 0)
         _at_least("cmvn.window", self.cmvn.window, 1)
+        _at_least("cmvn.min_window", self.cmvn.min_window, 1)
         if not 0 <= self.low_freq < self.upper_freq <= self.sample_frequency / 2:
             raise InputError(
                 f"feats: low_freq {self.low_freq} and high_freq {self.high_freq} leave no band below "
                 f"{self.sample_frequency / 2} Hz"
             )
-        if self.type == "logmel" and (self.dither or self.snip_edges):
-            raise InputError("feats.dither, feats.snip_edges: logmel has neither; leave them out")
+        if self.type == "logmel" and (self.dither or self.snip_edges or self.use_energy or not self.use_power):
+            raise InputError("feats: logmel knows no dither, snip_edges, use_energy or use_power; leave them out")
 
     @property
     def upper_freq(self) -> float:
@@ -92,7 +101,7 @@ class FrontEnd:
     @property
     def dim(self) -> int:
         """Coefficients a frame."""
-        return self.num_ceps if self.type == "mfcc" else self.num_mel_bins
+        return self.num_ceps if self.type == "mfcc" else self.num_mel_bins + self.use_energy
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> "FrontEnd":

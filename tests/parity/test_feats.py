@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from spkr.audio.read import read_audio
-from spkr.feats.cmvn import normalize
-from spkr.feats.fbank import fbank, log_energy, mfcc
+from spkr.feats.cmvn import cmvn_stats, normalize
+from spkr.feats.extract import COMPUTE
+from spkr.feats.fbank import fbank, log_energy
 from spkr.feats.options import CmvnOptions, FrontEnd, VadOptions
 from spkr.feats.reader import FeatureReader
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.table import TableWriter, read_object
 
 GOLDEN = Path(__file__).parent / "golden/feats"
-MFCC = FrontEnd(type="mfcc", num_mel_bins=30, high_freq=7600)
+MFCC = FrontEnd(type="mfcc", num_mel_bins=30, high_freq=7600, use_energy=True)
 UTTS = ("spk0-utt0", "spk0-utt1")
 
 
@@ -39,7 +40,7 @@ def samples(utt):
 def differences(name, compute, front_end):
     """Absolute differences over all utterances of a golden table."""
     table = golden(name)
-    ours = {utt: compute(samples(utt), front_end).numpy() for utt in table}
+    ours = {utt: compute(samples(utt), front_end)[0].numpy() for utt in table}
     assert {utt: x.shape for utt, x in ours.items()} == {utt: x.shape for utt, x in table.items()}
     return np.concatenate([np.abs(ours[utt] - table[utt]) for utt in table])
 
@@ -50,12 +51,21 @@ def differences(name, compute, front_end):
         ("fbank80", {"snip_edges": True}),
         ("fbank80_nosnip", {}),
         ("fbank80_hamming", {"snip_edges": True, "window_type": "hamming"}),
+        ("fbank80_energy", {"snip_edges": True, "use_energy": True}),
     ],
 )
-def test_fbank(name, settings):
-    difference = differences(name, fbank, FrontEnd(**settings))
+@pytest.mark.parametrize("engine", ["spkr", "torchaudio"])
+def test_fbank(name, settings, engine):
+    difference = differences(name, COMPUTE[engine, "fbank"], FrontEnd(**settings))
     assert difference.max() < 0.06
     assert difference.mean() < 3e-5
+
+
+def test_fbank_without_logarithm():
+    front_end = FrontEnd(snip_edges=True, use_log_fbank=False)
+    for utt, expected in golden("fbank80_linear").items():
+        ours = fbank(samples(utt), front_end)[0].numpy()
+        assert np.abs(ours - expected).max() < 2e-5 * expected.max()
 
 
 @pytest.mark.parametrize(
@@ -66,10 +76,11 @@ def test_fbank(name, settings):
         ("mfcc_snip_noenergy", {"snip_edges": True, "use_energy": False}),
     ],
 )
-def test_mfcc(name, settings):
-    difference = differences(name, mfcc, FrontEnd.from_dict({**MFCC.to_dict(), **settings}))
+@pytest.mark.parametrize("engine", ["spkr", "torchaudio"])
+def test_mfcc(name, settings, engine):
+    difference = differences(name, COMPUTE[engine, "mfcc"], FrontEnd.from_dict({**MFCC.to_dict(), **settings}))
     assert difference.max() < 0.01
-    assert difference.mean() < 1.5e-4
+    assert difference.mean() < (1.5e-4 if engine == "spkr" else 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +95,26 @@ def test_vad(name, options):
 
 
 @pytest.mark.parametrize(
-    "name, options", [("mfcc_cmn300", CmvnOptions()), ("mfcc_cmvn100", CmvnOptions(norm_vars=True, window=100))]
+    "name, options",
+    [
+        ("mfcc_cmn300", CmvnOptions()),
+        ("mfcc_cmvn100", CmvnOptions(norm_vars=True, window=100)),
+        ("mfcc_cmn100_left", CmvnOptions(center=False, window=100, min_window=50)),
+    ],
 )
 def test_sliding_normalisation(name, options):
     table = golden(name)
     for utt, raw in golden("mfcc_nosnip").items():
         assert np.abs(normalize(raw, options) - table[utt]).max() < 1e-4
+
+
+def test_normalisation_over_a_speaker():
+    raw, expected = golden("mfcc_nosnip"), golden("mfcc_cmvn_spk")
+    stats = cmvn_stats(raw[utt] for utt in UTTS)
+    assert stats == pytest.approx(golden("cmvn_spk")["spk0"], rel=1e-6)
+    for utt in UTTS:
+        ours = normalize(raw[utt], CmvnOptions("speaker", norm_vars=True), stats)
+        assert np.abs(ours - expected[utt]).max() < 1e-4
 
 
 def test_reader_normalises_then_selects_voiced_frames(tmp_path):
