@@ -15,7 +15,7 @@ rule feats:
         f"{EXP}/data/{{set}}/utt2spk",
         model=[PRETRAINED] if PRETRAINED else [],
         code=code(
-            *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "logmel", "vad")],
+            *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "compliance", "logmel", "vad")],
             *[f"spkr/audio/{m}.py" for m in ("read", "effects")],
             "spkr/kaldi/table.py",
         ),
@@ -29,10 +29,11 @@ rule feats:
     resources:
         mem_mb=2000,
     params:
-        front_end="--model " + PRETRAINED if PRETRAINED else f"--options '{as_json(settings('feats'))}'",
+        front_end=as_json(settings("feats")),
+        model=["--model", PRETRAINED] if PRETRAINED else [],
         shards=SHARDS,
     shell:
-        "spkr --log {log} feats {params.front_end} --shard {wildcards.shard}/{params.shards}"
+        "spkr --log {log} feats --options {params.front_end:q} {params.model} --shard {wildcards.shard}/{params.shards}"
         " {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
 
 

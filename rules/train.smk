@@ -14,9 +14,10 @@ if not PRETRAINED:
             feature_files([*TRAIN_SETS, "valid", "dev"]),
             expand(f"{EXP}/data/{{set}}/utt2spk", set=[*TRAIN_SETS, "valid", "dev"]),
             dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
+            init_from=config["train"]["init_from"] or [],
             code=code(
                 *[f"spkr/nnet/{m}.py" for m in ("quartznet", "pooling", "heads", "model")],
-                *[f"spkr/train/{m}.py" for m in ("loop", "batches", "evaluate", "novograd", "schedule")],
+                *[f"spkr/train/{m}.py" for m in ("run", "loop", "batches", "evaluate", "novograd", "schedule")],
                 *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
             ),
         output:

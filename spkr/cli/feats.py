@@ -11,9 +11,8 @@ def add_verbs(verb) -> None:
              "exp/an4/data/train exp/an4/feats/train --options conf/feats/fbank80.yaml --shard 1/2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
-    front_end = p.add_mutually_exclusive_group(required=True)
-    front_end.add_argument("--options", type=partial(options, section="feats"), help=SETTINGS)
-    front_end.add_argument("--model", help="take the front end of this model file")
+    p.add_argument("--options", type=partial(options, section="feats"), required=True, help=SETTINGS)
+    p.add_argument("--model", help="take the front end of this model file, and of the options only what changes none")
     p.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="part I of N (default: 1/1)")
     p.add_argument("--seed", **SEED)
 
@@ -30,12 +29,11 @@ def _feats(args) -> None:
     from spkr.feats.extract import extract_shard
     from spkr.feats.options import FrontEnd
 
+    front_end = FrontEnd.from_dict(args.options)
     if args.model:
         from spkr.nnet.model import load_model
 
-        front_end = load_model(args.model)[1]
-    else:
-        front_end = FrontEnd.from_dict(args.options)
+        front_end = load_model(args.model)[1].for_data_of(front_end)
     i, n = args.shard
     extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
 

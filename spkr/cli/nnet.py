@@ -17,6 +17,8 @@ def add_verbs(verb) -> None:
     p.add_argument("--data", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--feats", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--dev-trials", required=True, help="trial list of dev, for the EER of each epoch")
+    p.add_argument("--stop-after", type=float, metavar="MINUTES",
+                   help="then save a checkpoint and exit with status 75; the same command goes on")  # fmt: skip
     p.add_argument("--seed", **SEED)
 
     p = verb("embed", _embed, "embed every utterance of a set",
@@ -26,11 +28,11 @@ def add_verbs(verb) -> None:
 
 
 def _train(args) -> None:
-    from spkr.train.loop import train
+    from spkr.train.run import train
 
     train(
         args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
-        args.dev_trials, args.seed,
+        args.dev_trials, args.seed, args.stop_after,
     )  # fmt: skip
 
 

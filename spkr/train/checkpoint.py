@@ -3,6 +3,7 @@
 checkpoints/<fingerprint>/
   settings.json     what the fingerprint stands for, to read and compare
   step-<n>.pt       model, optimiser, step, and what the log of the epoch needs; the last few
+  best.pt           that of the epoch with the lowest EER on dev
   train_log.tsv     a line an epoch
   tensorboard/
   finished          a run that came to its end: the next one starts afresh
@@ -26,6 +27,14 @@ logger = logging.getLogger(__name__)
 def fingerprint(identity: dict) -> str:
     """A name for all that decides a run's numbers: twelve hex digits of its canonical JSON."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _flat(settings: dict, prefix: str = "") -> dict:
+    """Nested settings by dotted names."""
+    flat = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 class RunFolder:
@@ -55,8 +64,18 @@ class RunFolder:
         if (self.path / "finished").exists():
             logger.info("%s holds a finished run; starting afresh", self.path)
             self._clear()
+        if not (self.path / "settings.json").exists():
+            self._say_why_not_another(identity)
         with replacing(self.path / "settings.json") as f:
             json.dump(identity, f, indent=1, sort_keys=True)
+
+    def _say_why_not_another(self, identity: dict) -> None:
+        """Log how this run differs from the unfinished ones beside it, whose checkpoints it cannot take up."""
+        for other in sorted(self.path.parent.glob("*/settings.json")):
+            if not (other.parent / "finished").exists() and any(other.parent.glob("step-*.pt")):
+                mine, its = _flat(identity), _flat(json.loads(other.read_text()))
+                changed = sorted(key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key))
+                logger.info("not going on with %s, which differs in %s", other.parent, ", ".join(changed))
 
     def _clear(self) -> None:
         for item in sorted(self.path.iterdir(), key=lambda item: item.name == "finished"):  # the mark goes last
@@ -68,10 +87,11 @@ class RunFolder:
     def _steps(self) -> list[Path]:
         return sorted(self.path.glob("step-*.pt"), key=lambda p: int(p.stem.split("-")[1]))
 
-    def save(self, step: int, state: dict) -> None:
-        """Write a checkpoint by rename, then drop all but the last few."""
-        with replacing(self.path / f"step-{step}.pt", "wb") as f:
-            torch.save(state, f)
+    def save(self, step: int, state: dict, best: bool = False) -> None:
+        """Write a checkpoint by rename, as the best one too if it is that, then drop all but the last few."""
+        for name in [f"step-{step}.pt", *(["best.pt"] if best else [])]:
+            with replacing(self.path / name, "wb") as f:
+                torch.save(state, f)
         for old in self._steps()[: -self.keep]:
             old.unlink()
 

@@ -75,7 +75,7 @@ class Evaluation:
                 f"{data_dirs['dev']}/utt2spk: speaker {known[0]} is in training, too; choose other speakers"
             )
         lists = read_trials(trials)
-        if unknown := sorted({*lists.enrol, *lists.test} - dev_utt2spk.keys()):
+        if unknown := sorted({*lists.enrol_names, *lists.test_names} - dev_utt2spk.keys()):
             raise InputError(
                 f"{trials}: {unknown[0]} is no utterance of {data_dirs['dev']}; expected a list without models"
             )
@@ -98,8 +98,10 @@ class Evaluation:
         vectors = np.stack([embed_utterance(net, self.dev[utt], device) for utt in row]).astype(np.float64)
         vectors -= vectors.mean(axis=0)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        enrol, test = ([row[utt] for utt in side] for side in (self.trials.enrol, self.trials.test))
-        scores, target = (vectors @ vectors.T)[enrol, test], self.trials.target
+        trials = self.trials
+        enrol = np.array([row[utt] for utt in trials.enrol_names])[trials.enrol]
+        test = np.array([row[utt] for utt in trials.test_names])[trials.test]
+        scores, target = (vectors @ vectors.T)[enrol, test], trials.target
         return eer_kaldi(scores[target], scores[~target])[0]
 
 

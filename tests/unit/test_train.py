@@ -24,9 +24,11 @@ from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import load_model, read_model
 from spkr.train.batches import BatchOptions, CropBatches, loader
+from spkr.train.checkpoint import RunFolder
 from spkr.train.evaluate import Evaluation
-from spkr.train.loop import BATCH_OPTIONS, FILTER_OPTIONS, LOG_COLUMNS, OPTIONS, train
+from spkr.train.loop import LOG_COLUMNS
 from spkr.train.novograd import NovoGrad
+from spkr.train.run import BATCH_OPTIONS, FILTER_OPTIONS, OPTIONS, train
 from spkr.train.schedule import learning_rate, make_optimizer
 
 torch.set_num_threads(1)
@@ -52,7 +54,10 @@ TRAIN = {
     "betas": [0.9, 0.98],
     "weight_decay": 0.05,
     "label_smoothing": 0.0,
+    "init_from": None,
+    "average": 1,
     "bfloat16": False,
+    "deterministic": False,
     "workers": 0,
     "checkpoint_steps": 3,
 }
@@ -73,12 +78,12 @@ def settings(toy, model=None, **options):
     return {"model": MODEL | (model or {}), "train": TRAIN | options, "feats": toy.front_end.to_dict()}
 
 
-def run(toy, out, sets=("train",), model=None, data=None, seed=1, **options):
+def run(toy, out, sets=("train",), model=None, data=None, seed=1, stop_after=None, **options):
     """Train in this process; out/model gets the results, out/checkpoints the runs' folders. Returns out/model."""
     trials = f"{toy.data['dev']}/trials_pairs"
     train(
         *(out / "model", out / "checkpoints", settings(toy, model, **options), list(sets)),
-        *(toy.data | (data or {}), toy.feats, trials, seed),
+        *(toy.data | (data or {}), toy.feats, trials, seed, stop_after),
     )
     return out / "model"
 
@@ -99,7 +104,7 @@ def only_folder(out):
 def log_without_speed(out):
     lines = (only_folder(out) / "train_log.tsv").read_text().splitlines()
     assert lines[0].split("\t") == list(LOG_COLUMNS)
-    return [line.split("\t")[:-1] for line in lines]
+    return [line.split("\t")[:-2] for line in lines]
 
 
 # ------------------------------------------------------------------------------------- optimiser and schedule
@@ -307,13 +312,13 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, finished):
     vectors = {utt: embed_utterance(net, dev[utt]).astype(np.float64) for utt in dev.feats}
     mean = sum(vectors.values()) / len(vectors)
     unit = {utt: (v - mean) / np.linalg.norm(v - mean) for utt, v in vectors.items()}
-    scores = np.array([unit[a] @ unit[b] for a, b in zip(trials.enrol, trials.test, strict=True)])
+    scores = np.array([unit[a] @ unit[b] for a, b in map(trials.pair, range(len(trials)))])
     last = log_without_speed(finished)[-1]
-    assert float(last[5]) == pytest.approx(np.mean(right), abs=1e-6)
-    assert float(last[6]) == pytest.approx(eer_kaldi(scores[trials.target], scores[~trials.target])[0], abs=1e-6)
+    assert float(last[6]) == pytest.approx(np.mean(right), abs=1e-6)
+    assert float(last[7]) == pytest.approx(eer_kaldi(scores[trials.target], scores[~trials.target])[0], abs=1e-6)
     assert json.loads((finished / "model/valid.json").read_text()) == {"valid_accuracy": np.mean(right), "n": 12}
     assert np.mean(right) > 0.7  # and it has learnt something
-    assert float(last[6]) < 0.3
+    assert float(last[7]) < 0.3
 
 
 def test_utterances_of_valid_whose_speaker_was_filtered_out_do_not_count(toy, caplog):
@@ -344,7 +349,7 @@ def test_a_final_network_may_learn_from_dev_and_its_eer_is_nan(toy, tmp_path, ca
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, sets=["train", "dev"], epochs=2)
     assert "dev is learnt from; its EER would mean nothing" in caplog.text
-    assert [line[6] for line in log_without_speed(tmp_path)] == ["dev_eer", "nan", "nan"]
+    assert [line[7] for line in log_without_speed(tmp_path)] == ["dev_eer", "nan", "nan"]
     assert len(read_model(tmp_path / "model/final.pt")["speakers"]) == 10
     assert math.isnan(evaluation(toy, sets=["train", "dev_speed3"]).eer(None, None))  # so is an augmented copy
 
@@ -480,6 +485,40 @@ def test_other_settings_start_in_another_folder_and_the_pace_does_not(toy, finis
     assert len(list((tmp_path / "checkpoints").iterdir())) == 3
 
 
+def test_a_run_says_why_it_goes_not_on_with_another(toy, tmp_path, monkeypatch, caplog):
+    crash(monkeypatch, toy, tmp_path, 12)
+    other = only_folder(tmp_path)
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path, epochs=1, lr=0.01)
+    assert f"not going on with {other}, which differs in settings.train.epochs, settings.train.lr" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path)  # the first again
+    assert "going on from step 12" in caplog.text
+    assert "not going on" not in caplog.text
+
+
+def test_newer_code_is_said_and_goes_on(toy, finished, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("spkr.train.run._code_version", lambda: "before")
+    crash(monkeypatch, toy, tmp_path, 12)
+    monkeypatch.undo()
+    run(toy, tmp_path)
+    assert "the code has changed since that step" in caplog.text
+    assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
+
+
+def test_time_that_is_up_stops_the_run_with_a_status_of_its_own(toy, finished, tmp_path):
+    starts = 0
+    while not (tmp_path / "model/final.pt").exists():
+        starts += 1
+        try:
+            run(toy, tmp_path, stop_after=0.001)  # 0.06 s
+        except SystemExit as end:
+            assert end.code == 75
+    assert starts > 1
+    assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
+
+
 def spkr_train(toy, out, tmp_path, **options):
     """The command line that trains, as a process of its own."""
     (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
@@ -518,7 +557,7 @@ def test_killed_twice_the_command_ends_with_the_same_bytes(toy, tmp_path):
     log = process.communicate(timeout=60)[1]
     assert process.returncode == 0
     assert int(re.search(r"going on from step (\d+)", log)[1]) >= 60
-    assert re.search(r"epoch 20/20: loss .*valid.*dev EER.*frames/s, 00:00 left", log)
+    assert re.search(r"epoch 20/20: loss .*valid.*dev EER.*frames/s, .* waiting, 00:00 left", log)
     for file in ("final.pt", "valid.json"):
         assert (out / "model" / file).read_bytes() == (uninterrupted / file).read_bytes()
     assert log_without_speed(out) == log_without_speed(tmp_path / "whole")
@@ -552,13 +591,73 @@ def test_a_loss_that_is_no_number_names_the_utterances_and_writes_nothing(toy, t
     assert not (tmp_path / "model").exists()
 
 
+# --------------------------------------------------------------------------------- what it starts and ends with
+
+
+def test_the_network_is_the_average_of_the_last_epochs(toy, finished, tmp_path, monkeypatch):
+    kept = {}
+
+    def keep(self, step, state, best=False, save=RunFolder.save):
+        kept[step] = {name: value.clone() for name, value in state["net"].items()}
+        save(self, step, state, best)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save", keep)
+        run(toy, tmp_path / "whole", average=3)
+    average = load_model(tmp_path / "whole/model/final.pt")[0].state_dict()
+    for name, value in average.items():
+        mean = sum(kept[step][name].double() for step in (20, 25, 30)) / 3
+        torch.testing.assert_close(value, mean.to(value.dtype))
+    last = load_model(finished / "model/final.pt")[0].state_dict()
+    assert all(torch.equal(kept[30][name], value) for name, value in last.items())
+    crash(monkeypatch, toy, tmp_path / "crashed", 27, average=3)
+    run(toy, tmp_path / "crashed", average=3)
+    whole, crashed = ((tmp_path / name / "model/final.pt").read_bytes() for name in ("whole", "crashed"))
+    assert whole == crashed
+
+
+def test_the_best_checkpoint_is_kept(finished):
+    log = log_without_speed(finished)[1:]
+    best = min(log, key=lambda line: float(line[7]))
+    assert torch.load(only_folder(finished) / "best.pt", weights_only=True)["step"] == int(best[1])
+
+
+def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
+    path = str(finished / "model/final.pt")
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path, init_from=path, epochs=1, lr=1e-12, min_lr=0.0)
+    assert f"starting from {path}, its head as well" in caplog.text
+    before, after = (load_model(p)[0] for p in (path, tmp_path / "model/final.pt"))
+    for (name, a), b in zip(before.named_parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+    data = tmp_path / "fewer"
+    data.mkdir()
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path / "new", init_from=path, epochs=1, lr=1e-12, sets=["train", "dev"])
+    assert "a new head for 10 speakers" in caplog.text
+    new = load_model(tmp_path / "new/model/final.pt")[0]
+    torch.testing.assert_close(new.affine[0].weight, before.affine[0].weight)
+    assert new.head.affine.weight.shape[0] == 10
+
+
+def test_a_network_that_does_not_fit_is_no_start(toy, finished, tmp_path):
+    path = str(finished / "model/final.pt")
+    with pytest.raises(InputError, match="train.init_from: .* is a network of other settings"):
+        run(toy, tmp_path, init_from=path, model={"filters": 8})
+    other = toy.front_end.to_dict() | {"preemphasis_coefficient": 0.9}
+    model = read_model(path) | {"front_end": other}
+    torch.save(model, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="was trained with another front end"):
+        run(toy, tmp_path, init_from=str(tmp_path / "other.pt"))
+
+
 # ---------------------------------------------------------------------------------------------- what is logged
 
 
 def test_the_log_has_a_line_an_epoch(finished):
     log = log_without_speed(finished)
     assert [line[:2] for line in log[1:]] == [[str(e), str(5 * e)] for e in range(1, EPOCHS + 1)]
-    loss, accuracy = ([float(line[i]) for line in log[1:]] for i in (3, 4))
+    loss, accuracy = ([float(line[i]) for line in log[1:]] for i in (3, 5))
     assert loss[-1] < loss[0]
     assert accuracy[-1] > accuracy[0]
     rates = [float(line[2]) for line in log[1:]]
@@ -576,7 +675,7 @@ def test_the_sums_of_an_epoch_are_over_all_of_its_steps(toy, tmp_path):
         right += int((logits.argmax(1) == speakers).sum())
     line = log_without_speed(tmp_path)[1]
     assert float(line[3]) == pytest.approx(np.mean(losses), rel=1e-4)
-    assert float(line[4]) == pytest.approx(right / 35, rel=1e-4)
+    assert float(line[5]) == pytest.approx(right / 35, rel=1e-4)
 
 
 def test_tensorboard_has_each_epoch_once(toy, tmp_path, monkeypatch):

@@ -1,0 +1,143 @@
+"""One training run from its files to its model: what is read and checked at the door, what is written at the end."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spkr.errors import InputError
+from spkr.feats.options import FrontEnd
+from spkr.feats.reader import FeatureReader
+from spkr.files import check_same_keys, replacing, sha256
+from spkr.kaldi.select import filter_utterances, read_maps
+from spkr.nnet.model import SpeakerNet, read_model, save_model
+from spkr.train.batches import BatchOptions, CropBatches
+from spkr.train.checkpoint import RunFolder
+from spkr.train.evaluate import Evaluation
+from spkr.train.loop import Run
+
+NUMBERLESS = ("workers", "checkpoint_steps")  # options that change no number
+OPTIONS = (
+    *("filter", "batches", "epochs", "optimizer", "lr", "min_lr", "warmup", "betas", "weight_decay"),
+    *("label_smoothing", "init_from", "average", "bfloat16", "deterministic", *NUMBERLESS),
+)
+FILTER_OPTIONS = ("min_voiced_frames", "min_utts_per_speaker")
+BATCH_OPTIONS = tuple(field.name for field in fields(BatchOptions))
+CODE = ("nnet", "train", "feats")  # packages whose code makes the numbers of a training
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    out_dir: str | Path,
+    checkpoints: str | Path,
+    settings: dict[str, Any],
+    train_sets: list[str],
+    data_dirs: Mapping[str, str],
+    feats_dirs: Mapping[str, str],
+    dev_trials: str | Path,
+    seed: int,
+    stop_after: float | None = None,
+) -> None:
+    """Train a speaker network and write final.pt and valid.json to `out_dir`.
+
+    Args:
+        out_dir: where the results go.
+        checkpoints: folder of the runs' own folders; what a killed run left there is taken up.
+        settings: the config's sections `model`, `train` and `feats`.
+        train_sets: names of the sets to learn from, of `data_dirs` and `feats_dirs`, which also have valid and dev.
+        data_dirs: data directory of each set.
+        feats_dirs: feature directory of each set.
+        dev_trials: trial list of `dev`.
+        seed: of the weights, the batches and the dropout.
+        stop_after: minutes after which it stops, with a checkpoint, to be started again.
+
+    Raises InputError for wrong settings or data, and where the loss is no number any more; SystemExit, after a
+    checkpoint, with 128 and the signal's number where SIGTERM or SIGINT came, and with STOPPED where time was up.
+    """
+    _check(settings, train_sets, data_dirs, feats_dirs)
+    options, front_end = settings["train"], FrontEnd.from_dict(settings["feats"])
+    reader = FeatureReader([feats_dirs[s] for s in train_sets], front_end)
+    utt2spk = read_maps([Path(data_dirs[s]) / "utt2spk" for s in train_sets])
+    check_same_keys("feats.scp", reader.feats, "utt2spk", utt2spk)
+    num_voiced = read_maps([Path(feats_dirs[s]) / "utt2num_voiced" for s in train_sets])
+    lengths = "utt2num_voiced" if front_end.select_voiced else "utt2num_frames"
+    num_frames = {utt: int(n) for utt, n in read_maps([Path(feats_dirs[s]) / lengths for s in train_sets]).items()}
+    utt2spk = filter_utterances(utt2spk, num_voiced, **options["filter"])
+    speakers = sorted(set(utt2spk.values()))
+    evaluation = Evaluation.read(data_dirs, feats_dirs, dev_trials, front_end, utt2spk, speakers, train_sets)
+    index = {spk: i for i, spk in enumerate(speakers)}
+    labels = {utt: index[spk] for utt, spk in utt2spk.items()}
+    batches = CropBatches(reader, labels, num_frames, BatchOptions(**options["batches"]), seed)
+
+    torch.manual_seed(seed)
+    net = SpeakerNet(settings["model"], front_end.dim, len(speakers))
+    if options["init_from"]:
+        _start_from(options["init_from"], net, front_end, speakers)
+    if options["deterministic"]:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it CUDA's matrix products are refused
+    torch.use_deterministic_algorithms(options["deterministic"])
+    numbers = {k: v for k, v in options.items() if k not in NUMBERLESS}
+    data = {s: _digests(data_dirs[s], feats_dirs[s]) for s in train_sets}
+    if options["init_from"]:
+        data["init_from"] = sha256(options["init_from"])
+    folder = RunFolder(checkpoints, {"seed": seed, "settings": settings | {"train": numbers}, "data": data})
+    run = Run(folder, net, options, batches, evaluation, _code_version())
+    run.run(stop_after)
+
+    training = {"seed": seed, "settings": numbers, "sets": train_sets, "steps": run.step}
+    save_model(Path(out_dir) / "final.pt", net, settings["model"], front_end, speakers, training)
+    with replacing(Path(out_dir) / "valid.json") as f:
+        json.dump({"valid_accuracy": run.history[-1]["valid_accuracy"], "n": len(evaluation.valid_speakers)}, f)
+    folder.finish()
+
+
+def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, str]) -> None:
+    """Raise InputError unless every option is there, and no other one, and two directories for every set."""
+    check_same_keys("settings", settings, "a training's sections", ("model", "train", "feats"))
+    options = settings["train"]
+    check_same_keys("settings: train", options, "the options", OPTIONS)
+    check_same_keys("settings: train.filter", options["filter"], "the options", FILTER_OPTIONS)
+    check_same_keys("settings: train.batches", options["batches"], "the options", BATCH_OPTIONS)
+    for given in dirs:
+        if missing := sorted({*train_sets, "valid", "dev"} - given.keys()):
+            raise InputError(f"set {missing[0]!r}: no directory is given; expected one of data and one of features")
+
+
+def _digests(data_dir: str, feats_dir: str) -> list[str]:
+    """Of the files that say which utterances a set has."""
+    return [sha256(f) for f in (f"{data_dir}/utt2spk", f"{feats_dir}/feats.scp", f"{feats_dir}/utt2num_voiced")]
+
+
+def _start_from(path: str, net: SpeakerNet, front_end: FrontEnd, speakers: list[str]) -> None:
+    """Take the weights of a trained network; its head too if it knows the same speakers, else the new one is kept.
+
+    Raises InputError where the other network has another architecture or another front end.
+    """
+    model = read_model(path)
+    if FrontEnd.from_dict(model["front_end"]).for_data_of(front_end) != front_end:
+        raise InputError(f"train.init_from: {path} was trained with another front end; take its `feats` settings")
+    weights, own = model["weights"], net.state_dict()
+    if model["speakers"] != speakers:
+        weights = {k: v for k, v in weights.items() if not k.startswith("head.")}
+        weights |= {k: v for k, v in own.items() if k.startswith("head.")}
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as e:
+        reason = " ".join(str(e).split())[:200]
+        raise InputError(f"train.init_from: {path} is a network of other settings ({reason})") from None
+    whose = "its head as well" if model["speakers"] == speakers else f"a new head for {len(speakers)} speakers"
+    logger.info("starting from %s, %s", path, whose)
+
+
+def _code_version() -> str:
+    """A digest of the code that makes the numbers of a training."""
+    root = Path(__file__).parents[1]
+    files = sorted(f for package in CODE for f in (root / package).glob("*.py"))
+    return hashlib.sha256("".join(sha256(f) for f in files).encode()).hexdigest()[:12]
