@@ -14,6 +14,15 @@ def code(*modules):
     return [os.path.relpath(ROOT / module) for module in modules]
 
 
+NETWORK = [
+    f"spkr/nnet/{module}.py"
+    for module in (
+        *("quartznet", "tdnn", "ecapa", "resnet", "titanet", "campplus"),
+        *("layers", "pooling", "dropout", "heads", "model"),
+    )
+]
+
+
 def as_json(value):
     """Settings as one word for the shell, the same for the same settings."""
     return json.dumps(value, sort_keys=True)
@@ -59,7 +68,10 @@ BACKEND_SETS = learnt_from("backend")
 
 # The trial lists as results name them: trials_pairs of test, dev_trials_pairs of dev.
 LISTS = {
-    ("" if s == "test" else f"{s}_") + f"trials_{name}": (s, name) for s in ("test", "dev") for name in config["trials"]
+    ("" if s == "test" else f"{s}_") + f"trials_{name}": (s, name)
+    for s in ("test", "dev")
+    for name, options in config["trials"].items()
+    if s in options.get("sets", ("test", "dev"))
 }
 BACKENDS = config["backend"]["kinds"]
 

@@ -8,7 +8,8 @@ rule embed:
         model=MODEL,
         utt2spk=f"{EXP}/data/{{set}}/utt2spk",
         code=code(
-            *[f"spkr/nnet/{m}.py" for m in ("embed", "quartznet", "pooling", "model")],
+            *NETWORK,
+            "spkr/nnet/embed.py",
             *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
         ),
     output:

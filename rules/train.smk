@@ -16,7 +16,7 @@ if not PRETRAINED:
             dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
             init_from=config["train"]["init_from"] or [],
             code=code(
-                *[f"spkr/nnet/{m}.py" for m in ("quartznet", "pooling", "heads", "model")],
+                *NETWORK,
                 *[f"spkr/train/{m}.py" for m in ("run", "loop", "batches", "evaluate", "novograd", "schedule")],
                 *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
             ),

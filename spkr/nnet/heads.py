@@ -1,6 +1,7 @@
 """Heads: from an utterance's vector to a score for each training speaker, for the cross-entropy."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,32 +23,121 @@ class Softmax(nn.Module):
         return self.affine(x)
 
 
-class AdditiveAngularMargin(nn.Module):
+class Margin(nn.Module):
+    """Scaled cosines, that of the right speaker made smaller by a margin; `harder` says how.
+
+    `share` is the part of the margin that applies, 1 unless a schedule says otherwise. It is a tensor, so that a
+    compiled network is not compiled anew when it changes.
+    """
+
+    def __init__(self, dim: int, num_speakers: int, margin: float, scale: float, centres: int = 1):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_speakers * centres, dim))
+        self.margin, self.scale = margin, scale
+        self.register_buffer("share", torch.ones(()), persistent=False)
+
+    def cosines(self, x: torch.Tensor) -> torch.Tensor:
+        """Cosines (N, num_speakers) of (N, dim) with each speaker's direction."""
+        return linear(normalize(x), normalize(self.weight))
+
+    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+        """Map cosines of right speakers (N,) to smaller ones."""
+        raise NotImplementedError
+
+    def forward(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (N, dim) to logits (N, num_speakers), with the margin where `speakers` (N,) are given."""
+        cosine = self.cosines(x)
+        if speakers is not None:
+            row = torch.arange(len(x), device=x.device)
+            cosine = cosine.index_put((row, speakers), self.harder(cosine[row, speakers]))
+        return self.scale * cosine
+
+
+class AdditiveMargin(Margin):
+    """AM-softmax: the cosine with the right speaker counts as smaller by `margin`.
+
+    Source: H. Wang et al., "CosFace: Large margin cosine loss for deep face recognition", CVPR 2018, eq. (4).
+    """
+
+    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+        """Map cosines of right speakers (N,) to smaller ones."""
+        return cosine - self.share * self.margin  # cos(theta_y) - m, eq. (4)
+
+
+class AdditiveAngularMargin(Margin):
     """AAM-softmax: the angle to the right speaker counts as wider by `margin` radians.
 
     Source: J. Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. (3).
     """
 
-    def __init__(self, dim: int, num_speakers: int, margin: float, scale: float):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(num_speakers, dim))
-        self.margin, self.scale = margin, scale
+    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+        """Map cosines of right speakers (N,) to smaller ones."""
+        return torch.cos((_angle(cosine) + self.share * self.margin).clamp(max=math.pi))  # cos(theta_y + m), eq. (3)
+
+
+class SubCentre(AdditiveAngularMargin):
+    """AAM-softmax where a speaker has several directions, and where the hardest wrong speakers count as nearer.
+
+    Sources: J. Deng et al., "Sub-center ArcFace: Boosting face recognition by large-scale noisy web faces", ECCV 2020,
+    section 3; M. Zhao et al., "Multi-query multi-head attention pooling and inter-topK penalty for speaker
+    verification", ICASSP 2022, section on the inter-topK penalty.
+
+    Args:
+        dim, num_speakers, margin, scale: as of the other heads.
+        centres: directions of a speaker (K); the nearest counts, so that the others are free for odd recordings.
+        top_k: wrong speakers of each utterance whose angle counts as narrower.
+        penalty: by how many radians (m').
+    """
+
+    def __init__(
+        self, dim: int, num_speakers: int, margin: float, scale: float, *, centres: int, top_k: int, penalty: float
+    ):
+        super().__init__(dim, num_speakers, margin, scale, centres)
+        self.centres, self.top_k, self.penalty = centres, min(top_k, num_speakers - 1), penalty
+
+    def cosines(self, x: torch.Tensor) -> torch.Tensor:
+        """Cosines (N, num_speakers) of (N, dim) with the nearest centre of each speaker."""
+        return super().cosines(x).unflatten(1, (-1, self.centres)).amax(dim=2)
 
     def forward(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (N, dim) to logits (N, num_speakers), with the margin where `speakers` (N,) are given."""
-        cosine = linear(normalize(x), normalize(self.weight))
-        if speakers is not None:
-            row = torch.arange(len(x), device=x.device)
-            theta = torch.acos(cosine[row, speakers].clamp(-1 + 1e-6, 1 - 1e-6))
-            wider = torch.cos((theta + self.margin).clamp(max=math.pi))  # s cos(theta_y + m), eq. (3)
-            cosine = cosine.index_put((row, speakers), wider)
-        return self.scale * cosine
+        """Map (N, dim) to logits (N, num_speakers), with margin and penalty where `speakers` (N,) are given."""
+        logits = super().forward(x, speakers)
+        if speakers is None:
+            return logits
+        wrong = logits.detach().scatter(1, speakers[:, None], -torch.inf)
+        hardest = wrong.topk(self.top_k, dim=1).indices
+        theta = _angle(logits.gather(1, hardest) / self.scale)
+        nearer = torch.cos((theta - self.share * self.penalty).clamp(min=0))  # cos(theta_j - m')
+        return logits.scatter(1, hardest, self.scale * nearer)
+
+
+def _angle(cosine: torch.Tensor) -> torch.Tensor:
+    """Radians; a little off 0 and pi, where the gradient has no bound."""
+    return torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+
+
+def margin_share(step: int, total: int, growth: Sequence[float]) -> float:
+    """The share of the margin at step `step` (from 0) of `total`: 0, then growing linearly, then 1.
+
+    `growth` is where it begins and where it ends to grow, as parts of all steps.
+    """
+    begin, end = (part * total for part in growth)
+    if step >= end:
+        return 1.0
+    return 0.0 if step <= begin else (step - begin) / (end - begin)
 
 
 def make_head(settings: dict[str, Any], dim: int, num_speakers: int) -> nn.Module:
     """The head of a config's `model.head` section; options of another type than its own are left alone."""
-    if settings.get("type") == "softmax":
+    kind, margin, scale = settings.get("type"), settings.get("margin", 0.2), settings.get("scale", 30.0)
+    if kind == "softmax":
         return Softmax(dim, num_speakers)
-    if settings.get("type") == "aam":
-        return AdditiveAngularMargin(dim, num_speakers, settings.get("margin", 0.2), settings.get("scale", 30.0))
-    raise InputError(f"model.head.type: {settings.get('type')!r}; expected softmax or aam")
+    if kind == "am":
+        return AdditiveMargin(dim, num_speakers, margin, scale)
+    if kind == "aam":
+        return AdditiveAngularMargin(dim, num_speakers, margin, scale)
+    if kind == "subcentre":
+        own = {"centres": 3, "top_k": 5, "penalty": 0.06}
+        own |= {k: settings[k] for k in own if k in settings}
+        return SubCentre(dim, num_speakers, margin, scale, **own)
+    raise InputError(f"model.head.type: {kind!r}; expected softmax, am, aam or subcentre")

@@ -1,6 +1,8 @@
 """The speaker network: encoder, pooling, affine layers and head; and the file that carries all of a trained one."""
 
+import inspect
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,27 @@ from torch import nn
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 from spkr.files import check_same_keys, replacing
-from spkr.nnet.heads import make_head
-from spkr.nnet.pooling import Pooling
+from spkr.nnet.campplus import CAMPPlus
+from spkr.nnet.ecapa import ECAPA
+from spkr.nnet.heads import Margin, make_head, margin_share
+from spkr.nnet.layers import strided
+from spkr.nnet.pooling import make_pooling
 from spkr.nnet.quartznet import QuartzNet
+from spkr.nnet.resnet import ResNet
+from spkr.nnet.tdnn import TDNN
+from spkr.nnet.titanet import TitaNet
 
 FORMAT = "spkr model 1"
-ENCODER_OPTIONS = ("filters", "kernels", "repeat", "last_filters", "dropout", "separable")
+ENCODERS = {
+    "quartznet": QuartzNet,
+    "tdnn": TDNN,
+    "ecapa": ECAPA,
+    "resnet": ResNet,
+    "titanet": TitaNet,
+    "campplus": CAMPPlus,
+}
+
+logger = logging.getLogger(__name__)
 
 
 class SpeakerNet(nn.Module):
@@ -31,14 +48,14 @@ class SpeakerNet(nn.Module):
 
     def __init__(self, settings: dict[str, Any], input_dim: int, num_speakers: int):
         super().__init__()
-        check_same_keys("model", settings, "a network's options", (*ENCODER_OPTIONS, "pooling", "affine", "head"))
-        self.encoder = QuartzNet(input_dim, **{k: settings[k] for k in ENCODER_OPTIONS})
-        self.pooling = Pooling(settings["pooling"], self.encoder.output_dim)
+        self.encoder = _make_encoder(settings, input_dim)
+        self.pooling = make_pooling(settings["pooling"], self.encoder.output_dim)
         dims = [self.pooling.output_dim, *settings["affine"]]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
         self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) for d in dims[1:])
         self.head = make_head(settings["head"], dims[-1], num_speakers)
         self.relu = settings["head"]["type"] == "softmax"  # angles want both signs
+        self.margin_growth = settings["head"].get("margin_growth", (0.0, 0.0))
         self.apply(_xavier)
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
@@ -51,7 +68,7 @@ class SpeakerNet(nn.Module):
             mask = (torch.arange(feats.shape[1], device=feats.device) < lengths[:, None]).unsqueeze(1)
         x = self.encoder(feats, mask)
         with torch.autocast(x.device.type, enabled=False):  # moments of many frames want more than bfloat16's digits
-            return self.norms[0](self.affine[0](self.pooling(x.float(), mask)))
+            return self.norms[0](self.affine[0](self.pooling(x.float(), strided(mask, self.encoder.stride))))
 
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
@@ -62,6 +79,23 @@ class SpeakerNet(nn.Module):
             for affine, norm in zip(self.affine[1:], self.norms[1:], strict=True):
                 x = norm(affine(torch.relu(x)))
             return self.head(torch.relu(x) if self.relu else x, speakers)
+
+    def begin_step(self, step: int, total: int) -> None:
+        """Set the head's margin for step `step` (from 0) of the `total` of training; a head without one stays."""
+        if isinstance(self.head, Margin):
+            self.head.share.fill_(margin_share(step, total, self.margin_growth))
+
+
+def _make_encoder(settings: dict[str, Any], input_dim: int) -> nn.Module:
+    """The encoder of a config's `model` section, whose `type` is quartznet if it is left out."""
+    kind = settings.get("type", "quartznet")
+    if kind not in ENCODERS:
+        raise InputError(f"model.type: {kind!r}; expected one of {', '.join(ENCODERS)}")
+    parameters = inspect.signature(ENCODERS[kind]).parameters.values()
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    expected = (*options, "pooling", "affine", "head")
+    check_same_keys("model", settings.keys() - {"type"}, f"a network of type {kind}", expected)
+    return ENCODERS[kind](input_dim, **{k: settings[k] for k in options})
 
 
 def _xavier(module: nn.Module) -> None:
@@ -117,6 +151,29 @@ def load_model(path: str | Path) -> tuple[SpeakerNet, FrontEnd, list[str]]:
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: not a network that this version can build ({_first_line(e)}); train again") from None
     return net.eval(), front_end, model["speakers"]
+
+
+def init_from(net: SpeakerNet, path: str | Path, speakers: list[str]) -> None:
+    """Give `net` the weights of the model file `path`, all but the head's; `speakers` are those that it will learn.
+
+    The head keeps what the file knows of each speaker that both have, if it is of the same shape; a new speaker's part
+    stays as it is. Raises InputError as `load_model` does, and where the two networks differ before the head.
+    """
+    given, _, known = load_model(path)
+    old, new = given.state_dict(), net.state_dict()
+    before_head = [{(k, v.shape) for k, v in state.items() if not k.startswith("head.")} for state in (old, new)]
+    if differing := sorted(name for name, _ in before_head[0] ^ before_head[1]):
+        raise InputError(f"{path}: another network than the config's model, first in {differing[0]}; name one like it")
+    index = {spk: i for i, spk in enumerate(known)}
+    both = [(i, index[spk]) for i, spk in enumerate(speakers) if spk in index]
+    rows, old_rows = torch.tensor(both, dtype=torch.long).reshape(-1, 2).T
+    for name, tensor in new.items():
+        if not name.startswith("head."):
+            tensor.copy_(old[name])
+        elif name in old and old[name].numel() * len(speakers) == tensor.numel() * len(known):
+            of_speaker = tensor.view(len(speakers), -1)
+            of_speaker[rows] = old[name].view(len(known), -1)[old_rows]
+    logger.info("weights of %s; %d of %d speakers are known to it", path, len(both), len(speakers))
 
 
 def _first_line(error: Exception) -> str:

@@ -12,14 +12,19 @@ from torch import nn
 
 from spkr.errors import InputError
 from spkr.nnet.dropout import Dropout
+from spkr.nnet.layers import SqueezeExcitation, real
+
+SQUEEZE = 8  # channels of a block to one of its squeeze
+
+
+def check_odd(kernels: Sequence[int]) -> None:
+    """Raise InputError for an even kernel, which would have no middle frame."""
+    if even := [kernel for kernel in kernels if kernel % 2 == 0]:
+        raise InputError(f"model.kernels: {even[0]} is even; expected odd numbers of frames")
 
 
 class MaskedConv(nn.Module):
-    """Convolution over time, separable or plain, that sees nothing beyond the end of an utterance.
-
-    Padding frames are set to zero before they reach a kernel wider than one, so that in evaluation mode an utterance
-    gives the same output alone as beside a longer one. In training, batch norm counts padding as NeMo's does.
-    """
+    """Convolution over time, separable or plain, that sees nothing beyond the end of an utterance."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, separable: bool):
         super().__init__()
@@ -32,13 +37,14 @@ class MaskedConv(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T); mask: (N, 1, T), true on real frames, or None if all are."""
-        if mask is not None and self.kernel > 1:
-            x = x * mask
-        return self.conv(x)
+        return self.conv(real(x, mask) if self.kernel > 1 else x)
 
 
 class Block(nn.Module):
-    """R times [convolution, batch norm, ReLU, dropout], with a residual connection round them."""
+    """R times [convolution, batch norm, ReLU, dropout], with a residual connection round them.
+
+    TitaNet's blocks scale their channels (`squeeze`) before the residual connection is added.
+    """
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Block(nn.Module):
         dropout: float,
         separable: bool,
         residual: bool,
+        squeeze: bool = False,
     ):
         super().__init__()
         widths = [channels_in] + [channels_out] * repeat
@@ -62,6 +69,7 @@ class Block(nn.Module):
             if residual
             else None
         )
+        self.squeeze = SqueezeExcitation(channels_out, channels_out // SQUEEZE, bias=False) if squeeze else None
         self.activation = nn.Sequential(nn.ReLU(inplace=True), Dropout(dropout))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
@@ -70,6 +78,8 @@ class Block(nn.Module):
         last = len(self.convs) - 1
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             y = norm(conv(y, mask))
+            if i == last and self.squeeze is not None:
+                y = self.squeeze(y, mask)
             if i == last and self.residual is not None:
                 y = y + self.residual(x)
             y = self.activation(y)
@@ -91,6 +101,8 @@ class QuartzNet(nn.Module):
     Raises InputError for an even kernel, which would have no middle frame.
     """
 
+    stride = 1
+
     def __init__(
         self,
         input_dim: int,
@@ -103,8 +115,7 @@ class QuartzNet(nn.Module):
         separable: bool,
     ):
         super().__init__()
-        if even := [kernel for kernel in kernels if kernel % 2 == 0]:
-            raise InputError(f"model.kernels: {even[0]} is even; expected odd numbers of frames")
+        check_odd(kernels)
         options = {"dropout": dropout, "separable": separable}
         blocks = [
             Block(filters if i else input_dim, filters, kernel, repeat if i else 1, residual=True, **options)

@@ -44,6 +44,7 @@ class CropBatches(Dataset):
         num_frames: each utterance's length, as the reader gives it.
         options: how batches are cut.
         seed: of everything random.
+        rank, size: of `size` processes that share each batch, the one of this number gets its rows.
     """
 
     def __init__(
@@ -53,7 +54,10 @@ class CropBatches(Dataset):
         num_frames: Mapping[str, int],
         options: BatchOptions,
         seed: int,
+        rank: int = 0,
+        size: int = 1,
     ):
+        self.rank, self.size = rank, size
         self.reader, self.labels, self.options, self.seed = reader, labels, options, seed
         self.utts = sorted(labels)
         self.num_frames = np.array([num_frames[utt] for utt in self.utts])
@@ -78,16 +82,27 @@ class CropBatches(Dataset):
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._shuffle(epoch)
-        utts = [self.utts[i] for i in self._order[position]]
-        rng = np.random.default_rng([self.seed, epoch, position])
-        frames_a_second = 1000 / self.reader.front_end.frame_shift
-        crop = max(1, round(rng.uniform(*self.options.crop) * frames_a_second))
-        crops = [self._mask(_crop(self.reader[utt], crop, self.options.short, rng), rng) for utt in utts]
+        seconds = np.random.default_rng([self.seed, epoch, position]).uniform(*self.options.crop)
+        length = max(1, round(seconds * 1000 / self.reader.front_end.frame_shift))
+        rows = range(self.rank, self.options.batch_size, self.size)
+        utts = [self.utts[self._order[position, row]] for row in rows]
+        crops = [
+            self._crop(utt, length, np.random.default_rng([self.seed, epoch, position, row]))
+            for utt, row in zip(utts, rows, strict=True)
+        ]
         lengths = torch.tensor([len(c) for c in crops])
         longest = int(lengths.max())
         feats = np.stack([np.pad(c, ((0, longest - len(c)), (0, 0))) for c in crops])
         speakers = torch.tensor([self.labels[utt] for utt in utts])
         return torch.from_numpy(feats), None if (lengths == longest).all() else lengths, speakers, utts
+
+    def _crop(self, utt: str, length: int, rng: np.random.Generator) -> np.ndarray:
+        """A random stretch of `length` frames, (length, dim), or fewer if short ones are padded, with masks."""
+        feats = self.reader[utt]
+        start = int(rng.integers(max(1, len(feats) - length + 1)))
+        if len(feats) < length and self.options.short == "tile":
+            feats = np.tile(feats, (-(-length // len(feats)), 1))
+        return self._mask(feats[start : start + length].copy(), rng)
 
     def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band."""
@@ -105,16 +120,6 @@ def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:
     width = int(rng.integers(min(longest, length) + 1))
     start = int(rng.integers(length - width + 1))
     return slice(start, start + width)
-
-
-def _crop(feats: np.ndarray, length: int, short: str, rng: np.random.Generator) -> np.ndarray:
-    """A random stretch of `length` frames of (frames, dim), as a copy."""
-    start = int(rng.integers(max(1, len(feats) - length + 1)))
-    if len(feats) >= length:
-        return feats[start : start + length].copy()
-    if short == "pad":
-        return feats.copy()
-    return np.tile(feats, (-(-length // len(feats)), 1))[:length]
 
 
 def loader(batches: CropBatches, first: int, end: int, workers: int, pin_memory: bool) -> DataLoader:

@@ -20,6 +20,7 @@ from spkr.files import replacing
 from spkr.nnet.model import SpeakerNet
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
+from spkr.train.distributed import Processes
 from spkr.train.evaluate import Evaluation
 from spkr.train.process import keep_freed_memory, stop_signals
 from spkr.train.schedule import learning_rate, make_optimizer
@@ -37,38 +38,50 @@ class Run:
 
     def __init__(
         self,
-        folder: RunFolder,
+        processes: Processes,
+        folder: RunFolder | None,
         net: SpeakerNet,
         options: dict,
         batches: CropBatches,
         evaluation: Evaluation,
         code: str,
     ):
-        self.folder, self.options, self.batches, self.evaluation, self.code = folder, options, batches, evaluation, code
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.processes, self.folder, self.code = processes, folder, code  # the first process alone has a folder
+        self.options, self.batches, self.evaluation, self.device = options, batches, evaluation, processes.device
         if self.device.type == "cpu":
             keep_freed_memory()
         self.net = net.to(self.device)
+        trained = processes.spread(self.net)
+        self.trained = torch.compile(trained) if options["compile"] else trained
+        half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported())
+        self.precision = torch.float16 if half else torch.bfloat16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options["mixed_precision"])
         self.optimizer = make_optimizer(self.net.parameters(), options)
         self.total = options["epochs"] * batches.steps_per_epoch
         self.step, self.running, self.history = 0, dict(NO_SUMS), []
         self.averaged: dict[str, torch.Tensor] = {}  # sums of the weights at the ends of the last epochs
         parameters = sum(p.numel() for p in net.parameters())
-        logger.info("%d parameters on %s, %d steps in all, %s", parameters, self.device, self.total, folder.path)
-        if state := folder.latest():
+        where = f"{processes.size} times {self.device.type}" if processes.size > 1 else self.device
+        logger.info("%d parameters on %s, %d steps in all", parameters, where, self.total)
+        if state := processes.from_first(folder and folder.latest()):
             self.net.load_state_dict(state["net"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
             self.step, self.running, self.history = state["step"], state["running"], state["history"]
             self.averaged = {name: total.to(self.device) for name, total in state["averaged"].items()}
             logger.info("going on from step %d", self.step)
             if state["code"] != code:
                 logger.warning("the code has changed since that step; the run may end with other weights than either's")
-        self.board = SummaryWriter(folder.path / "tensorboard", purge_step=self.step + 1)
+        if folder:
+            self.board = SummaryWriter(folder.path / "tensorboard", purge_step=self.step + 1)
 
     def checkpoint(self) -> None:
         """Save all that the next step depends on, and what the log of the epoch needs."""
+        if not self.folder:
+            return
         state = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
-        state |= {"step": self.step, "running": self.running, "history": self.history, "code": self.code}
+        state |= {"scaler": self.scaler.state_dict(), "step": self.step, "running": self.running}
+        state |= {"history": self.history, "code": self.code}
         best = min(self.history, key=lambda row: row["dev_eer"], default={"step": 0})
         self.folder.save(self.step, state, best=best["step"] == self.step)
 
@@ -78,7 +91,8 @@ class Run:
         A signal to stop, or the end of `stop_after` minutes, is heeded after the step it came in, with a checkpoint.
         """
         source = loader(self.batches, self.step, self.total, self.options["workers"], self.device.type == "cuda")
-        bar = tqdm(source, initial=self.step, total=self.total, unit="step", disable=None, smoothing=0.05)
+        hidden = None if self.folder else True  # None: shown on a terminal
+        bar = tqdm(source, initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05)
         begun, first = time.monotonic(), self.step
         self.net.train()
         with stop_signals() as stop, logging_redirect_tqdm():
@@ -91,14 +105,16 @@ class Run:
                 if ended:
                     self.end_epoch((time.monotonic() - begun) / (self.step - first) * (self.total - self.step))
                 late = stop_after is not None and clock - begun > 60 * stop_after and self.step < self.total
-                if ended or stop or late or self.step % self.options["checkpoint_steps"] == 0:
+                signal, late = self.processes.largest([stop[0] if stop else 0, late])
+                if ended or signal or late or self.step % self.options["checkpoint_steps"] == 0:
                     self.checkpoint()
-                if stop or late:
-                    why = f"signal {stop[0]}" if stop else f"{stop_after:g} minutes are over"
+                if signal or late:
+                    why = f"signal {signal}" if signal else f"{stop_after:g} minutes are over"
                     logger.warning("%s: stopped after step %d; the next start goes on there", why, self.step)
-                    raise SystemExit(128 + stop[0] if stop else STOPPED)
+                    raise SystemExit(128 + signal if signal else STOPPED)
                 clock = time.monotonic()
-        self.board.close()
+        if self.folder:
+            self.board.close()
         self.take_average()
 
     def take_average(self) -> None:
@@ -113,28 +129,44 @@ class Run:
         """Forward, backward and one step of the optimiser."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.total, self.options)
-        torch.manual_seed(int(np.random.SeedSequence([self.batches.seed, self.step]).generate_state(1)[0]))  # dropout's
+        self.net.begin_step(self.step, self.total)
+        seed = np.random.SeedSequence([self.batches.seed, self.step, self.processes.rank])
+        torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's
         feats = feats.to(self.device, non_blocking=True)
         speakers = speakers.to(self.device, non_blocking=True)
         lengths = lengths if lengths is None else lengths.to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options["bfloat16"]):
-            logits = self.net(feats, lengths, speakers)
+        with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
+            logits = self.trained(feats, lengths, speakers)
         loss = cross_entropy(logits, speakers, label_smoothing=self.options["label_smoothing"])
-        value = loss.item()
-        if not math.isfinite(value):
-            raise InputError(f"step {self.step}: the loss is {value}; lower train.lr, or look at {' '.join(utts)}")
+        if not math.isfinite(loss.item()):
+            raise InputError(
+                f"step {self.step}: the loss is {loss.item()}; lower train.lr, or look at {' '.join(utts)}"
+            )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
         grad_norm = torch.nn.utils.get_total_norm([p.grad for p in self.net.parameters() if p.grad is not None])
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
-        self.running["loss"] += value
+        right = int((logits.argmax(1) == speakers).sum())
+        loss, right, frames = self.processes.sums([loss.item(), right, feats.shape[0] * feats.shape[1]])
+        self.running["loss"] += loss / self.processes.size
         self.running["grad_norm"] += grad_norm.item()
-        self.running["right"] += int((logits.argmax(1) == speakers).sum())
-        self.running["frames"] += feats.shape[0] * feats.shape[1]
+        self.running["right"] += right
+        self.running["frames"] += frames
 
     def end_epoch(self, remaining: float) -> None:
         """Measure, log, and begin the next epoch's sums; `remaining` is a guess in seconds."""
+        if self.folder:
+            self.measure(remaining)
+        self.running = dict(NO_SUMS)
+        if self.step // self.batches.steps_per_epoch > self.options["epochs"] - self.options["average"]:
+            for name, value in self.net.state_dict().items():
+                self.averaged[name] = self.averaged.get(name, 0) + value.double()
+
+    def measure(self, remaining: float) -> None:
+        """What the epoch gave, into the history and the logs."""
         steps, size = self.batches.steps_per_epoch, self.batches.options.batch_size
         self.net.eval()
         row = {
@@ -150,11 +182,7 @@ class Run:
             "frames_per_second": self.running["frames"] / self.running["seconds"],
         }
         self.net.train()
-        if row["epoch"] > self.options["epochs"] - self.options["average"]:
-            for name, value in self.net.state_dict().items():
-                self.averaged[name] = self.averaged.get(name, 0) + value.double()
         self.history.append(row)
-        self.running = dict(NO_SUMS)
         self.write_log()
         logger.info(
             "epoch %d/%d: loss %.3f, accuracy %.1f %% (valid %.1f %%), dev EER %.2f %%, %.0f frames/s, "

@@ -16,16 +16,17 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
-from spkr.nnet.model import SpeakerNet, read_model, save_model
+from spkr.nnet.model import SpeakerNet, init_from, load_model, save_model
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.checkpoint import RunFolder
+from spkr.train.distributed import Processes
 from spkr.train.evaluate import Evaluation
 from spkr.train.loop import Run
 
 NUMBERLESS = ("workers", "checkpoint_steps")  # options that change no number
 OPTIONS = (
     *("filter", "batches", "epochs", "optimizer", "lr", "min_lr", "warmup", "betas", "weight_decay"),
-    *("label_smoothing", "init_from", "average", "bfloat16", "deterministic", *NUMBERLESS),
+    *("label_smoothing", "init_from", "average", "mixed_precision", "compile", "deterministic", *NUMBERLESS),
 )
 FILTER_OPTIONS = ("min_voiced_frames", "min_utts_per_speaker")
 BATCH_OPTIONS = tuple(field.name for field in fields(BatchOptions))
@@ -74,12 +75,16 @@ def train(
     evaluation = Evaluation.read(data_dirs, feats_dirs, dev_trials, front_end, utt2spk, speakers, train_sets)
     index = {spk: i for i, spk in enumerate(speakers)}
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}
-    batches = CropBatches(reader, labels, num_frames, BatchOptions(**options["batches"]), seed)
+    batch_options = BatchOptions(**options["batches"])
+    processes = Processes.join(batch_options.batch_size)
+    batches = CropBatches(reader, labels, num_frames, batch_options, seed, processes.rank, processes.size)
 
     torch.manual_seed(seed)
     net = SpeakerNet(settings["model"], front_end.dim, len(speakers))
     if options["init_from"]:
-        _start_from(options["init_from"], net, front_end, speakers)
+        if (other := load_model(options["init_from"])[1].for_data_of(front_end)) != front_end:
+            raise InputError(f"train.init_from: {options['init_from']} has another front end; take it: {other}")
+        init_from(net, options["init_from"], speakers)
     if options["deterministic"]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it CUDA's matrix products are refused
     torch.use_deterministic_algorithms(options["deterministic"])
@@ -87,15 +92,18 @@ def train(
     data = {s: _digests(data_dirs[s], feats_dirs[s]) for s in train_sets}
     if options["init_from"]:
         data["init_from"] = sha256(options["init_from"])
-    folder = RunFolder(checkpoints, {"seed": seed, "settings": settings | {"train": numbers}, "data": data})
-    run = Run(folder, net, options, batches, evaluation, _code_version())
+    identity = {"seed": seed, "settings": settings | {"train": numbers}, "data": data}
+    folder = RunFolder(checkpoints, identity) if processes.first else None
+    run = Run(processes, folder, net, options, batches, evaluation, _code_version())
     run.run(stop_after)
 
-    training = {"seed": seed, "settings": numbers, "sets": train_sets, "steps": run.step}
-    save_model(Path(out_dir) / "final.pt", net, settings["model"], front_end, speakers, training)
-    with replacing(Path(out_dir) / "valid.json") as f:
-        json.dump({"valid_accuracy": run.history[-1]["valid_accuracy"], "n": len(evaluation.valid_speakers)}, f)
-    folder.finish()
+    if folder:
+        training = {"seed": seed, "settings": numbers, "sets": train_sets, "steps": run.step}
+        save_model(Path(out_dir) / "final.pt", net, settings["model"], front_end, speakers, training)
+        with replacing(Path(out_dir) / "valid.json") as f:
+            json.dump({"valid_accuracy": run.history[-1]["valid_accuracy"], "n": len(evaluation.valid_speakers)}, f)
+        folder.finish()
+    processes.leave()
 
 
 def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, str]) -> None:
@@ -113,27 +121,6 @@ def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, 
 def _digests(data_dir: str, feats_dir: str) -> list[str]:
     """Of the files that say which utterances a set has."""
     return [sha256(f) for f in (f"{data_dir}/utt2spk", f"{feats_dir}/feats.scp", f"{feats_dir}/utt2num_voiced")]
-
-
-def _start_from(path: str, net: SpeakerNet, front_end: FrontEnd, speakers: list[str]) -> None:
-    """Take the weights of a trained network; its head too if it knows the same speakers, else the new one is kept.
-
-    Raises InputError where the other network has another architecture or another front end.
-    """
-    model = read_model(path)
-    if FrontEnd.from_dict(model["front_end"]).for_data_of(front_end) != front_end:
-        raise InputError(f"train.init_from: {path} was trained with another front end; take its `feats` settings")
-    weights, own = model["weights"], net.state_dict()
-    if model["speakers"] != speakers:
-        weights = {k: v for k, v in weights.items() if not k.startswith("head.")}
-        weights |= {k: v for k, v in own.items() if k.startswith("head.")}
-    try:
-        net.load_state_dict(weights)
-    except RuntimeError as e:
-        reason = " ".join(str(e).split())[:200]
-        raise InputError(f"train.init_from: {path} is a network of other settings ({reason})") from None
-    whose = "its head as well" if model["speakers"] == speakers else f"a new head for {len(speakers)} speakers"
-    logger.info("starting from %s, %s", path, whose)
 
 
 def _code_version() -> str:

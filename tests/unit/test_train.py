@@ -25,6 +25,7 @@ from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import load_model, read_model
 from spkr.train.batches import BatchOptions, CropBatches, loader
 from spkr.train.checkpoint import RunFolder
+from spkr.train.distributed import Processes
 from spkr.train.evaluate import Evaluation
 from spkr.train.loop import LOG_COLUMNS
 from spkr.train.novograd import NovoGrad
@@ -56,7 +57,8 @@ TRAIN = {
     "label_smoothing": 0.0,
     "init_from": None,
     "average": 1,
-    "bfloat16": False,
+    "mixed_precision": False,
+    "compile": False,
     "deterministic": False,
     "workers": 0,
     "checkpoint_steps": 3,
@@ -164,12 +166,12 @@ def test_learning_rate_is_never_above_lr_nor_zero(total, warmup):
 # ---------------------------------------------------------------------------------------------------- batches
 
 
-def batches(toy, seed=1, **options):
+def batches(toy, seed=1, rank=0, size=1, **options):
     reader = FeatureReader([toy.feats["train"]], toy.front_end)
     labels = {utt: int(spk[1:]) for utt, spk in read_map(f"{toy.data['train']}/utt2spk").items()}
     num_frames = {utt: len(reader[utt]) for utt in labels}
     options = BatchOptions(**(BATCHES | {"time_masks": 0, "freq_masks": 0} | options))
-    return CropBatches(reader, labels, num_frames, options, seed)
+    return CropBatches(reader, labels, num_frames, options, seed, rank, size)
 
 
 def same(a, b):
@@ -201,6 +203,21 @@ def test_an_epoch_is_a_shuffle_of_all_utterances(toy):
         assert len(set(utts)) == len(utts) == 35
     assert epochs[0] != epochs[1] != epochs[2]
     assert set(epochs[0]) | set(epochs[1]) | set(epochs[2]) == set(source.utts)
+
+
+@pytest.mark.parametrize("short", ["tile", "pad"])
+def test_processes_share_the_rows_of_a_batch(toy, short):
+    options = {"batch_size": 6, "short": short, "crop": [0.3, 0.5], "time_masks": 1}
+    whole = batches(toy, **options)
+    shares = [batches(toy, rank=rank, size=3, **options) for rank in range(3)]
+    for step in (0, 7):
+        feats, lengths, speakers, utts = whole[step]
+        for rank, share in enumerate(share[step] for share in shares):
+            assert share[3] == utts[rank::3]
+            assert torch.equal(share[2], speakers[rank::3])
+            assert torch.equal(share[0], feats[rank::3, : share[0].shape[1]])
+            if lengths is not None and share[1] is not None:
+                assert torch.equal(share[1], lengths[rank::3])
 
 
 def test_padded_batches_are_of_like_lengths(toy):
@@ -439,7 +456,7 @@ def test_a_run_that_crashed_goes_on_and_ends_with_the_same_bytes(toy, finished, 
     "options",
     [
         {"optimizer": "novograd", "betas": [0.95, 0.5], "model": {"dropout": 0.5, "pooling": "super"}},
-        {"bfloat16": True, "model": {"head": {"type": "aam", "margin": 0.2, "scale": 30.0}}},
+        {"mixed_precision": True, "model": {"head": {"type": "aam", "margin": 0.2, "scale": 30.0}}},
         {"optimizer": "sgd", "batches": BATCHES | {"short": "pad", "crop": [0.6, 0.6]}, "workers": 1},
     ],
 )
@@ -519,18 +536,46 @@ def test_time_that_is_up_stops_the_run_with_a_status_of_its_own(toy, finished, t
     assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
 
 
-def spkr_train(toy, out, tmp_path, **options):
-    """The command line that trains, as a process of its own."""
-    (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
-    command = [
-        *(sys.executable, "-c", "from spkr.cli import main; main()", "train", out / "model"),
-        *("--checkpoints", out / "checkpoints", "--settings", tmp_path / "settings.json", "--train", "train"),
-        *("--data", *(f"{k}={v}" for k, v in toy.data.items())),
+def arguments(toy, out, tmp_path):
+    return [
+        *("train", out / "model", "--checkpoints", out / "checkpoints", "--settings", tmp_path / "settings.json"),
+        *("--train", "train", "--data", *(f"{k}={v}" for k, v in toy.data.items())),
         *("--feats", *(f"{k}={v}" for k, v in toy.feats.items())),
         *("--dev-trials", f"{toy.data['dev']}/trials_pairs"),
     ]
+
+
+def spkr_train(toy, out, tmp_path, **options):
+    """The command line that trains, as a process of its own."""
+    (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
+    command = [sys.executable, "-c", "from spkr.cli import main; main()", *arguments(toy, out, tmp_path)]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=env)
+
+
+def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
+    (tmp_path / "settings.json").write_text(json.dumps(settings(toy, epochs=2, batches=BATCHES | {"batch_size": 6})))
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def torchrun(out, *more):
+        command = [*(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"), "-m"]
+        command += ["spkr", *arguments(toy, out, tmp_path), *more]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env).stderr
+
+    log = torchrun(tmp_path / "whole")
+    assert "2 times cpu, 12 steps in all" in log
+    assert log.count("epoch 2/2") == 1  # one process speaks
+    assert len(log_without_speed(tmp_path / "whole")) == 3
+    assert "0 minutes are over: stopped after step 2" in torchrun(tmp_path / "parts", "--stop-after", "0")
+    assert "going on from step 2" in torchrun(tmp_path / "parts")
+    whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_a_batch_without_equal_shares_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(InputError, match="batch_size: 64 is no multiple of the 3 processes"):
+        Processes.join(64)
 
 
 def wait_for_step(process, out, step):
@@ -626,15 +671,13 @@ def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
     path = str(finished / "model/final.pt")
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, init_from=path, epochs=1, lr=1e-12, min_lr=0.0)
-    assert f"starting from {path}, its head as well" in caplog.text
+    assert f"weights of {path}; 6 of 6 speakers are known to it" in caplog.text
     before, after = (load_model(p)[0] for p in (path, tmp_path / "model/final.pt"))
     for (name, a), b in zip(before.named_parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
-    data = tmp_path / "fewer"
-    data.mkdir()
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path / "new", init_from=path, epochs=1, lr=1e-12, sets=["train", "dev"])
-    assert "a new head for 10 speakers" in caplog.text
+    assert "6 of 10 speakers are known to it" in caplog.text
     new = load_model(tmp_path / "new/model/final.pt")[0]
     torch.testing.assert_close(new.affine[0].weight, before.affine[0].weight)
     assert new.head.affine.weight.shape[0] == 10
@@ -642,12 +685,12 @@ def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
 
 def test_a_network_that_does_not_fit_is_no_start(toy, finished, tmp_path):
     path = str(finished / "model/final.pt")
-    with pytest.raises(InputError, match="train.init_from: .* is a network of other settings"):
+    with pytest.raises(InputError, match="final.pt: another network than the config's model"):
         run(toy, tmp_path, init_from=path, model={"filters": 8})
     other = toy.front_end.to_dict() | {"preemphasis_coefficient": 0.9}
     model = read_model(path) | {"front_end": other}
     torch.save(model, tmp_path / "other.pt")
-    with pytest.raises(InputError, match="was trained with another front end"):
+    with pytest.raises(InputError, match="train.init_from: .* has another front end"):
         run(toy, tmp_path, init_from=str(tmp_path / "other.pt"))
 
 

@@ -1,0 +1,96 @@
+"""ECAPA-TDNN, with `pooling: channel_attentive` behind it.
+
+Source: B. Desplanques et al., "ECAPA-TDNN: Emphasized channel attention, propagation and aggregation in TDNN based
+speaker verification", Interspeech 2020, figure 2: a convolution, three SE-Res2Blocks of growing dilation, and a
+convolution over the outputs of all three.
+"""
+
+import torch
+from torch import nn
+
+from spkr.errors import InputError
+from spkr.nnet.layers import SqueezeExcitation, real
+
+SCALE = 8  # groups of channels in a Res2 layer
+BOTTLENECK = 128  # of squeeze and excitation
+DILATIONS = (2, 3, 4)
+
+
+class ConvReluNorm(nn.Module):
+    """Convolution over time, ReLU, batch norm."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):
+        super().__init__()
+        padding = dilation * (kernel // 2)
+        self.conv = nn.Conv1d(channels_in, channels_out, kernel, dilation=dilation, padding=padding)
+        self.norm = nn.BatchNorm1d(channels_out)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Map (N, C_in, T) to (N, C_out, T)."""
+        return self.norm(torch.relu(self.conv(real(x, mask))))
+
+
+class Res2(nn.Module):
+    """Groups of channels, each convolved after the one before was added to it: contexts of many lengths in one layer.
+
+    Source: S. Gao et al., "Res2Net: A new multi-scale backbone architecture", IEEE TPAMI 43(2), 2021, eq. (1).
+    """
+
+    def __init__(self, channels: int, kernel: int, dilation: int):
+        super().__init__()
+        width = channels // SCALE
+        self.convs = nn.ModuleList(ConvReluNorm(width, width, kernel, dilation) for _ in range(SCALE - 1))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Map (N, C, T) to (N, C, T)."""
+        x1, *others = x.chunk(SCALE, dim=1)
+        y = [x1]  # y_1 = x_1
+        for i, (x_i, k_i) in enumerate(zip(others, self.convs, strict=True)):
+            y.append(k_i(x_i + y[-1] if i else x_i, mask))  # y_2 = K_2(x_2), y_i = K_i(x_i + y_{i-1})
+        return torch.cat(y, dim=1)
+
+
+class SERes2Block(nn.Module):
+    """1x1 convolution, Res2 layer, 1x1 convolution, squeeze and excitation, and a connection round them (3.2)."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int):
+        super().__init__()
+        self.conv1 = ConvReluNorm(channels, channels, 1)
+        self.res2 = Res2(channels, kernel, dilation)
+        self.conv2 = ConvReluNorm(channels, channels, 1)
+        self.squeeze = SqueezeExcitation(channels, BOTTLENECK, bias=True)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Map (N, C, T) to (N, C, T)."""
+        y = self.conv2(self.res2(self.conv1(x, mask), mask), mask)
+        return x + self.squeeze(y, mask)
+
+
+class ECAPA(nn.Module):
+    """ECAPA-TDNN's frame layers.
+
+    Args:
+        input_dim: coefficients a frame.
+        filters: channels of the blocks (C), a multiple of eight.
+        last_filters: channels that go into the pooling.
+    """
+
+    stride = 1
+
+    def __init__(self, input_dim: int, *, filters: int, last_filters: int):
+        super().__init__()
+        if filters % SCALE:
+            raise InputError(f"model.filters: {filters}; expected a multiple of {SCALE}, the groups of a Res2 layer")
+        self.first = ConvReluNorm(input_dim, filters, 5)
+        self.blocks = nn.ModuleList(SERes2Block(filters, 3, dilation) for dilation in DILATIONS)
+        self.last = nn.Conv1d(len(DILATIONS) * filters, last_filters, 1)
+        self.output_dim = last_filters
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Map features (N, T, input_dim) to (N, output_dim, T); mask: (N, 1, T), true on real frames."""
+        total = self.first(x.transpose(1, 2), mask)
+        outputs = []
+        for block in self.blocks:  # each sees the sum of all outputs before it (3.3)
+            outputs.append(block(total, mask))
+            total = total + outputs[-1]
+        return torch.relu(self.last(torch.cat(outputs, dim=1)))

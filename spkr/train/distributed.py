@@ -1,0 +1,81 @@
+"""Several processes that train one network, a GPU each: who this one is, and what they agree on.
+
+`torchrun --nproc-per-node 4 -m spkr train ...` starts them and sets RANK, LOCAL_RANK and WORLD_SIZE. A batch is that of
+all processes together, each of which takes its share of the rows: their number changes neither the number of steps nor
+the learning rate.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from spkr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among `size` of them; the one of rank 0 measures, logs and saves."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @classmethod
+    def join(cls, batch_size: int) -> "Processes":
+        """Meet the others, by NCCL on GPUs and gloo on processors; InputError where a batch has no equal shares."""
+        size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
+        if batch_size % size:
+            raise InputError(f"train.batches.batch_size: {batch_size} is no multiple of the {size} processes")
+        device = torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
+        if size == 1:
+            return cls(0, 1, device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(int(os.environ["RANK"]), size, device)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that measures, logs and saves."""
+        return self.rank == 0
+
+    def spread(self, net: nn.Module) -> nn.Module:
+        """The network as trained: gradients are means over the processes; so are, on GPUs, batch norm's statistics."""
+        if self.size == 1:
+            return net
+        if self.device.type == "cuda":
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        return DistributedDataParallel(net, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+    def sums(self, values: list[float]) -> list[float]:
+        """Each value's sum over the processes."""
+        return self._reduce(values, distributed.ReduceOp.SUM, torch.float64)
+
+    def largest(self, values: list[int]) -> list[int]:
+        """Each value's maximum over the processes."""
+        return self._reduce(values, distributed.ReduceOp.MAX, torch.int64)
+
+    def _reduce(self, values: list, how: distributed.ReduceOp, dtype: torch.dtype) -> list:
+        if self.size == 1:
+            return values
+        together = torch.tensor(values, dtype=dtype, device=self.device)
+        distributed.all_reduce(together, how)
+        return together.tolist()
+
+    def from_first(self, value: Any) -> Any:
+        """What the first process passes here."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box, src=0, device=self.device)
+        return box[0]
+
+    def leave(self) -> None:
+        """Part from the others; all of them come here before any goes on."""
+        if self.size > 1:
+            distributed.barrier()
+            distributed.destroy_process_group()

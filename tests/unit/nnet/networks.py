@@ -1,0 +1,54 @@
+"""Small networks of every type, for the tests."""
+
+from pathlib import Path
+
+import torch
+import yaml
+
+from spkr.nnet.model import SpeakerNet
+
+CONF = Path(__file__).parents[3] / "conf"
+SMALL = {
+    "filters": 8,
+    "kernels": [3, 5, 7],
+    "repeat": 2,
+    "last_filters": 6,
+    "dropout": 0.5,
+    "separable": True,
+    "pooling": "xvector",
+    "affine": [10, 7],
+    "head": {"type": "softmax"},
+}
+TAIL = {k: SMALL[k] for k in ("pooling", "affine", "head")}
+SMALL_OF = {
+    "quartznet": SMALL | {"type": "quartznet"},
+    "tdnn": {"type": "tdnn", "filters": 8, "last_filters": 6} | TAIL,
+    "ecapa": {"type": "ecapa", "filters": 16, "last_filters": 6} | TAIL,
+    "resnet": {"type": "resnet", "filters": 2, "blocks": [1, 2, 1, 1]} | TAIL,
+    "titanet": {"type": "titanet", "filters": 8, "kernels": [3, 5, 7], "repeat": 2, "last_filters": 8, "dropout": 0.5}
+    | TAIL,
+    "campplus": {"type": "campplus", "filters": 8, "growth": 4, "blocks": [1, 2, 1]} | TAIL,
+}
+POOLINGS = ("xvector", "gram", "super", "attentive", "channel_attentive")
+
+
+def stir(module, seed=1):
+    """Give batch norms something to say, and biases a value, so that padding would be seen; in evaluation mode."""
+    torch.manual_seed(seed)
+    for m in module.modules():
+        if isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            m.running_mean.normal_()
+            m.running_var.uniform_(0.5, 2)
+            if m.affine:
+                m.weight.data.uniform_(0.5, 1.5)
+                m.bias.data.normal_()
+    return module.eval()
+
+
+def network(kind="quartznet", seed=1, speakers=5, **changes):
+    torch.manual_seed(seed)
+    return stir(SpeakerNet(SMALL_OF[kind] | changes, 12, speakers), seed)
+
+
+def preset(name):
+    return yaml.safe_load((CONF / f"model/{name}.yaml").read_text())["model"]

@@ -1,0 +1,140 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from spkr.errors import InputError
+from spkr.nnet.heads import AdditiveAngularMargin, AdditiveMargin, Softmax, SubCentre, make_head, margin_share
+from tests.unit.nnet.networks import network
+
+torch.set_num_threads(1)
+
+SUBCENTRE = {"centres": 3, "top_k": 2, "penalty": 0.06}
+
+
+def make(kind, margin, scale=30.0, seed=2, **options):
+    torch.manual_seed(seed)
+    head = kind(8, 6, margin, scale, **options)
+    head.weight.data.normal_()
+    return head
+
+
+def aam(margin, **options):
+    return make(AdditiveAngularMargin, margin, **options)
+
+
+def cosines(x, weight):
+    return (normalize(x.double()) @ normalize(weight.detach().double()).T).numpy()
+
+
+def test_softmax_head_is_affine():
+    head, x = Softmax(4, 3), torch.randn(2, 4)
+    torch.testing.assert_close(head(x, torch.tensor([0, 2])), x @ head.affine.weight.T + head.affine.bias)
+
+
+def test_additive_margin_against_the_formula():
+    head, speakers, x = make(AdditiveMargin, 0.35), torch.tensor([0, 5, 2, 2]), torch.randn(4, 8)
+    expected = 30 * (cosines(x, head.weight) - 0.35 * np.eye(6)[speakers])
+    np.testing.assert_allclose(head(x, speakers).detach(), expected, atol=1e-4)
+
+
+def test_additive_angular_margin_against_the_formula():
+    head, speakers, x = aam(0.35), torch.tensor([0, 5, 2, 2]), torch.randn(4, 8)
+    x[2] = head.weight.data[2] * 3  # the same direction
+    x[3] = -head.weight.data[2] + 0.01 * torch.randn(8)  # nearly opposite: the angle stops at pi
+    theta = np.arccos(cosines(x, head.weight).clip(-1, 1)) + 0.35 * np.eye(6)[speakers]
+    expected = 30 * np.cos(np.minimum(np.pi, theta))
+    found = head(x, speakers).detach()
+    np.testing.assert_allclose(found[:2], expected[:2], atol=1e-4)
+    np.testing.assert_allclose(found[2:], expected[2:], atol=2e-2)
+
+
+def test_sub_centres_and_the_penalty_against_the_formula():
+    head, speakers, x = make(SubCentre, 0.2, **SUBCENTRE), torch.tensor([0, 5, 2, 2]), torch.randn(4, 8)
+    nearest = cosines(x, head.weight).reshape(4, 6, 3).max(axis=2)
+    expected = np.arccos(nearest)
+    for theta, cosine, speaker in zip(expected, nearest, speakers, strict=True):
+        hardest = sorted((j for j in range(6) if j != speaker), key=lambda j, c=cosine: -c[j])[:2]
+        theta[hardest] -= 0.06
+        theta[speaker] += 0.2
+    np.testing.assert_allclose(head(x, speakers).detach(), 30 * np.cos(expected), atol=1e-4)
+    np.testing.assert_allclose(head(x).detach(), 30 * nearest, atol=1e-4)
+
+
+def test_one_centre_without_penalty_is_the_plain_head():
+    x, speakers = torch.randn(20, 8), torch.arange(20) % 6
+    plain, sub = aam(0.2), make(SubCentre, 0.2, centres=1, top_k=0, penalty=0.06)
+    assert torch.equal(plain(x, speakers), sub(x, speakers))
+    few = SubCentre(8, 2, 0.2, 30.0, centres=1, top_k=5, penalty=0.06)  # only one wrong speaker to penalise
+    few.weight.data.normal_()
+    assert few(x, speakers % 2).shape == (20, 2)
+
+
+@pytest.mark.parametrize(("kind", "options"), [(AdditiveMargin, {}), (AdditiveAngularMargin, {})])
+def test_margin_zero_is_the_scaled_cosine(kind, options):
+    head, x = make(kind, 0.0, scale=12.0, **options), torch.randn(20, 8)
+    expected = 12 * normalize(x) @ normalize(head.weight).T
+    torch.testing.assert_close(head(x), expected)
+    torch.testing.assert_close(head(x, torch.arange(20) % 6), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(make(kind, 0.3, scale=12.0)(x), expected)  # without speakers there is no margin
+
+
+@pytest.mark.parametrize(("kind", "options"), [(AdditiveAngularMargin, {}), (SubCentre, SUBCENTRE)])
+def test_margin_has_finite_gradients_where_the_angle_is_0_or_pi(kind, options):
+    head = make(kind, 0.2, **options)
+    x = torch.stack([head.weight.detach()[0], -head.weight.detach()[1], head.weight.detach()[5]]).requires_grad_()
+    head(x, torch.tensor([0, 1, 2])).sum().backward()
+    assert x.grad.isfinite().all()
+    assert head.weight.grad.isfinite().all()
+
+
+# ----------------------------------------------------------------------------------------------- schedule
+
+
+@pytest.mark.parametrize(
+    ("step", "share"), [(0, 0), (100, 0), (150, 0.25), (200, 0.5), (299, 0.995), (300, 1), (999, 1)]
+)
+def test_the_margin_grows_linearly_between_two_steps(step, share):
+    assert margin_share(step, 1000, [0.1, 0.3]) == pytest.approx(share)
+
+
+def test_a_margin_that_need_not_grow_is_whole_from_the_first_step():
+    assert margin_share(0, 1000, [0, 0]) == 1
+    assert margin_share(0, 1000, [0, 0.1]) == 0
+    assert [margin_share(step, 10, [0.5, 0.5]) for step in (4, 5)] == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["am", "aam", "subcentre"])
+def test_a_step_sets_the_margin_and_the_penalty(kind):
+    settings = {"type": kind, "margin": 0.4, "penalty": 0.2, "scale": 30.0}
+    net = network(head=settings | {"margin_growth": [0.0, 0.5]})
+    half = network(head=settings | {"margin": 0.2, "penalty": 0.1})
+    none = network(head=settings | {"margin": 0.0, "penalty": 0.0})
+    feats, speakers = torch.randn(4, 30, 12), torch.arange(4)
+    for step, same in ((0, none), (25, half), (60, network(head=settings))):
+        net.begin_step(step, 100)
+        torch.testing.assert_close(net(feats, None, speakers), same(feats, None, speakers))
+    assert not any("share" in name for name in net.state_dict())  # it follows from the step
+
+
+def test_a_head_without_a_margin_needs_no_schedule():
+    network().begin_step(3, 10)
+
+
+def test_make_head_takes_its_own_options_only():
+    options = {"margin": 0.1, "scale": 20.0, "centres": 2, "top_k": 1, "penalty": 0.05, "margin_growth": [0, 0.1]}
+    assert isinstance(make_head({"type": "softmax"} | options, 4, 3), Softmax)
+    for kind, expected in (("am", AdditiveMargin), ("aam", AdditiveAngularMargin), ("subcentre", SubCentre)):
+        head = make_head({"type": kind} | options, 4, 3)
+        assert type(head) is expected
+        assert (head.margin, head.scale) == (0.1, 20.0)
+        assert head.weight.shape == (6 if kind == "subcentre" else 3, 4)
+    assert (head.centres, head.top_k, head.penalty) == (2, 1, 0.05)
+    assert math.isclose(make_head({"type": "subcentre"}, 4, 30).penalty, 0.06)
+
+
+def test_an_unknown_head_is_named():
+    with pytest.raises(InputError, match="model.head.type: 'arc'; expected softmax, am, aam or subcentre"):
+        make_head({"type": "arc"}, 4, 3)

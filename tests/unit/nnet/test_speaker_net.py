@@ -1,0 +1,164 @@
+"""The whole network, of every type: from features to embeddings and logits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from spkr.errors import InputError
+from spkr.nnet import embed
+from spkr.nnet.embed import embed_utterance
+from spkr.nnet.model import ENCODERS, SpeakerNet
+from tests.unit.nnet.networks import POOLINGS, SMALL, SMALL_OF, network
+
+torch.set_num_threads(1)
+
+TYPES = pytest.mark.parametrize("kind", ENCODERS)
+
+
+@TYPES
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_shapes(kind, pooling):
+    net, feats = network(kind, pooling=pooling), torch.randn(3, 20, 12)
+    stride, channels = net.encoder.stride, net.encoder.output_dim
+    assert stride == {"resnet": 8, "campplus": 2}.get(kind, 1)
+    assert net.encoder(feats).shape == (3, channels, -(-20 // stride))
+    pooled = {"gram": channels**2, "super": 2 * channels + channels**2}.get(pooling, 2 * channels)
+    assert net.pooling(net.encoder(feats)).shape == (3, pooled)
+    assert net.embed(feats).shape == (3, 10)
+    assert net(feats).shape == (3, 5)
+
+
+def assert_alone_as_together(net, lengths):
+    """Up to a deviation of nearly equal frames, which has few digits in float32."""
+    utts = [torch.randn(frames, 12) + 3 for frames in lengths]
+    batch = torch.full((len(utts), max(lengths), 12), 1e3)  # padding that would be seen
+    for row, utt in zip(batch, utts, strict=True):
+        row[: len(utt)] = utt
+    with torch.inference_mode():
+        together = net.embed(batch, torch.tensor(lengths))
+        for row, utt in zip(together, utts, strict=True):
+            torch.testing.assert_close(row, net.embed(utt[None])[0], atol=5e-4, rtol=5e-4)
+
+
+@TYPES
+def test_an_utterance_beside_a_longer_one_gives_what_it_gives_alone(kind):
+    assert_alone_as_together(network(kind), [430, 211, 200, 199, 18, 17, 16, 9, 1])  # odd and even behind strides
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_same_with_every_pooling(pooling, separable):
+    assert_alone_as_together(network(pooling=pooling, separable=separable), [40, 11, 1])
+    if separable:
+        assert_alone_as_together(network("resnet", pooling=pooling), [40, 33, 32, 1])
+
+
+@TYPES
+def test_long_and_short_utterances_are_embedded_in_chunks(kind, monkeypatch):
+    monkeypatch.setattr(embed, "MAX_CHUNK", 40)
+    net, feats = network(kind), np.random.default_rng(1).normal(size=(80, 12)).astype(np.float32)
+    chunks = [net.embed(torch.from_numpy(feats[i : i + 40])[None])[0].detach().numpy() for i in (0, 40)]
+    np.testing.assert_allclose(embed_utterance(net, feats), np.mean(chunks, axis=0), rtol=1e-4, atol=1e-5)
+    assert np.isfinite(embed_utterance(net, feats[:1])).all()
+
+
+@TYPES
+def test_all_weights_learn_and_the_same_seed_gives_the_same_gradients(kind):
+    def gradients():
+        net = network(kind, pooling="channel_attentive", head={"type": "aam"}).train()
+        torch.manual_seed(2)
+        net(torch.randn(4, 30, 12), torch.tensor([30, 30, 25, 9]), torch.arange(4)).logsumexp(1).sum().backward()
+        return {name: p.grad for name, p in net.named_parameters()}
+
+    first, second = gradients(), gradients()
+    for name, grad in first.items():
+        assert grad is not None and grad.isfinite().all(), name
+        assert torch.equal(grad, second[name]), name
+
+
+@TYPES
+def test_what_follows_the_encoder_is_float32_under_autocast(kind):
+    net = network(kind, pooling="channel_attentive", head={"type": "aam", "margin": 0.2, "scale": 30.0})
+    feats, lengths, speakers = torch.randn(6, 50, 12), torch.tensor([50, 50, 40, 30, 20, 10]), torch.arange(6) % 5
+    seen = []
+    net.encoder.register_forward_hook(lambda module, args, output: seen.append(output))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = net(feats, lengths, speakers)
+    assert seen[0].dtype in (torch.bfloat16, torch.float32)  # float32 where batch norm comes last
+    assert logits.dtype == torch.float32
+    net.encoder.forward = lambda feats, mask: seen[0].double().float()
+    torch.testing.assert_close(logits, net(feats, lengths, speakers), rtol=1e-5, atol=1e-5)
+
+
+def test_the_embedding_is_the_first_affine_layer_after_batch_norm_before_relu():
+    net = network()
+    feats = torch.randn(4, 20, 12)
+    norm = net.norms[0]
+    affine = linear(net.pooling(net.encoder(feats)), net.affine[0].weight, net.affine[0].bias)
+    expected = (affine - norm.running_mean) / (norm.running_var + norm.eps).sqrt()
+    assert not norm.affine
+    assert (expected < 0).any()
+    torch.testing.assert_close(net.embed(feats), expected)
+    second = net.norms[1](net.affine[1](expected.clamp(min=0)))
+    torch.testing.assert_close(net(feats), net.head.affine(second.clamp(min=0)))
+
+
+def test_a_residual_connection_goes_round_every_block_but_the_last():
+    blocks = network().encoder.blocks
+    assert [len(block.convs) for block in blocks] == [1, 2, 2, 1]
+    assert [block.residual is not None for block in blocks] == [True, True, True, False]
+    block, x = blocks[1], torch.randn(2, 8, 15)
+    for conv in block.convs:
+        conv.conv[1].weight.data.zero_()  # then batch norm gives a constant, and the residual path the rest
+    constant = [norm(torch.zeros(2, 8, 15)) for norm in block.norms][-1]
+    torch.testing.assert_close(block(x, None), (constant + block.residual(x)).clamp(min=0))
+
+
+def test_weights_begin_as_xavier_says():
+    torch.manual_seed(3)
+    net = SpeakerNet(SMALL | {"filters": 40, "head": {"type": "aam"}}, 12, 50)
+    matrices = {name: p for name, p in net.named_parameters() if p.dim() > 1}
+    assert len(matrices) == 17
+    for name, p in matrices.items():
+        field = p[0, 0].numel()
+        bound = math.sqrt(6 / ((p.shape[0] + p.shape[1]) * field))
+        assert p.abs().max() <= bound, name
+        assert p.abs().max() > 0.9 * bound, name
+    for name, p in net.named_parameters():
+        if name.endswith("bias"):
+            assert not p.any(), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"type": "lstm"}, "model.type: 'lstm'; expected one of quartznet, tdnn, ecapa, resnet, titanet, campplus"),
+        ({"pooling": "mean"}, "model.pooling: 'mean'; expected xvector, gram"),
+        ({"kernels": [3, 4]}, "model.kernels: 4 is even"),
+        ({"head": {"type": "arc"}}, "model.head.type: 'arc'; expected softmax, am"),
+        ({"filter": 8}, "model: 1 entries that a network of type quartznet does not have, first 'filter'"),
+        ({"type": "ecapa"}, "model: 4 entries that a network of type ecapa does not have, first 'dropout'"),
+        ({"type": "campplus"}, "model: 2 of 6 entries of a network of type campplus missing, first 'blocks'"),
+    ],
+)
+def test_wrong_settings_are_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        SpeakerNet(SMALL | changes, 12, 5)
+
+
+@TYPES
+def test_a_missing_setting_is_named(kind):
+    with pytest.raises(InputError, match=f"model: 1 of . entries of a network of type {kind} missing, first 'filters'"):
+        SpeakerNet({k: v for k, v in SMALL_OF[kind].items() if k != "filters"}, 12, 5)
+
+
+def test_blocks_that_campplus_does_not_have_are_refused():
+    with pytest.raises(InputError, match=r"model.blocks: \[1, 2\]; expected the layers of 3 blocks"):
+        network("campplus", blocks=[1, 2])
+
+
+def test_quartznet_is_the_type_of_settings_without_one():
+    assert type(SpeakerNet(SMALL, 12, 5).encoder) is ENCODERS["quartznet"]
