@@ -22,16 +22,15 @@ Example:
 """
 
 import argparse
-import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
+from spkr.corpus.split import shuffled
 from spkr.errors import InputError
 from spkr.files import read_lines
 from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
@@ -116,11 +115,6 @@ def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) ->
             problems.append(f"{path}: {e}")
     problems += [f"{transcripts}: {name} has no audio under {folder}" for name in texts if name not in heard]
     return utterances
-
-
-def shuffled(seed: int, names: Iterable[str]) -> list[str]:
-    """Names in an order that depends on the seed and on nothing else, Python's version included."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).hexdigest())
 
 
 def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, dict[str, Utterance]]:

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import re
+import shlex
 
 import yaml
 from snakemake.utils import update_config
@@ -28,9 +29,31 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
+def as_options(settings):
+    """Settings as options of a command, those that are null or false left out."""
+    words = []
+    for name, value in settings.items():
+        if value is not None and value is not False:
+            words.append("--" + name.replace("_", "-"))
+            words += [] if value is True else value if isinstance(value, list) else [value]
+    return shlex.join(as_json(word) if isinstance(word, dict) else str(word) for word in words)
+
+
 def settings(section):
     """What of a config section its jobs compute with; the rest says which jobs there are."""
-    wiring = {"preset", "shards", "sets", "augment", "dev_trials", "kinds", "primary", "from"}
+    wiring = {
+        "preset",
+        "shards",
+        "sets",
+        "augment",
+        "dev_trials",
+        "kinds",
+        "primary",
+        "from",
+        "adapt_to",
+        "adapt",
+        "score",
+    }
     return {k: v for k, v in config[section].items() if k not in wiring}
 
 

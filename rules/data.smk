@@ -1,6 +1,33 @@
-# From the archive to Kaldi data directories and trial lists.
+# From the archives to Kaldi data directories and trial lists.
+import shlex
 
 CORPUS = f"exp/corpora/{config['corpus']['name']}"
+
+# What is unpacked, by the folder that it is unpacked to.
+ARCHIVES = {os.path.normpath(f"{CORPUS}/{folder}"): archive for folder, archive in config["corpus"]["archives"].items()}
+UNPACKED = [f"{folder}/unpacked.json" for folder in ARCHIVES or [CORPUS]]
+SCRIPT = config["corpus"]["script"]
+SCRIPTS = code(*sorted(path.relative_to(ROOT) for path in ROOT.glob(f"{SCRIPT.removesuffix('.py')}*.py")))
+PARTS = config["corpus"]["parts"]
+DATA_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", *config["corpus"]["files"]]
+TRIAL_FILES = [
+    f"{EXP}/data/{s}/{kind}_{name}"
+    for s, name in LISTS.values()
+    for kind in (["trials", "models"] if config["trials"][name]["models"] else ["trials"])
+]
+
+
+def corpus_options(*names):
+    """These settings of the corpus as options of its script."""
+    return as_options({name: config["corpus"][name] for name in names})
+
+
+def fetch_arguments(unpacked):
+    """What `spkr fetch` is to unpack to that folder."""
+    archive = dict(ARCHIVES[unpacked])
+    for name in archive.keys() & {"file", "withdrawn"}:
+        archive[name] = os.path.join(config["corpus"]["folder"] or "", archive[name])
+    return shlex.join([archive.pop("file"), unpacked]) + " " + as_options(archive)
 
 
 localrules:
@@ -25,40 +52,95 @@ if config["corpus"]["synthesise"]:
 else:
 
     rule corpus:
-        """Find or download the archive and unpack it; later rules depend on the completion record alone."""
+        """Find or download an archive and unpack it; later rules depend on the completion record alone."""
         output:
-            f"{CORPUS}/unpacked.json",
+            "{unpacked}/unpacked.json",
         log:
-            f"{CORPUS}.log",
+            "{unpacked}.log",
+        wildcard_constraints:
+            unpacked="|".join(map(re.escape, ARCHIVES)),
         params:
-            archive=config["corpus"]["archive"],
-            options=" ".join(f"--{k} {config['corpus'][k]}" for k in ("url", "sha256") if config["corpus"][k]),
+            archive=lambda w: fetch_arguments(w.unpacked),
         shell:
-            "spkr --log {log} fetch {params.archive} {CORPUS} {params.options}"
+            "spkr --log {log} fetch {params.archive}"
 
 
-rule data:
-    """Write the data directories and trial lists of all sets."""
-    input:
-        corpus=rules.corpus.output,
-        code=code(config["corpus"]["script"]),
-    output:
-        expand(
-            f"{EXP}/data/{{set}}/{{file}}",
-            set=["train", "valid", "dev", "test"],
-            file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "spk2gender", "text"],
-        ),
-        [f"{EXP}/data/{s}/trials_{name}" for s, name in LISTS.values()],
-        [f"{EXP}/data/{s}/models_{name}" for s, name in LISTS.values() if config["trials"][name]["models"]],
-    log:
-        f"{EXP}/log/data.log",
-    params:
-        seed=config["corpus"]["seed"],
-        dev_speakers=config["corpus"]["dev_speakers"],
-        expect=as_json(config["corpus"]["expect"]),
-    shell:
-        "python {input.code} {CORPUS} {EXP}/data --seed {params.seed} --dev-speakers {params.dev_speakers}"
-        " --expect {params.expect:q} 2>&1 | tee {log}"
+if PARTS:
+
+    rule recordings:
+        """Find the recordings that the corpus lists, and part each set for the jobs that read headers."""
+        input:
+            corpus=UNPACKED,
+            code=SCRIPTS,
+        output:
+            expand(
+                f"{EXP}/data/recordings/{{set}}.{{part}}.scp", set=["train", "dev", "test"], part=range(1, PARTS + 1)
+            ),
+            f"{EXP}/data/recordings/bad_files",
+        log:
+            f"{EXP}/log/recordings.log",
+        resources:
+            mem_mb=2000,
+        params:
+            options=corpus_options("parts", "expect", "allow_partial", "max_bad_share"),
+        shell:
+            "python {input.code[0]} recordings {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
+
+    rule durations:
+        """Read the headers of one part of a set's recordings."""
+        input:
+            scp=f"{EXP}/data/recordings/{{set}}.{{part}}.scp",
+            code=code("spkr/corpus/durations.py"),
+        output:
+            f"{EXP}/data/recordings/{{set}}.{{part}}.seconds",
+        log:
+            f"{EXP}/log/durations.{{set}}.{{part}}.log",
+        shell:
+            "spkr --log {log} durations {input.scp}"
+
+    rule data:
+        """Write the data directories and trial lists of all sets, and the list of files that cannot be used."""
+        input:
+            rules.recordings.output,
+            expand(
+                f"{EXP}/data/recordings/{{set}}.{{part}}.seconds",
+                set=["train", "dev", "test"],
+                part=range(1, PARTS + 1),
+            ),
+            corpus=UNPACKED,
+            code=SCRIPTS,
+        output:
+            expand(f"{EXP}/data/{{set}}/{{file}}", set=["train", "valid", "dev", "test"], file=DATA_FILES),
+            TRIAL_FILES,
+            f"{EXP}/data/bad_files",
+        log:
+            f"{EXP}/log/data.log",
+        resources:
+            mem_mb=3000,
+        params:
+            options=corpus_options(
+                *("parts", "seed", "allow_partial", "max_bad_share", "microphones"),
+                *("dev_points", "dev_utterances", "spk2gender"),
+            ),
+        shell:
+            "python {input.code[0]} data {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
+
+else:
+
+    rule data:
+        """Write the data directories and trial lists of all sets."""
+        input:
+            corpus=UNPACKED,
+            code=SCRIPTS,
+        output:
+            expand(f"{EXP}/data/{{set}}/{{file}}", set=["train", "valid", "dev", "test"], file=DATA_FILES),
+            TRIAL_FILES,
+        log:
+            f"{EXP}/log/data.log",
+        params:
+            options=corpus_options("seed", "dev_speakers", "expect"),
+        shell:
+            "python {input.code[0]} {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
 
 
 rule augment:

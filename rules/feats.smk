@@ -17,7 +17,7 @@ rule feats:
         code=code(
             *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "compliance", "logmel", "vad")],
             *[f"spkr/audio/{m}.py" for m in ("read", "effects")],
-            "spkr/kaldi/table.py",
+            *[f"spkr/kaldi/{m}.py" for m in ("datadir", "rules", "table")],
         ),
     output:
         expand(
@@ -46,7 +46,10 @@ rule merge_feats:
             file=[name.format(shard=i + 1) for i in range(SHARDS) for name in SHARD_LISTS],
         ),
     output:
-        expand(f"{FEATS}/{{{{set}}}}/{{file}}", file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced"]),
+        expand(
+            f"{FEATS}/{{{{set}}}}/{{file}}",
+            file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk"],
+        ),
     log:
         f"{FEATS}/log/{{set}}.merge.log",
     shell:

@@ -12,6 +12,23 @@ def trials_file(kind):
     return path
 
 
+SCORE = config["backend"]["score"]
+COHORT = SCORE["cohort"] if SCORE["score_norm"] != "none" else None
+if SCORE["score_norm"] != "none" and not COHORT:
+    raise InputError("config: backend.score.cohort: none; expected a set whose speakers are the cohort of score_norm")
+
+
+def score_options(wildcards, input):
+    """What `spkr score` is to do beside the back-end's steps."""
+    options = {name: SCORE[name] for name in ("smoothing", "ignore_num_utts", "score_norm")}
+    if input.models:
+        options["models"] = input.models
+    if COHORT:
+        options |= {"cohort": input.cohort, "cohort_models": input.cohort_models}
+        options |= {"top_n": SCORE["top_n"]} if SCORE["score_norm"] == "as-norm" else {}
+    return as_options(options)
+
+
 rule score:
     """Score one trial list by one back-end."""
     input:
@@ -19,13 +36,17 @@ rule score:
         models=trials_file("models"),
         xvectors=lambda w: f"{RUN}/xvectors/{LISTS[w.list][0]}/xvector.scp",
         backend=expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
-        code=code(*[f"spkr/backend/{m}.py" for m in ("score", "plda", "vectors")]),
+        cohort=[f"{RUN}/xvectors/{COHORT}/xvector.scp"] if COHORT else [],
+        cohort_models=[f"{EXP}/data/{COHORT}/spk2utt"] if COHORT else [],
+        code=code(
+            *[f"spkr/backend/{m}.py" for m in ("score", "steps", "embeddings", "score_norm", "plda", "vectors")],
+        ),
     output:
         f"{RUN}/scores/{{list}}.{{backend}}",
     log:
         f"{RUN}/log/score.{{list}}.{{backend}}.log",
     params:
-        models=lambda w, input: f"--models {input.models}" if input.models else "",
+        options=score_options,
     shell:
         "spkr --log {log} score {input.trials} {output} --backend {wildcards.backend}"
-        " --backend-dir {BACKEND_DIR} --xvectors {input.xvectors} {params.models}"
+        " --backend-dir {BACKEND_DIR} --xvectors {input.xvectors} {params.options}"

@@ -88,16 +88,17 @@ def augment_data_dir(data_dir: str | Path, out_dir: str | Path, options: Augment
 
 
 def augmented(data: Mapping[str, Mapping[str, str]], options: AugmentOptions, seed: int) -> dict[str, dict[str, str]]:
-    """The files wav.scp, utt2spk, utt2dur and utt2aug of a data directory's augmented copies, clean ones included.
+    """The files of a data directory's augmented copies, clean ones included: wav.scp, utt2spk, utt2dur, utt2aug.
 
     Args:
-        data: content of the clean directory's wav.scp, utt2spk and utt2dur.
+        data: content of the clean directory's wav.scp, utt2spk and utt2dur; segments where it has them.
         options: what copies are made.
         seed: of all that is drawn.
 
     Raises InputError where a copy would have another utterance's name, or where babble has no other speakers.
     """
-    out: dict[str, dict[str, str]] = {name: {} for name in ("wav.scp", "utt2spk", "utt2dur", "utt2aug")}
+    audio = "segments" if "segments" in data else "wav.scp"
+    out: dict[str, dict[str, str]] = {name: {} for name in (audio, "utt2spk", "utt2dur", "utt2aug")}
     others = Others(data["utt2spk"])
     for utt, spk in data["utt2spk"].items():
         for speed in options.speeds:
@@ -109,11 +110,11 @@ def augmented(data: Mapping[str, Mapping[str, str]], options: AugmentOptions, se
                 spec = {"speed": f"{speed:g}"}
                 if copy:
                     spec |= _draw(random_for(seed, name), spk, others, options)
-                out["wav.scp"][name] = data["wav.scp"][utt]
+                out[audio][name] = data[audio][utt]
                 out["utt2spk"][name] = prefix + spk
                 out["utt2dur"][name] = f"{float(data['utt2dur'][utt]) / speed:.3f}"
                 out["utt2aug"][name] = " ".join(f"{k}={v}" for k, v in spec.items())
-    return out
+    return {"wav.scp": dict(data["wav.scp"])} | out
 
 
 class Others:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.linalg
 
 from spkr.backend.stats import SpeakerStats
 from spkr.backend.vectors import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
-from spkr.kaldi.objects import read_plda, write_plda
+from spkr.files import replacing
+from spkr.kaldi.objects import encode_text, read_plda, write_plda
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,17 @@ class Plda:
         """Read Kaldi's file, binary or text; raises InputError for any other."""
         return cls(*read_plda(path))
 
-    def write(self, path: str | Path) -> None:
-        """Write Kaldi's binary file."""
-        write_plda(path, self.mean, self.transform, self.psi)
+    def write(self, path: str | Path, binary: bool = True) -> None:
+        """Write Kaldi's file, by rename."""
+        if binary:
+            return write_plda(path, self.mean, self.transform, self.psi)
+        with replacing(path, "wb") as f:
+            f.write(b"<Plda> " + b"".join(map(encode_text, (self.mean, self.transform, self.psi))) + b"</Plda> ")
+
+    def smooth(self, smoothing: float) -> "Plda":
+        """The model with W + smoothing B for W (Kaldi's `ivector-copy-plda --smoothing`)."""
+        d = 1 + smoothing * self.psi  # W + smoothing B is diag(d) in the space of `transform`
+        return Plda(self.mean, self.transform / np.sqrt(d)[:, None], self.psi / d)
 
     @property
     def offset(self) -> np.ndarray:
@@ -82,11 +90,14 @@ class Plda:
             i, j: (number of trials,) rows of `enrol` and `test`
         Returns: (number of trials,)
         """
+        (ns, of_enrol), (ms, of_test) = (np.unique(num, return_inverse=True) for num in (num_enrol, num_test))
+        if len(ns) == len(ms) == 1:
+            return self._llr(enrol, ns[0], test, ms[0], i, j)
         llr = np.empty(len(i))
-        for n in np.unique(num_enrol):
-            for m in np.unique(num_test):
-                trials = np.flatnonzero((num_enrol[i] == n) & (num_test[j] == m))
-                llr[trials] = self._llr(enrol, n, test, m, i[trials], j[trials])
+        pair = (of_enrol * len(ms))[i] + of_test[j]
+        for k in np.unique(pair):
+            trials = np.flatnonzero(pair == k)
+            llr[trials] = self._llr(enrol, ns[k // len(ms)], test, ms[k % len(ms)], i[trials], j[trials])
         return llr
 
     def _llr(self, enrol, n, test, m, i, j) -> np.ndarray:
@@ -115,7 +126,7 @@ def train_plda(stats: SpeakerStats, iters: int = 10) -> Plda:
     transform, psi = np.eye(D), np.ones(D)
     objective = _objective(centred, transform, psi)
     for iteration in range(1, iters + 1):
-        T, psi = _diagonalize(*_em_step(centred, psi))
+        T, psi = diagonalize(*_em_step(centred, psi))
         transform, centred = T @ transform, centred.project(T)
         previous, objective = objective, _objective(centred, transform, psi)
         logger.info("PLDA: objective %.6f after iteration %d of %d", objective, iteration, iters)
@@ -135,12 +146,21 @@ def _em_step(centred: SpeakerStats, psi: np.ndarray) -> tuple[np.ndarray, np.nda
     return W, B
 
 
-def _diagonalize(W: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """T and psi with T W T^T = I and T B T^T = diag(psi), psi falling and not below zero."""
-    psi, V = scipy.linalg.eigh(B, W)
+def diagonalize(W: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """T and psi with T W T^T = I and T B T^T = diag(psi), psi falling and not below zero, for W and B (D, D).
+
+    Raises InputError where W is singular. A psi below zero, as rounding may leave it, is raised to it and logged.
+    """
+    try:
+        whiten = np.linalg.inv(np.linalg.cholesky(W))
+    except np.linalg.LinAlgError:
+        raise InputError(
+            f"PLDA: no speaker varies in some of {len(W)} dimensions; reduce them by LDA, or add utterances"
+        ) from None
+    psi, U = np.linalg.eigh(whiten @ B @ whiten.T)
     if psi[0] < 0:
-        logger.warning("PLDA: eigenvalue %g raised to 0", psi[0])
-    return V.T[::-1], np.maximum(psi[::-1], 0)
+        logger.warning("PLDA: %d of %d eigenvalues raised to 0, least %g", np.count_nonzero(psi < 0), len(psi), psi[0])
+    return U.T[::-1] @ whiten, np.maximum(psi[::-1], 0)
 
 
 def _objective(centred: SpeakerStats, transform: np.ndarray, psi: np.ndarray) -> float:

@@ -1,170 +1,145 @@
-"""Scoring trial lists by cosine, by LDA and cosine, or by LDA and PLDA.
+"""Scoring trial lists: embeddings and a list in, a score for each of its trials out."""
 
-    cosine       x - mean, cosine
-    lda_cosine   x - mean, LDA, cosine
-    plda         x - mean, LDA, length normalisation, log likelihood ratio of PLDA
-
-where x is an embedding, or the average of a model's. A trial's score depends on that trial alone: see `vectors`.
-"""
-
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from spkr.backend.plda import Plda
-from spkr.backend.vectors import average_models, length_normalize, transform_vectors, trial_dots
+from spkr.backend.embeddings import average_embeddings, check_models
+from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
+from spkr.backend.steps import Backend
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.datadir import read_map, read_spk2utt
-from spkr.kaldi.objects import read_matrix, read_vector
-from spkr.kaldi.table import read_object
+from spkr.kaldi.table import TableReader
 from spkr.kaldi.trials import Trials, read_trials
 
-logger = logging.getLogger(__name__)
-
-BACKENDS = ("cosine", "lda_cosine", "plda")
-LINES = 100_000  # scores formatted at a time
+LINES = 10_000  # scores formatted at a time
 
 
 @dataclass
-class Backend:
-    """What stands between raw embeddings of dimension D and scores; without `plda` the score is a cosine."""
+class Cohort:
+    """The other speakers by whose scores the scores of trials are normalised."""
 
-    mean: np.ndarray  # (D,)
-    transform: np.ndarray | None = None  # (d, D) or (d, D + 1)
-    plda: Plda | None = None  # of dimension d
+    method: str  # one of score_norm.METHODS, but none
+    xvectors: str | Path  # table of raw embeddings, one a member
+    models_path: str | Path | None = None  # spk2utt: average the embeddings of each speaker to one member
+    top_n: int | None = None  # of as-norm
 
-    @classmethod
-    def read(cls, name: str, mean: str | Path, transform: str | Path | None, plda: str | Path | None) -> "Backend":
-        """Read what the back-end `name`, one of BACKENDS, needs of Kaldi's files.
+    def __post_init__(self):
+        if self.method not in METHODS[1:] or (self.method == "as-norm") != (self.top_n is not None):
+            raise InputError(
+                f"score normalisation {self.method!r} with top_n {self.top_n}; expected s-norm, or as-norm and a number"
+            )
 
-        Raises InputError for an unknown name, and for files that are missing or do not fit together.
-        """
-        if name not in BACKENDS:
-            raise InputError(f"back-end {name!r}; expected one of {', '.join(BACKENDS)}")
-        if (name != "cosine" and transform is None) or (name == "plda" and plda is None):
-            raise InputError(f"back-end {name!r} needs a transform" + (" and a PLDA model" if name == "plda" else ""))
-        backend = cls(read_vector(mean))
-        if name != "cosine":
-            backend.transform = read_matrix(transform)
-            if backend.transform.shape[1] - len(backend.mean) not in (0, 1):
-                raise InputError(
-                    f"{transform}: takes {backend.transform.shape[1]} columns; expected the {len(backend.mean)} "
-                    f"dimensions of {mean}, or one more for the offset; train the back-end again"
-                )
-        if name == "plda":
-            backend.plda = Plda.read(plda)
-            if len(backend.plda.mean) != len(backend.transform):
-                raise InputError(
-                    f"{plda}: {len(backend.plda.mean)} dimensions; expected {len(backend.transform)}, as {transform} "
-                    "gives; train the back-end again"
-                )
-        return backend
-
-    def process(self, raw: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
-        """Bring raw averages (N, D) of num_utts (N,) embeddings to what `score` takes."""
-        x = raw - self.mean
-        if self.transform is not None:
-            x = transform_vectors(x, self.transform)
-        if self.plda is None:
-            return length_normalize(x, scaleup=False)
-        return self.plda.transform_embedding(length_normalize(x), num_utts)
-
-    def score(self, vectors: np.ndarray, num_utts: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """The score of every trial of row i[t] against row j[t] of processed vectors."""
-        if self.plda is None:
-            return trial_dots(vectors, vectors, i, j)
-        return self.plda.log_likelihood_ratio(vectors, num_utts, vectors, num_utts, i, j)
+    def read(self, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
+        """The members, processed (number of members, d), and their numbers of utterances."""
+        table = TableReader(self.xvectors)
+        models = read_spk2utt(self.models_path) if self.models_path else {}
+        check_models(self.models_path, models, models, table)
+        size = len(models or table)
+        if not 2 <= (self.top_n or size) <= size:
+            raise InputError(f"top_n {self.top_n} of a cohort of {size} in {self.xvectors}; expected 2 to {size}")
+        raw, num_utts = average_embeddings(models or table, models, table)
+        return backend.process(raw, num_utts), num_utts
 
 
 def score_trials(
-    backend: str,
+    backend: Backend,
     trials_path: str | Path,
     xvector_scps: Iterable[str | Path],
     out_path: str | Path,
     *,
-    mean: str | Path,
-    transform: str | Path | None = None,
-    plda: str | Path | None = None,
     models_path: str | Path | None = None,
+    num_utts_path: str | Path | None = None,
+    ignore_num_utts: bool = False,
+    cohort: Cohort | None = None,
 ) -> None:
     """Write the score of every trial, in the list's order, as `enrol test score`.
 
     Args:
-        backend: one of BACKENDS
         trials_path: `enrol test [label]`; a name is a model of `models_path` or, without one, an utterance
-        xvector_scps: tables that hold the utterances' raw embeddings
-        mean, transform, plda: Kaldi's files of the back-end, the last two where it uses them
+        xvector_scps: tables that hold the utterances' embeddings
+        num_utts_path: `name number`, where embeddings are averages already; PLDA takes others for one utterance
+        ignore_num_utts: PLDA takes every average for one utterance, as Kaldi does without --num-utts
+        cohort: normalise the scores by it
     Raises InputError, before any scoring, for a name without embeddings (with its line), embeddings of another
     dimension than the back-end's, and whatever is wrong with a file.
     """
     trials = read_trials(trials_path, labelled=False)
     models = read_spk2utt(models_path) if models_path else {}
-    places = _places(xvector_scps)
-    steps = Backend.read(backend, mean, transform, plda)
+    table = TableReader(*xvector_scps)
+    names = list(dict.fromkeys([*trials.enrol_names, *trials.test_names]))
+    _check_names(names, trials, trials_path, models, models_path, table)
+    check_models(models_path, models, names, table)
+    known = _num_utts(num_utts_path) if num_utts_path else {}
+    members = cohort.read(backend) if cohort else None
 
-    names = list(dict.fromkeys(chain(trials.enrol, trials.test)))
-    _check_names(names, trials, trials_path, models, models_path, places)
-    utts = {name: models.get(name, [name]) for name in names}
-    embeddings = _read_embeddings(dict.fromkeys(chain.from_iterable(utts.values())), places, len(steps.mean), mean)
-    raw, num_utts = average_models(utts, embeddings)
-
+    raw, num_utts = average_embeddings(names, models, table)
+    num_utts = np.array([known.get(name, n) for name, n in zip(names, num_utts.tolist(), strict=True)])
+    if ignore_num_utts:
+        num_utts[:] = 1
+    vectors = backend.process(raw, num_utts)
     row = {name: k for k, name in enumerate(names)}
-    i = np.fromiter(map(row.__getitem__, trials.enrol), np.intp, len(trials.enrol))
-    j = np.fromiter(map(row.__getitem__, trials.test), np.intp, len(trials.test))
-    write_scores(out_path, trials, steps.score(steps.process(raw, num_utts), num_utts, i, j))
+    i = np.array([row[name] for name in trials.enrol_names])[trials.enrol]
+    j = np.array([row[name] for name in trials.test_names])[trials.test]
+    last, first = i.max() + 1, j.min()  # names of the left side come first
+    scores = backend.score(vectors[:last], num_utts[:last], vectors[first:], num_utts[first:], i, j - first)
+    if cohort:
+        mean, std = _cohort_statistics(backend, names, vectors, num_utts, *members, cohort.top_n)
+        scores = normalize_scores(scores, mean, std, i, j)
+    write_scores(out_path, trials, scores)
+
+
+def _cohort_statistics(backend: Backend, names, vectors, num_utts, members, num_members, top_n):
+    def score(i, j):
+        first, last = i[0], i[-1] + 1  # the rows of one call stand together
+        return backend.score(vectors[first:last], num_utts[first:last], members, num_members, i - first, j)
+
+    return cohort_statistics(names, len(members), score, top_n)
 
 
 def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
-    """Write `enrol test score` lines as Kaldi does, float32 with seven significant digits; by rename."""
+    """Write `enrol test score` lines as Kaldi does, float32 with seven significant digits; by rename.
+
+    Raises InputError where there is not one finite score for each trial.
+    """
+    if scores.shape != trials.enrol.shape:
+        raise InputError(f"{path}: {len(scores)} scores for {len(trials)} trials; expected one for each")
     scores = scores.astype(np.float32)
     if not np.isfinite(scores).all():
         k = int(np.argmin(np.isfinite(scores)))
-        raise InputError(
-            f"{path}: trial {trials.enrol[k]} {trials.test[k]} has the score {scores[k]}; look at its embeddings"
-        )
-    with replacing(path) as f:
+        enrol, test = trials.pair(k)
+        raise InputError(f"{path}: trial {enrol} {test} has the score {scores[k]}; look at its embeddings")
+    # Lines are put together as fields of fixed width, filled with zero bytes that are left out in the end: %s of two
+    # names a line takes as long again as all the rest.
+    enrol, test = (np.array([f"{name} ".encode() for name in side]) for side in (trials.enrol_names, trials.test_names))
+    with replacing(path, "wb") as f:
         for start in range(0, len(scores), LINES):
             part = slice(start, start + LINES)
-            fields = zip(trials.enrol[part], trials.test[part], scores[part].tolist(), strict=True)
-            f.write("%s %s %.7g\n" * len(scores[part]) % tuple(chain.from_iterable(fields)))
+            number = "%-13.7g\n" * len(scores[part]) % tuple(scores[part].tolist())  # at most -1.234567e-38
+            lines = np.zeros(len(scores[part]), [("enrol", enrol.dtype), ("test", test.dtype), ("score", "S14")])
+            lines["enrol"], lines["test"] = enrol[trials.enrol[part]], test[trials.test[part]]
+            lines["score"] = np.frombuffer(number.replace(" ", "\0").encode(), "S14")
+            text = lines.view(np.uint8)
+            f.write(text[text != 0].tobytes())
 
 
-def _places(xvector_scps: Iterable[str | Path]) -> dict[str, str]:
-    """Where each utterance's embedding lies: utterance -> path:offset, over all tables."""
-    places: dict[str, str] = {}
-    for scp in xvector_scps:
-        for utt, where in read_map(scp).items():
-            if places.setdefault(utt, where) != where:
-                raise InputError(f"{scp}: {utt} also lies at {places[utt]}; a name may have one embedding")
-    return places
-
-
-def _check_names(names, trials, trials_path, models, models_path, places) -> None:
+def _check_names(names, trials: Trials, trials_path, models, models_path, table) -> None:
     """Raise InputError for the first name without embeddings, with the line where it stands."""
     for name in names:
-        if name not in models and name not in places:
-            line = 1 + next(k for k, trial in enumerate(zip(trials.enrol, trials.test, strict=True)) if name in trial)
+        if name not in models and name not in table:
+            sides = ((trials.enrol_names, trials.enrol), (trials.test_names, trials.test))
+            lines = [1 + int(np.argmax(side == known.index(name))) for known, side in sides if name in known]
             known = f"a model of {models_path} or " if models_path else ""
-            raise InputError(f"{trials_path}:{line}: {name!r} is not {known}an utterance with an embedding")
-        for utt in models.get(name, ()):
-            if utt not in places:
-                line = 1 + list(models).index(name)
-                raise InputError(f"{models_path}:{line}: {utt!r} of model {name!r} has no embedding")
+            raise InputError(f"{trials_path}:{min(lines)}: {name!r} is not {known}an utterance with an embedding")
 
 
-def _read_embeddings(utts: Iterable[str], places: Mapping[str, str], dim: int, mean) -> dict[str, np.ndarray]:
-    """utterance -> embedding (dim,)."""
-    embeddings = {}
-    for utt in utts:
-        embeddings[utt] = read_object(places[utt], utt)
-        if embeddings[utt].shape != (dim,):
-            raise InputError(
-                f"{places[utt]}: the embedding of {utt} has shape {embeddings[utt].shape}; {mean} has {dim} "
-                "dimensions: take the back-end that was trained with this network"
-            )
-    return embeddings
+def _num_utts(path: str | Path) -> dict[str, int]:
+    """name -> number of utterances, from a file like Kaldi's num_utts.ark in text."""
+    counts = read_map(path)
+    for name, number in counts.items():
+        if not number.isdecimal() or not int(number):
+            raise InputError(f"{path}: {name} has {number!r}; expected a number of utterances, 1 or more")
+    return {name: int(number) for name, number in counts.items()}

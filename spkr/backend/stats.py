@@ -9,6 +9,8 @@ import numpy as np
 
 from spkr.errors import InputError
 
+BLOCK = 4096  # utterances at a time: their copy in double precision is small beside the embeddings
+
 
 @dataclass
 class SpeakerStats:
@@ -51,10 +53,22 @@ def speaker_stats(vectors: np.ndarray, speakers: Sequence) -> SpeakerStats:
 
     Raises InputError where `check_speakers` does.
     """
-    names, speaker, counts = np.unique(np.asarray(speakers), return_inverse=True, return_counts=True)
-    check_speakers(names[speaker].tolist(), "embeddings")
-    by_speaker = vectors[np.argsort(speaker, kind="stable")]
-    starts = np.cumsum(counts) - counts
-    means = np.add.reduceat(by_speaker, starts, axis=0, dtype=np.float64) / counts[:, None]
-    offsets = by_speaker - np.repeat(means, counts, axis=0)
-    return SpeakerStats(counts, means, offsets.T @ offsets)
+    check_speakers(speakers, "embeddings")
+    number = {name: k for k, name in enumerate(sorted(set(speakers)))}
+    speaker = np.array([number[name] for name in speakers])
+    order, counts = np.argsort(speaker, kind="stable"), np.bincount(speaker)
+    ends = np.cumsum(counts)
+    K, D = len(counts), vectors.shape[1]
+    means, scatter = np.empty((K, D)), np.zeros((D, D))
+    first = 0
+    while first < K:  # some speakers at a time, with about BLOCK utterances
+        begin = ends[first] - counts[first]
+        last = max(first + 1, int(np.searchsorted(ends, begin + BLOCK)))
+        x = vectors[order[begin : ends[last - 1]]].astype(np.float64)
+        for k in range(first, last):
+            own = x[ends[k] - counts[k] - begin : ends[k] - begin]
+            means[k] = own.mean(axis=0)
+            own -= means[k]
+        scatter += x.T @ x
+        first = last
+    return SpeakerStats(counts, means, scatter)

@@ -1,7 +1,7 @@
 """The command `spkr <verb>`: arguments, logging and exit status; each verb is a function on paths.
 
-Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command line was wrong; 143 (SIGTERM) or 130
-(SIGINT) a training was stopped: it has saved a checkpoint, and the same command goes on from there.
+Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command line was wrong; 143 (SIGTERM), 130
+(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command goes on from there.
 """
 
 import argparse
@@ -10,7 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from spkr.cli import backend, corpus, feats, nnet, report
+from spkr.cli import backend, corpus, data, feats, nnet, report
+from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
 
 logger = logging.getLogger("spkr")
@@ -20,17 +21,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line, a subcommand for each verb."""
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
     top.add_argument("--log", type=Path, metavar="FILE", help="write what is logged to FILE, too")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    def verb(name: str, run, text: str, example: str) -> argparse.ArgumentParser:
-        p = verbs.add_parser(
-            name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example:\n  spkr {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        p.set_defaults(run=run)
-        return p
-
-    for group in (corpus, feats, nnet, backend, report):
+    verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
+    for group in (corpus, data, feats, nnet, backend, report):
         group.add_verbs(verb)
     return top
 

@@ -10,6 +10,21 @@ SETTINGS = "settings: JSON, or a YAML file"
 SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
 
 
+def verb_adder(verbs, group: str = ""):
+    """A function that adds a verb to `verbs` (of argparse), which are those of a group, as `spkr <group> <verb>`."""
+
+    def verb(name: str, run, text: str, example: str) -> argparse.ArgumentParser:
+        full = f"{group} {name}".strip()
+        p = verbs.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example:\n  spkr {full} {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        p.set_defaults(run=run, verb=full)
+        return p
+
+    return verb
+
+
 def options(text: str, section: str | None = None) -> dict:
     """Settings, from JSON on the command line or a YAML file's path; those under `section`, if that is all there is."""
     is_json = text.lstrip().startswith("{")

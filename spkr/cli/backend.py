@@ -1,5 +1,6 @@
-"""Verbs that train a back-end and score with it."""
+"""Verbs that train a back-end, score with it, and do what Kaldi's ivector programs do with embeddings and PLDA."""
 
+import argparse
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -18,6 +19,52 @@ def add_verbs(verb) -> None:
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of each table")
     p.add_argument("--options", type=partial(options, section="backend"), required=True, help=SETTINGS)
 
+    _add_score(verb)
+
+    p = verb("copy-plda", _copy_plda, "copy a PLDA model, smoothed or as text", "plda plda.txt --binary false")
+    p.add_argument("plda")
+    p.add_argument("out")
+    p.add_argument("--smoothing", type=float, default=0.0, help="add this times B to W (default: %(default)s)")
+    p.add_argument("--binary", type=boolean, default=True, help="or as text (default: true)")
+
+    p = verb("adapt-plda", _adapt_plda, "adapt a PLDA model to unlabelled embeddings of another domain",
+             "backend/plda processed.scp adapted --within-covar-scale 0.75 --between-covar-scale 0.25")  # fmt: skip
+    p.add_argument("plda")
+    p.add_argument("xvectors", help="table of embeddings, processed (spkr transform-xvectors) as those it learnt from")
+    p.add_argument("out")
+    _add_scales(p)
+
+    p = verb("adapt-backend", _adapt_backend, "adapt a back-end, its mean too, to unlabelled embeddings",
+             "exp/an4/main/backend exp/himia/main/xvectors/train/xvector.scp exp/himia/main/adapted")  # fmt: skip
+    p.add_argument("backend_dir", help="folder of mean.vec, transform.mat, plda")
+    p.add_argument("xvectors", help="table of embeddings")
+    p.add_argument("out_dir")
+    _add_scales(p)
+
+    p = verb("transform-xvectors", _transform, "subtract a mean, apply LDA, normalise the length: what is asked for",
+             "xvector.scp processed.ark --mean mean.vec --transform transform.mat --normalize-length true")  # fmt: skip
+    p.add_argument("xvectors", help="table of embeddings")
+    p.add_argument("out", help="ark; its scp is written beside it")
+    p.add_argument("--mean", metavar="FILE", help="vector that is subtracted")
+    p.add_argument("--transform", metavar="FILE", help="matrix, with or without a column of offsets")
+    p.add_argument("--normalize-length", type=boolean, default=False, help="(default: false)")
+    p.add_argument("--scaleup", type=boolean, default=True, help="to sqrt(dimension), or else 1 (default: true)")
+
+    p = verb("mean-xvectors", _mean, "average the embeddings of each speaker or model",
+             "spk2utt xvector.scp spk_xvector.ark num_utts")  # fmt: skip
+    p.add_argument("spk2utt")
+    p.add_argument("xvectors", help="table of embeddings")
+    p.add_argument("out", help="ark; its scp is written beside it")
+    p.add_argument("num_utts", help="output, the number of embeddings in each average")
+
+
+def _add_scales(p) -> None:
+    p.add_argument("--within-covar-scale", type=float, default=0.3, help="(default: %(default)s)")
+    p.add_argument("--between-covar-scale", type=float, default=0.7, help="(default: %(default)s)")
+    p.add_argument("--mean-diff-scale", type=float, default=1.0, help="(default: %(default)s)")
+
+
+def _add_score(verb) -> None:
     p = verb("score", _score, "score a trial list",
              "trials scores --backend plda --backend-dir exp/an4/main/backend --xvectors xvector.scp")  # fmt: skip
     p.add_argument("trials", help="lines of: enrolment test [label]")
@@ -25,7 +72,28 @@ def add_verbs(verb) -> None:
     p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)
     p.add_argument("--backend-dir", type=Path, required=True, help="folder of mean.vec, transform.mat, plda")
     p.add_argument("--xvectors", nargs="+", required=True, metavar="SCP")
-    p.add_argument("--models", help="models_<list>: the utterances of each enrolment model")
+    p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model")
+    p.add_argument("--processed", action="store_true",
+                   help="the embeddings went through `spkr transform-xvectors`: leave its steps out")  # fmt: skip
+    plda = p.add_argument_group("PLDA")
+    plda.add_argument("--num-utts", metavar="FILE", help="of embeddings that are averages already")
+    plda.add_argument("--ignore-num-utts", action="store_true",
+                      help="take every average for one utterance, as Kaldi does without --num-utts")  # fmt: skip
+    plda.add_argument("--normalize-length", type=boolean, default=True, help="in PLDA's space (default: true)")
+    plda.add_argument("--simple-length-normalization", type=boolean, default=False, help="(default: false)")
+    plda.add_argument("--smoothing", type=float, default=0.0, help="add this times B to W (default: %(default)s)")
+    norm = p.add_argument_group("score normalisation")
+    norm.add_argument("--score-norm", choices=("none", "s-norm", "as-norm"), default="none")
+    norm.add_argument("--cohort", metavar="SCP", help="embeddings of other speakers")
+    norm.add_argument("--cohort-models", metavar="SPK2UTT", help="average them, one member a speaker")
+    norm.add_argument("--top-n", type=int, help="as-norm: how many of the closest members count")
+
+
+def boolean(text: str) -> bool:
+    """Kaldi's true or false."""
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected true or false")
+    return text == "true"
 
 
 def _backend(args) -> None:
@@ -39,10 +107,53 @@ def _backend(args) -> None:
 
 
 def _score(args) -> None:
-    from spkr.backend.score import score_trials
+    from spkr.backend.score import Cohort, score_trials
+    from spkr.backend.steps import Backend
 
-    folder = args.backend_dir
-    score_trials(
-        args.backend, args.trials, args.xvectors, args.scores, mean=folder / "mean.vec",
-        transform=folder / "transform.mat", plda=folder / "plda", models_path=args.models,
+    if (args.score_norm == "none") != (args.cohort is None):
+        raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
+    cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
+    backend = Backend.read(
+        args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
+        normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
     )  # fmt: skip
+    score_trials(
+        backend, args.trials, args.xvectors, args.scores, models_path=args.models, num_utts_path=args.num_utts,
+        ignore_num_utts=args.ignore_num_utts, cohort=cohort,
+    )  # fmt: skip
+
+
+def _copy_plda(args) -> None:
+    from spkr.backend.plda import Plda
+
+    Plda.read(args.plda).smooth(args.smoothing).write(args.out, args.binary)
+
+
+def _adapt_plda(args) -> None:
+    from spkr.backend.adapt import adapt_plda
+    from spkr.backend.plda import Plda
+    from spkr.kaldi.table import read_vectors
+
+    adapt_plda(Plda.read(args.plda), read_vectors(args.xvectors)[1], **_scales(args)).write(args.out)
+
+
+def _adapt_backend(args) -> None:
+    from spkr.backend.adapt import adapt_backend
+
+    adapt_backend(args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
+
+
+def _scales(args) -> dict[str, float]:
+    return {name: getattr(args, name) for name in ("within_covar_scale", "between_covar_scale", "mean_diff_scale")}
+
+
+def _transform(args) -> None:
+    from spkr.backend.tables import transform_table
+
+    transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
+
+
+def _mean(args) -> None:
+    from spkr.backend.tables import average_table
+
+    average_table(args.spk2utt, args.xvectors, args.out, args.num_utts)

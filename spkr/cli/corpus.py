@@ -16,6 +16,14 @@ def add_verbs(verb) -> None:
     )
     p.add_argument("--url", help="where to download it from otherwise")
     p.add_argument("--sha256", help="of the archive, checked after a download")
+    p.add_argument("--withdrawn", help="file name of an earlier version, taken with a warning if it is there alone")
+
+    p = verb("durations", _durations, "read the durations of a list's audio files from their headers",
+             "exp/himia/data/recordings/train.1.scp")  # fmt: skip
+    p.add_argument(
+        "scp", help="<utterance> <audio file>; <utterance> <seconds>, or `bad <reason>`, go to .seconds beside it"
+    )
+    p.add_argument("--sample-rate", type=int, default=16000, help="at least, in Hz (default: %(default)s)")
 
     p = verb("augment", _augment, "make a data directory of augmented copies",
              "exp/an4/data/train exp/an4/data/train_speed3 --options '{\"speeds\": [0.9, 1.0, 1.1]}'")  # fmt: skip
@@ -28,7 +36,13 @@ def add_verbs(verb) -> None:
 def _fetch(args) -> None:
     from spkr.corpus.fetch import fetch_corpus
 
-    fetch_corpus(args.archive, args.out_dir, args.corpora, args.url, args.sha256)
+    fetch_corpus(args.archive, args.out_dir, args.corpora, args.url, args.sha256, args.withdrawn)
+
+
+def _durations(args) -> None:
+    from spkr.corpus.durations import measure_durations
+
+    measure_durations(args.scp, args.sample_rate)
 
 
 def _augment(args) -> None:

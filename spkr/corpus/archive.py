@@ -24,6 +24,7 @@ DAMAGED = (
     EOFError,
     NotImplementedError,  # a zip's unknown compression
 )
+NESTED = (".tar", ".tar.gz", ".tgz", ".zip")
 RECORD = "unpacked.json"  # written last into an unpacked corpus
 CHUNK = 1 << 20  # bytes read at once
 
@@ -36,15 +37,16 @@ def unpack(archive: str | Path, out_dir: str | Path) -> int:
     """Unpack a tar (compressed or not) or zip archive as the folder `out_dir`; return the number of files.
 
     A link becomes a copy of the file that it names, so nothing is ever read or written through a link.
-    Permissions and times are those of new files.
+    Permissions and times are those of new files. An archive in the archive becomes a folder beside it,
+    `<its name>.unpacked`, and is removed.
 
-    Raises InputError, and leaves nothing behind, where the archive is cut short or damaged, or a member has an
-    absolute path, climbs out by '..', links to what is no file of the archive, is a device, or comes twice.
+    Raises InputError, and leaves nothing behind, where the archive or one in it is cut short or damaged, or a member
+    has an absolute path, climbs out by '..', links to what is no file of the archive, is a device, or comes twice.
     """
     archive = Path(archive)
     if not archive.is_file():
         raise InputError(f"{archive}: no such file; expected an archive")
-    members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
+    members = _zip_members if _is_zip(archive) else _tar_members
     files, links = set(), {}
     with replacing_folder(out_dir) as folder:
         try:
@@ -73,7 +75,25 @@ def unpack(archive: str | Path, out_dir: str | Path) -> int:
             ) from None
         except (FileExistsError, NotADirectoryError):
             raise _refused(archive, name, "is a file and a folder at once") from None
-    return len(files)
+        return len(files) + sum(_unpack_nested(archive, folder, f) for f in files if f.name.endswith(NESTED))
+
+
+def _is_zip(archive: Path) -> bool:
+    """Both ends must look like it: a zip may also be the last file in a tar, or a tar's first name begin with PK."""
+    with archive.open("rb") as f:
+        return f.read(4) in (b"PK\3\4", b"PK\5\6") and zipfile.is_zipfile(archive)
+
+
+def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath) -> int:
+    """Unpack one file of `folder`, itself an archive; how many files more there are now."""
+    path = folder / name
+    try:
+        more = unpack(path, path.with_name(f"{path.name}.unpacked"))
+    except InputError as e:
+        why = str(e).removeprefix(f"{path}: ").partition(";")[0]
+        raise _refused(archive, name, f"is an archive that cannot be unpacked ({why})") from None
+    path.unlink()
+    return more - 1
 
 
 def _refused(archive: Path, name: object, why: str) -> InputError:

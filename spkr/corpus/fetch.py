@@ -1,6 +1,7 @@
 """A corpus at its place: its archive found or downloaded, unpacked, and a record that says so."""
 
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from spkr.corpus.download import download
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.files import sha256 as sha256_of
+
+logger = logging.getLogger(__name__)
 
 DEPTH = 2  # folders below `corpora` in which an archive may lie
 
@@ -38,24 +41,28 @@ def fetch_corpus(
     corpora: str | Path | None = None,
     url: str | None = None,
     sha256: str | None = None,
+    withdrawn: str | None = None,
 ) -> None:
     """Unpack an archive to `out_dir`, unless it is there: from `corpora`, else downloaded from `url`.
 
-    A download lies in `downloads/` beside `out_dir`; its `sha256` is checked where one is given. The last
-    file written is `out_dir/unpacked.json`, with the archive's name, sha256 and number of files, but not the
-    place where it lay.
+    Where `corpora` has the archive's `withdrawn` version only, that one is taken, with a warning. A download
+    lies in `downloads/` beside `out_dir`; its `sha256` is checked where one is given. The last file written is
+    `out_dir/unpacked.json`, with the archive's name, sha256 and number of files, but not the place where it lay.
     Raises InputError where the archive is neither found nor to be had, and as `unpack` does.
     """
     out_dir = Path(out_dir)
     name = Path(archive).name
     if read_record(out_dir).get("archive") == name:
         return
-    path = find_archive(archive, corpora) if corpora else None
+    names = [archive, withdrawn] if withdrawn else [archive]
+    path = find_archive(names, corpora) if corpora else None
     if path is None:
         path = out_dir.parent / "downloads" / name
         if not path.exists():
             _download(archive, path, corpora, url, sha256)
-    write_record(out_dir, archive=name, sha256=sha256_of(path), files=unpack(path, out_dir))
+    elif path.name != name:
+        logger.warning("%s was withdrawn by its publisher; results need not agree with those on %s", path, name)
+    write_record(out_dir, archive=path.name, sha256=sha256_of(path), files=unpack(path, out_dir))
 
 
 def _download(archive, path, corpora, url, sha256) -> None:

@@ -1,7 +1,8 @@
 """The feature stage: one shard of a data directory to a feature ark, a VAD ark and frame counts."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
-from spkr.kaldi.datadir import check_data_dir, write_map
+from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
 from spkr.kaldi.table import TableWriter
 
 COMPUTE = {  # features, and the log energy of the same frames
@@ -38,10 +39,10 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
     """
     torch.set_num_threads(1)  # a process a shard; and the same sums whatever the number of cores
     files = check_data_dir(data_dir)
-    n, shards = len(files["wav.scp"]), front_end.shards
+    n, shards = len(files["utt2spk"]), front_end.shards
     if n < shards:
         raise InputError(f"{data_dir}: {n} utterances do not fill {shards} shards; set feats.shards to less")
-    utts = sorted(files["wav.scp"])[n * (shard - 1) // shards : n * shard // shards]
+    utts = sorted(files["utt2spk"])[n * (shard - 1) // shards : n * shard // shards]
     out, num_frames, num_voiced = Path(out_dir), {}, {}
     source = Source(data_dir, files, utts, front_end, seed)
     with (
@@ -59,7 +60,7 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
 
 
 class Source:
-    """Recordings of a data directory, with what utt2aug does to them, as features."""
+    """Recordings of a data directory, or segments of them, with what utt2aug does to them, as features."""
 
     def __init__(
         self,
@@ -69,37 +70,40 @@ class Source:
         front_end: FrontEnd,
         seed: int,
     ):
-        self.wav, self.front_end, self.seed = files["wav.scp"], front_end, seed
-        self.specs, paths = {}, {}
+        self.clips, self.front_end, self.seed = clips(files), front_end, seed
+        self.audio_options = front_end.sample_frequency, front_end.allow_downsample, front_end.allow_pipes
+        self.specs, heard = {}, {}
         for utt in utts:
             where = f"{data_dir}/utt2aug: {utt}"
             self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
             for name in (utt, *self.specs[utt].get("babble", ())):
-                if name not in self.wav:
-                    raise InputError(f"{where}: babble of {name!r}, which is not in wav.scp")
-                paths[self.wav[name]] = None  # a set in their order
-        for path in paths:
-            check_audio(path, front_end.sample_frequency, front_end.allow_downsample)
+                if name not in self.clips:
+                    raise InputError(f"{where}: babble of {name!r}, which is not in utt2spk")
+                heard.setdefault(self.clips[name], name)
+        for clip, utt in heard.items():
+            with _naming(utt):
+                check_audio(clip.source, *self.audio_options, clip.start, clip.end)
         self.clean = lru_cache(maxsize=1)(self._clean)  # copies of one recording follow each other
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,); that of an augmented copy is its clean speech's."""
         fe, spec = self.front_end, self.specs[utt]
-        speech, feats, voiced = self.clean(self.wav[utt], spec.get("speed", 1.0))
+        with _naming(utt):
+            speech, feats, voiced = self.clean(self.clips[utt], spec.get("speed", 1.0))
         if spec.keys() <= {"speed"} and not fe.dither:
             return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
-        heard = add_room_and_noise(speech, spec, fe.sample_frequency, rng, lambda talker: self._read(self.wav[talker]))
+        heard = add_room_and_noise(speech, spec, fe.sample_frequency, rng, self._read_talker)
         if fe.dither:
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
         return self._compute(heard, fe)[0], voiced
 
-    def _clean(self, path: str, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A recording at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
+    def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
         fe = replace(self.front_end, dither=0.0)
-        speech = change_speed(self._read(path), speed)
+        speech = change_speed(self._read(clip), speed)
         if len(speech) < fe.window_size:
-            raise InputError(f"{path}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
+            raise InputError(f"{clip.source}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
         feats, log_energy = self._compute(speech, fe)
         return speech, feats, energy_vad(log_energy, fe.vad)
 
@@ -107,5 +111,17 @@ class Source:
         feats, log_energy = COMPUTE[fe.engine, fe.type](torch.from_numpy(samples), fe)
         return feats.numpy(), log_energy.numpy()
 
-    def _read(self, path: str) -> np.ndarray:
-        return read_audio(path, self.front_end.sample_frequency, self.front_end.allow_downsample)
+    def _read_talker(self, utt: str) -> np.ndarray:
+        with _naming(utt):
+            return self._read(self.clips[utt])
+
+    def _read(self, clip: Clip) -> np.ndarray:
+        return read_audio(clip.source, *self.audio_options, clip.start, clip.end)
+
+
+@contextmanager
+def _naming(utt: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as e:
+        raise InputError(f"{utt}: {e}") from None

@@ -1,9 +1,11 @@
 """The front end: every setting that makes a feature matrix what it is, under Kaldi's names."""
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from spkr.errors import InputError
+
+NUMBERLESS = ("allow_downsample", "allow_pipes", "compress", "shards")  # where audio comes from, how arks are written
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class FrontEnd:
     use_power: bool = True  # bands of the power spectrum, not of the magnitude's
     num_ceps: int = 30  # of mfcc alone, as the next
     cepstral_lifter: float = 22.0
+    allow_pipes: bool = False  # run the commands that a wav.scp names
     engine: str = "spkr"  # `torchaudio` computes fbank and mfcc by torchaudio.compliance.kaldi
     compress: bool = True
     shards: int = 2
@@ -107,6 +110,10 @@ class FrontEnd:
     def from_dict(cls, settings: dict[str, Any]) -> "FrontEnd":
         """Build from a config's `feats` section; an unknown or mistyped key is an InputError naming it."""
         return _build(cls, settings, "feats")
+
+    def for_data_of(self, other: "FrontEnd") -> "FrontEnd":
+        """This front end, with the options of `other` that tell where audio comes from and how arks are written."""
+        return replace(self, **{name: getattr(other, name) for name in NUMBERLESS})
 
     def to_dict(self) -> dict[str, Any]:
         """As a plain dictionary; `from_dict` is its inverse."""

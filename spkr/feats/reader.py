@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.feats.cmvn import normalize
+from spkr.feats.cmvn import cmvn_stats, normalize
 from spkr.feats.options import FrontEnd
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map
-from spkr.kaldi.table import read_object
+from spkr.kaldi.rules import invert
+from spkr.kaldi.select import read_maps
+from spkr.kaldi.table import TableReader
 
 
 class FeatureReader:
@@ -24,27 +25,37 @@ class FeatureReader:
 
     def __init__(self, feats_dirs: list[str | Path], front_end: FrontEnd):
         self.front_end = front_end
-        self.feats: dict[str, str] = {}
-        self.vad: dict[str, str] = {}
-        for path in map(Path, feats_dirs):
-            feats, vad = read_map(path / "feats.scp"), read_map(path / "vad.scp")
-            check_same_keys(path / "vad.scp", vad, path / "feats.scp", feats)
-            if shared := sorted(feats.keys() & self.feats.keys()):
-                raise InputError(f"{path}/feats.scp: utterance {shared[0]!r} is in two of the sets")
-            self.feats |= feats
-            self.vad |= vad
+        feats, vad = ([Path(path) / name for path in feats_dirs] for name in ("feats.scp", "vad.scp"))
+        self.feats, self.vad = TableReader(*feats), TableReader(*vad)
+        check_same_keys(", ".join(map(str, vad)), self.vad, ", ".join(map(str, feats)), self.feats)
+        if front_end.cmvn.type == "speaker":
+            self.utt2spk = read_maps([Path(path) / "utt2spk" for path in feats_dirs])
+            self.spk2utt = invert(self.utt2spk)
+            self._stats: dict[str, np.ndarray] = {}
 
     def __getitem__(self, utt: str) -> np.ndarray:
         """(frames, dim) float32 of one utterance; voiced frames alone if the front end says so."""
-        raw = read_object(self.feats[utt], utt)
-        if raw.ndim != 2 or raw.shape[1] != self.front_end.dim:
-            raise InputError(f"{self.feats[utt]}: {utt} has shape {raw.shape}; expected {self.front_end.dim} columns")
-        feats = normalize(raw, self.front_end.cmvn)
+        raw, cmvn = self.raw(utt), self.front_end.cmvn
+        feats = normalize(raw, cmvn, self.stats(self.utt2spk[utt]) if cmvn.type == "speaker" else None)
         return feats[self.voiced(utt, len(raw))] if self.front_end.select_voiced else feats
+
+    def raw(self, utt: str) -> np.ndarray:
+        """(frames, dim) float32 as the ark has it."""
+        raw = self.feats[utt]
+        if raw.ndim != 2 or raw.shape[1] != self.front_end.dim:
+            expected = f"{self.front_end.dim} columns"
+            raise InputError(f"{self.feats.where(utt)}: {utt} has shape {raw.shape}; expected {expected}")
+        return raw
+
+    def stats(self, spk: str) -> np.ndarray:
+        """(2, dim + 1): sums over all frames of a speaker in these sets, made when first asked for."""
+        if spk not in self._stats:
+            self._stats[spk] = cmvn_stats(self.raw(utt) for utt in self.spk2utt[spk])
+        return self._stats[spk]
 
     def voiced(self, utt: str, num_frames: int) -> np.ndarray:
         """(frames,) bool: the frames that are speech; all of them where the VAD found none."""
-        voiced = read_object(self.vad[utt], utt) > 0
+        voiced = self.vad[utt] > 0
         if voiced.shape != (num_frames,):
-            raise InputError(f"{self.vad[utt]}: {utt} has {voiced.size} decisions for {num_frames} frames")
+            raise InputError(f"{self.vad.where(utt)}: {utt} has {voiced.size} decisions for {num_frames} frames")
         return voiced if voiced.any() else ~voiced

@@ -1,7 +1,8 @@
 """Kaldi data directories: reading, writing and checking.
 
     data/train/
-      wav.scp     <utterance> <path of the audio file>
+      wav.scp     <recording> <path of the audio file, or a command and |>
+      segments    <utterance> <recording> <start> <end>   (seconds; an end of -1 is the recording's; optional)
       utt2spk     <utterance> <speaker>
       spk2utt     <speaker> <utterance> <utterance> ...
       utt2dur     <utterance> <seconds>
@@ -9,20 +10,20 @@
       text        <utterance> <words>                (optional)
       utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augment)
 
-Every file is sorted by its first field in byte order (LC_ALL=C), and holds each key once.
+Without segments a recording is an utterance. Any other utt2* is by utterance, spk2* by speaker and reco2* by
+recording. Every file is sorted by its first field in byte order (LC_ALL=C), and holds each key once.
 """
 
 import re
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from spkr.errors import InputError
-from spkr.files import check_same_keys, read_lines, replacing
+from spkr.files import read_lines, replacing
+from spkr.kaldi.rules import CHECKS, Files, index_of, invert, joined
 
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt")
-PER_UTTERANCE = ("wav.scp", "utt2spk", "utt2dur", "text", "utt2aug")
-PER_SPEAKER = ("spk2utt", "spk2gender")
 LINE = re.compile(r"([^ \t]+)[ \t]+([^ \t].*)")  # the value may hold spaces, as a path or a transcript does
 
 
@@ -61,14 +62,6 @@ def _text(path: str | Path, table: Mapping[str, object]) -> str:
     return "".join(f"{line}\n" for line in lines.values())
 
 
-def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
-    """utt2spk as spk2utt: speaker -> its utterances, both sorted."""
-    spk2utt: dict[str, list[str]] = {}
-    for utt in sorted(utt2spk):
-        spk2utt.setdefault(utt2spk[utt], []).append(utt)
-    return dict(sorted(spk2utt.items()))
-
-
 def read_spk2utt(path: str | Path) -> dict[str, list[str]]:
     """Read a spk2utt file (or models_<list>, which has its form)."""
     return {spk: utts.split() for spk, utts in read_map(path).items()}
@@ -76,7 +69,7 @@ def read_spk2utt(path: str | Path) -> dict[str, list[str]]:
 
 def write_spk2utt(path: str | Path, spk2utt: Mapping[str, list[str]]) -> None:
     """Write a spk2utt file, sorted, by rename."""
-    write_map(path, {spk: " ".join(utts) for spk, utts in spk2utt.items()})
+    write_map(path, joined(spk2utt))
 
 
 def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) -> None:
@@ -86,62 +79,54 @@ def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) 
     Raises InputError as `check_data_dir` does, before anything is written.
     """
     path = Path(path)
-    spk2utt = {spk: " ".join(utts) for spk, utts in invert(files["utt2spk"]).items()}
-    whole = {name: {k: str(v) for k, v in table.items()} for name, table in {**files, "spk2utt": spk2utt}.items()}
-    _check(path, whole)
+    whole = {name: {k: str(v) for k, v in table.items()} for name, table in files.items()}
+    whole["spk2utt"] = joined(invert(whole["utt2spk"]))
+    _raise_first(path, whole)
     texts = {name: _text(path / name, table) for name, table in whole.items()}
-    for name in {*PER_UTTERANCE, *PER_SPEAKER} - whole.keys():
-        (path / name).unlink(missing_ok=True)
+    for name in set(data_files(path)) - whole.keys():
+        (path / name).unlink()
     for name, text in texts.items():
         with replacing(path / name) as f:
             f.write(text)
 
 
-def check_data_dir(path: str | Path) -> dict[str, dict[str, str]]:
+def data_files(path: str | Path) -> list[str]:
+    """The names of a data directory's files that have a line for each utterance, speaker or recording."""
+    path = Path(path)
+    return sorted(p.name for p in path.iterdir() if index_of(p.name) and p.is_file()) if path.is_dir() else []
+
+
+def check_data_dir(path: str | Path, required: Sequence[str] = REQUIRED) -> dict[str, dict[str, str]]:
     """Check a data directory by Kaldi's rules and return its files' content by name.
 
     Raises InputError, naming the file, the line or the key, where a file is missing or malformed, where two
-    files disagree about the utterances or speakers, or where a speaker is no prefix of its utterances or out of
-    order among them (then sorting by utterance and by speaker differ, and Kaldi's tables break).
+    files disagree about the utterances, speakers or recordings, or where a speaker is no prefix of its utterances or
+    out of order among them (then sorting by utterance and by speaker differ, and Kaldi's tables break).
     """
     path = Path(path)
-    files = {
-        name: read_map(path / name)
-        for name in PER_UTTERANCE + PER_SPEAKER
-        if name in REQUIRED or (path / name).exists()
-    }
-    _check(path, files)
+    files = {name: read_map(path / name) for name in dict.fromkeys([*required, *data_files(path)])}
+    _raise_first(path, files)
     return files
 
 
-def _check(path: Path, files: Mapping[str, Mapping[str, str]]) -> None:
-    """What `check_data_dir` checks between the lines of files that are well-formed."""
-    utt2spk = dict(sorted(files["utt2spk"].items()))
-    for name, table in files.items():
-        keys = utt2spk if name in PER_UTTERANCE else set(utt2spk.values())
-        check_same_keys(path / name, table, path / "utt2spk", keys)
-    for utt, spk in utt2spk.items():
-        if not utt.startswith(spk):
-            raise InputError(f"{path}/utt2spk: speaker {spk!r} is no prefix of utterance {utt!r}")
-    for before, after in pairwise(utt2spk):
-        if utt2spk[before] > utt2spk[after]:
-            raise InputError(
-                f"{path}/utt2spk: utterance {after!r} comes after {before!r}, but its speaker {utt2spk[after]!r} "
-                f"before {utt2spk[before]!r}; rename the speakers so that both orders are the same"
-            )
-    for spk, utts in invert(utt2spk).items():
-        if sorted(files["spk2utt"][spk].split()) != utts:
-            raise InputError(f"{path}/spk2utt: the utterances of speaker {spk!r} are not those of utt2spk")
-    for utt, seconds in files.get("utt2dur", {}).items():
-        if not _positive(seconds):
-            raise InputError(f"{path}/utt2dur: {utt} has {seconds!r}; expected seconds above zero")
-    for spk, gender in files.get("spk2gender", {}).items():
-        if gender not in ("m", "f"):
-            raise InputError(f"{path}/spk2gender: {spk} has {gender!r}; expected m or f")
+def _raise_first(path: Path, files: Files) -> None:
+    for check in CHECKS:
+        for fault in check(path, files):
+            raise InputError(fault)
 
 
-def _positive(text: str) -> bool:
-    try:
-        return 0 < float(text) < float("inf")
-    except ValueError:
-        return False
+class Clip(NamedTuple):
+    """Where an utterance's audio is: a value of wav.scp, and the seconds of it from `start` to `end` (-1: its end)."""
+
+    source: str
+    start: float = 0.0
+    end: float = -1.0
+
+
+def clips(files: Files) -> dict[str, Clip]:
+    """The audio of each utterance of a data directory that has been checked."""
+    wav = files["wav.scp"]
+    if "segments" not in files:
+        return {utt: Clip(source) for utt, source in wav.items()}
+    segments = {utt: value.split() for utt, value in files["segments"].items()}
+    return {utt: Clip(wav[reco], float(start), float(end)) for utt, (reco, start, end) in segments.items()}

@@ -8,14 +8,14 @@ from spkr.kaldi.select import read_maps
 
 
 def merge_shards(out_dir: str | Path, data_dir: str | Path, shards: int) -> None:
-    """Join the shards' scp files and frame counts into feats.scp, vad.scp, utt2num_frames, utt2num_voiced.
+    """Join the shards' lists to feats.scp, vad.scp, utt2num_frames and utt2num_voiced, and copy utt2spk beside them.
 
     Raises InputError, before anything is written, unless each is of all utterances of the data directory, each of
     them in one shard, and of no other.
     """
     out, utt2spk = Path(out_dir), Path(data_dir) / "utt2spk"
     expected = read_map(utt2spk)
-    merged = {}
+    merged = {"utt2spk": expected}
     for name in ("utt2num_frames", "utt2num_voiced", "vad.scp", "feats.scp"):
         stem, dot, suffix = name.partition(".")
         merged[name] = read_maps([out / f"{stem}.{shard}{dot}{suffix}" for shard in range(1, shards + 1)])

@@ -1,35 +1,22 @@
 """Kaldi tables: an ark with its scp, of matrices or vectors.
 
-An ark holds `key object key object ...`; a line of the scp says where one object begins: `key path:offset`.
-Paths in an scp are relative to the working directory, as Kaldi resolves them. An object is binary:
-
-    \\0B FM <rows> <columns> data       float32, by rows; DM float64; FV, DV <rows> data   a vector
-    \\0B CM low range rows columns      compressed: four 16-bit quantiles for each column, then a byte an element,
-                                       by columns; CM2, CM3 two bytes or one, linear in the range, by rows
-
-Each <number> is a byte 4 and a little-endian int32. Source: Kaldi, src/matrix/compressed-matrix.cc (commit f4007661).
-They are written and read here: kaldiio also unpickles what a table holds and runs the commands that an scp names,
-takes a vector that is cut short for a shorter one, and needs three times as long for what training reads at every step.
+An ark holds `key object key object ...` (spkr.kaldi.objects); a line of the scp says where an object begins:
+`key path:offset`. Paths in an scp are relative to the working directory, as Kaldi resolves them.
 """
 
-import math
-import os
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.datadir import read_map
-from spkr.kaldi.objects import BINARY, KINDS
+from spkr.kaldi.compression import METHODS, Cursor
+from spkr.kaldi.objects import DAMAGES, encode, encode_text, read_array
+from spkr.kaldi.select import read_maps
 
-CODES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
-FEW_ROWS = 8  # so few are compressed to CM2, more to CM, as Kaldi does by default
-QUANTILE_CODES = (0, 64, 192, 255)  # bytes of a column's quantiles at 0, 25, 75 and 100 %; linear in between
-QUANTILE_WEIGHTS = np.array([np.interp(range(256), QUANTILE_CODES, one) for one in np.eye(4)], np.float32)  # (4, 256)
+OPEN_ARKS = 200  # of one reader; systems allow a process 1,024 files and more
 
 
 class TableWriter:
@@ -38,12 +25,16 @@ class TableWriter:
     >>> with TableWriter("xvectors/test/xvector.ark") as table:     # and xvector.scp beside it
     ...     table["utt1"] = np.zeros(512, np.float32)
 
-    Keys must come in byte order, once each; values are float32 matrices or vectors without NaN or infinity.
+    Keys must come in byte order, once each. Values are matrices or vectors without NaN or infinity, written as float32;
+    a vector of an integer type is one of integers. `compress` is Kaldi's method for matrices, 1 to 7, or 0 for none
+    (True is 1, Kaldi's default); `text` writes the text form.
     """
 
-    def __init__(self, ark: str | Path, compress: bool = False):
+    def __init__(self, ark: str | Path, compress: int = 0, text: bool = False):
+        if compress not in (0, 1, *METHODS) or (compress and text):
+            raise InputError(f"{ark}: compression {compress}; expected 1 to 7 or, as in text, 0 for none")
         self.ark = Path(ark)
-        self.compress = compress
+        self.encode = encode_text if text else lambda value: encode(value, compress)
         self.lines: list[str] = []
         self.last = ""
 
@@ -55,15 +46,28 @@ class TableWriter:
     def __setitem__(self, key: str, value: np.ndarray) -> None:
         if key <= self.last:
             raise InputError(f"{self.ark}: key {key!r} after {self.last!r}; keys must be sorted and unique")
-        value = np.asarray(value, np.float32)
-        if not value.size:
-            raise InputError(f"{self.ark}: {key} is empty")
-        if not np.isfinite(value).all():
-            raise InputError(f"{self.ark}: {key} has a value that is not a number or not finite")
+        try:
+            data = self.encode(self._checked(np.asarray(value)))
+        except ValueError as e:
+            raise InputError(f"{self.ark}: {key}: {e}") from None
         self._file.write(f"{key} ".encode())
         self.lines.append(f"{key} {self.ark}:{self._file.tell()}\n")
-        self._file.write(BINARY + (_compressed(value) if self.compress and value.ndim == 2 else _uncompressed(value)))
+        self._file.write(data)
         self.last = key
+
+    @staticmethod
+    def _checked(value: np.ndarray) -> np.ndarray:
+        """The value as it can be written; ValueError where it cannot."""
+        if not value.size or value.ndim not in (1, 2):
+            raise ValueError(f"shape {value.shape}; expected a vector or a matrix that is not empty")
+        if value.ndim == 1 and value.dtype.kind in "iu":
+            if np.array_equal(integers := value.astype("<i4"), value):
+                return integers
+            raise ValueError("an integer of more than 32 bits")
+        value = value.astype("<f4", copy=False)
+        if not np.isfinite(value).all():
+            raise ValueError("a value is not a number, or not finite")
+        return value
 
     def __exit__(self, kind, error, traceback):
         if self._replacing.__exit__(kind, error, traceback) or error is not None:
@@ -72,98 +76,132 @@ class TableWriter:
             f.writelines(self.lines)
 
 
-def _uncompressed(array: np.ndarray) -> bytes:
-    kind = b"FM " if array.ndim == 2 else b"FV "
-    return kind + b"".join(struct.pack("<bi", 4, n) for n in array.shape) + array.tobytes()
+class TableReader(Mapping):
+    """The entries of one or more scp files by key, read when they are asked for.
 
+    >>> feats = TableReader("feats/test/feats.scp")
+    >>> feats["utt1"].shape
+    (300, 80)
 
-def _compressed(x: np.ndarray) -> bytes:
-    """(rows, cols) as CM or CM2, by Kaldi's default method."""
-    rows, cols = x.shape
-    low = x.min()
-    span = x.max() - low or 1 + abs(low)
-    header = struct.pack("<ffii", low, span, rows, cols)
-    if rows <= FEW_ROWS:
-        return b"CM2 " + header + _code16(x, low, span).astype("<u2").tobytes()
-    columns = np.ascontiguousarray(x.T)
-    quantiles = np.sort(columns)[:, (0, rows // 4, 3 * (rows // 4), rows - 1)]
-    codes = _code16(quantiles, low, span)  # (cols, 4), now made to rise
-    for k in range(4):
-        codes[:, k] = np.clip(codes[:, k], codes[:, k - 1] + 1 if k else 0, 65532 + k)
-    levels = low + span / 65535 * codes.astype(np.float32)
-    data = [np.interp(column, level, QUANTILE_CODES) + 0.5 for column, level in zip(columns, levels, strict=True)]
-    return b"CM " + header + codes.astype("<u2").tobytes() + np.array(data).astype("u1").tobytes()
+    Values are float32, or int32 where a vector is one of integers. The last OPEN_ARKS arks that were used stay mapped
+    into memory, half the time of reading from files; threads and processes that fork may share a reader, and it can
+    be pickled.
 
+    Raises InputError, at once, where an scp is malformed, a key stands in it twice or names no place in a file; and,
+    naming file, key and offset, where an entry is missing there, under another key, cut short, empty or not finite.
+    """
 
-def _code16(values: np.ndarray, low: float, span: float) -> np.ndarray:
-    return ((values - low) / span * 65535 + 0.499).astype(np.int32)
+    def __init__(self, *scps: str | Path):
+        self.places = {key: _place(key, where) for key, where in read_maps(scps).items()}
+        self._arks: dict[str, mmap] = {}
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        path, offset = self.places[key]
+        try:
+            ark = self._arks[path] = self._arks.pop(path, None) or _map(path)  # the last used stands last
+            if len(self._arks) > OPEN_ARKS:
+                del self._arks[next(iter(self._arks))]
+            return _read_at(ark, offset, key)
+        except DAMAGES as e:
+            raise _damaged(f"{path}:{offset}", key, e) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.places
+
+    def __getstate__(self) -> dict:
+        return {"places": self.places, "_arks": {}}
+
+    def where(self, key: str) -> str:
+        """The `path:offset` of a key, for messages."""
+        return "{}:{}".format(*self.places[key])
 
 
 def read_object(where: str, key: str = "") -> np.ndarray:
-    """Read the matrix or vector at `path:offset`, as float32.
+    """Read the entry at `path:offset`; values and errors are those of TableReader."""
+    path, offset = _place(key, where)
+    try:
+        return _read_at(_map(path), offset, key)
+    except DAMAGES as e:
+        raise _damaged(where, key, e) from None
 
-    Raises InputError naming file, key and offset where it is no Kaldi object, cut short, empty or not finite.
+
+def read_ark(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, value) of an ark in its order, which needs no scp; values are those of TableReader.
+
+    Raises InputError, naming file, key and offset, where an entry is cut short, damaged or not finite, or where a key
+    stands there twice.
     """
+    seen, key, offset = set(), "", 0
+    try:
+        at = Cursor(_map(path))
+        while at.position < len(at.data):
+            key, offset = "", at.position
+            _check_whole(at.data)
+            key = at.read_to(b" ")[:-1].decode()
+            offset = at.position
+            if not key.isprintable() or key in seen:
+                raise ValueError("the key stands there twice" if key in seen else "it does not begin with a key")
+            seen.add(key)
+            yield key, _read_value(at)
+    except DAMAGES as e:
+        raise _damaged(f"{path}:{offset}", key, e) from None
+
+
+def read_vectors(*scps: str | Path) -> tuple[list[str], np.ndarray]:
+    """Read tables of vectors whole: their keys, and a float32 array (number of keys, dimension)."""
+    table, vectors = TableReader(*scps), []
+    for key, vector in table.items():
+        if vector.ndim != 1 or (vectors and len(vector) != len(vectors[0])):
+            expected = f"a vector of dimension {len(vectors[0])}" if vectors else "a vector"
+            raise InputError(f"{table.where(key)}: {key} has shape {vector.shape}; expected {expected}")
+        vectors.append(vector)
+    return list(table), np.stack(vectors)
+
+
+def _place(key: str, where: str) -> tuple[str, int]:
     path, _, offset = where.rpartition(":")
     if not path or not offset.isdecimal():
         raise InputError(f"{where}: entry {key!r} is not <path>:<offset>; commands and ranges are not supported")
-    try:
-        with open(path, "rb") as f:  # noqa: PTH123, a third faster than Path.open
-            f.seek(int(offset))
-            value = _read(f)
-    except FileNotFoundError:
-        raise InputError(f"{where}: no such file (entry {key!r})") from None
-    except (OSError, OverflowError, ValueError, struct.error) as e:
-        raise InputError(f"{where}: entry {key!r} cannot be read ({e}); make the table again") from None
-    if not value.size or not np.isfinite(value).all():
-        raise InputError(f"{where}: entry {key!r} is empty or not finite; make the table again")
-    return value.astype(np.float32, copy=False)
+    return path, int(offset)
 
 
-def _read(f: BinaryIO) -> np.ndarray:
-    """The object that begins here; ValueError or struct.error says what is wrong with it."""
-    begin = f.read(5)
-    kind = begin[2:] if begin.endswith(b" ") else begin[2:] + f.read(1)
-    if begin.startswith(BINARY) and kind in KINDS:
-        dtype, ndim = KINDS[kind]
-        shape = struct.unpack("<" + "xi" * ndim, f.read(5 * ndim))
-        return _take(f, shape, dtype)
-    if not begin.startswith(BINARY) or kind not in CODES:
-        raise ValueError(f"found {begin!r}, which begins no matrix or vector in Kaldi's binary form")
-    low, span, rows, cols = struct.unpack("<ffii", f.read(16))
-    if kind != b"CM ":
-        return low + span / np.iinfo(CODES[kind]).max * _take(f, (rows, cols), CODES[kind]).astype(np.float32)
-    quantiles = low + span / 65535 * _take(f, (cols, 4), "<u2").astype(np.float32)
-    levels = quantiles @ QUANTILE_WEIGHTS  # (cols, 256)
-    return levels.take(_take(f, (cols, rows), "u1") + 256 * np.arange(cols)[:, None]).T
+def _damaged(where: str, key: str, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{where}: no such file" + (f" (entry {key!r})" if key else ""))
+    return InputError(f"{where}: entry {key!r} cannot be read ({error}); make the table again")
 
 
-def _take(f: BinaryIO, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """The next numbers of a file."""
-    needed = math.prod(shape) * int(dtype[-1])
-    left = os.fstat(f.fileno()).st_size - f.tell()
-    if needed > left or min(shape) < 0:
-        raise ValueError(f"cut short or damaged: expected {shape} numbers, {left} bytes are left")
-    values = np.empty(shape, dtype)
-    f.readinto(values)
-    return values
+def _map(path: str | Path) -> mmap:
+    with open(path, "rb") as f:  # noqa: PTH123, a third faster than Path.open
+        return mmap(f.fileno(), 0, access=ACCESS_READ)
 
 
-def read_table(scp: str | Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, value) of an scp file in its order; raises InputError as `read_object` does."""
-    for key, where in read_map(scp).items():
-        yield key, read_object(where, key)
+def _check_whole(ark: mmap) -> None:
+    if ark.size() < len(ark):  # touching what is gone would end the process
+        raise ValueError("the file was cut short while it was open")
 
 
-def read_vectors(scp: str | Path) -> tuple[list[str], np.ndarray]:
-    """Read a table of vectors whole: its keys, and a float32 array (number of keys, dimension)."""
-    keys, vectors = [], []
-    for key, vector in read_table(scp):
-        if vector.ndim != 1 or (vectors and len(vector) != len(vectors[0])):
-            raise InputError(
-                f"{scp}: {key} has shape {vector.shape}; expected a vector"
-                + (f" of dimension {len(vectors[0])}" if vectors else "")
-            )
-        keys.append(key)
-        vectors.append(vector)
-    return keys, np.stack(vectors)
+def _read_at(ark: mmap, offset: int, key: str) -> np.ndarray:
+    """The value that begins at `offset`, after its key; raises one of DAMAGES."""
+    _check_whole(ark)
+    name = f"{key} ".encode()
+    found = ark[max(offset - len(name), 0) : offset]
+    if found != name:
+        raise ValueError(f"found {found!r} in place of its key" if found else "the file ends before it")
+    return _read_value(Cursor(ark, offset))
+
+
+def _read_value(at: Cursor) -> np.ndarray:
+    """The object that begins here, as a table gives it; raises one of DAMAGES where it is none."""
+    value = read_array(at)
+    if value.dtype == np.float64:
+        value = value.astype(np.float32)
+    if np.count_nonzero(np.isfinite(value)) < value.size:  # faster than all()
+        raise ValueError("a value is not a number, or not finite")
+    return value

@@ -6,7 +6,8 @@
 A name in a trial is a model of `models_<list>` or, without such a file or entry, an utterance.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,41 +15,91 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.files import read_lines, replacing
+from spkr.files import replacing
+from spkr.kaldi.columns import read_pieces
 
-LABELS = {"target": True, "nontarget": False}
+LABELLED, UNLABELLED = "<enrolment> <test> target|nontarget", "<enrolment> <test>"
 
 
 @dataclass
 class Trials:
-    """A trial list: names on both sides, and whether both are the same speaker (None if unlabelled)."""
+    """A trial list: the names on either side, each once, and the trials as places among them."""
 
-    enrol: list[str]
-    test: list[str]
-    target: np.ndarray | None  # (number of trials,) bool
+    enrol_names: list[str]
+    test_names: list[str]
+    enrol: np.ndarray  # (number of trials,) int32, into enrol_names
+    test: np.ndarray  # (number of trials,) int32, into test_names
+    target: np.ndarray | None  # (number of trials,) bool: is it the same speaker? None if unlabelled
+
+    @classmethod
+    def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
+        """The list whose columns these are."""
+        sides = [_numbers(), _numbers()]
+        places = [_places(numbers, names) for numbers, names in zip(sides, (enrol, test), strict=True)]
+        return cls(*map(list, sides), *places, None if target is None else np.array(target, bool))
+
+    def __len__(self) -> int:
+        return len(self.enrol)
+
+    def pair(self, k: int) -> tuple[str, str]:
+        """The names in trial `k`, from 0."""
+        return self.enrol_names[self.enrol[k]], self.test_names[self.test[k]]
+
+    def keys(self) -> np.ndarray:
+        """A number of each trial, int64 (number of trials,), that other trials of the same names do not have."""
+        return self.enrol.astype(np.int64) * len(self.test_names) + self.test
+
+    def repeated(self) -> np.ndarray:
+        """Which trials stand there before, too; bool (number of trials,)."""
+        keys = self.keys()
+        repeated = np.zeros(len(keys), bool)
+        if not (keys[1:] > keys[:-1]).all() and (np.diff(np.sort(keys)) == 0).any():
+            order = np.argsort(keys, kind="stable")
+            repeated[order[1:]] = np.diff(keys[order]) == 0
+        return repeated
+
+
+def _numbers() -> defaultdict:
+    """name -> its number; a name that is new takes the next one."""
+    numbers = defaultdict()
+    numbers.default_factory = numbers.__len__
+    return numbers
+
+
+def _places(numbers: Mapping, names: Iterable) -> np.ndarray:
+    return np.fromiter(map(numbers.__getitem__, names), np.int32)
 
 
 def read_trials(path: str | Path, labelled: bool = True) -> Trials:
-    """Read a trial list; `labelled=False` accepts lines of two fields, as Kaldi's scoring does.
+    """Read a trial list; `labelled=False` also takes one without labels, as Kaldi's scoring does.
 
-    Raises InputError, with the line, for a wrong number of fields, an unknown label or a repeated trial.
+    Names are numbered in the order in which they come first. Raises InputError, with the line, for a line with
+    another number of fields than is expected or than the first has, an unknown label or a repeated trial.
     """
-    enrol, test, target, seen = [], [], [], set()
-    for number, line in read_lines(path):
-        fields = line.split()
-        if len(fields) != 3 and (labelled or len(fields) != 2):
-            expected = "<enrolment> <test> target|nontarget" if labelled else "<enrolment> <test> [label]"
-            raise InputError(f"{path}:{number}: expected '{expected}', found {line!r}")
-        if len(fields) == 3 and fields[2] not in LABELS:
-            raise InputError(f"{path}:{number}: label {fields[2]!r}; expected target or nontarget")
-        pair = (fields[0], fields[1])
-        if pair in seen:
-            raise InputError(f"{path}:{number}: the trial {fields[0]} {fields[1]} stands there twice")
-        seen.add(pair)
-        enrol.append(fields[0])
-        test.append(fields[1])
-        target.append(LABELS[fields[2]] if len(fields) == 3 else None)
-    return Trials(enrol, test, np.array(target, bool) if None not in target else None)
+    enrol, test, columns = _numbers(), _numbers(), []
+    for piece in read_pieces(path, LABELLED) if labelled else read_pieces(path, LABELLED, UNLABELLED):
+        first, second = piece.names()
+        target = piece.targets(2) if piece.columns == 3 else None
+        columns.append((_places(enrol, first), _places(test, second), target))
+    i, j, target = zip(*columns, strict=True)
+    trials = Trials(
+        [_decode(path, name) for name in enrol],
+        [_decode(path, name) for name in test],
+        np.concatenate(i),
+        np.concatenate(j),
+        None if target[0] is None else np.concatenate(target),
+    )
+    if (repeated := trials.repeated()).any():
+        line = int(repeated.argmax())
+        raise InputError(f"{path}:{line + 1}: the trial {' '.join(trials.pair(line))} stands there twice")
+    return trials
+
+
+def _decode(path: str | Path, name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the name {name!r} is not UTF-8 text; expected a text file") from None
 
 
 def write_trials(path: str | Path, trials: Iterable[tuple[str, str, bool]]) -> None:

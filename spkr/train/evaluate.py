@@ -94,7 +94,7 @@ class Evaluation:
         """EER (0..1) of centred cosine scores on the trial list of `dev`; nan where the network learns from `dev`."""
         if self.trials is None:
             return math.nan
-        row = {utt: i for i, utt in enumerate(self.dev.feats)}
+        row = {utt: i for i, utt in enumerate(sorted({*self.trials.enrol_names, *self.trials.test_names}))}
         vectors = np.stack([embed_utterance(net, self.dev[utt], device) for utt in row]).astype(np.float64)
         vectors -= vectors.mean(axis=0)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

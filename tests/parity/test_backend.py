@@ -4,6 +4,7 @@ Models and vectors lie in golden/backend, scores in golden_metrics.
 """
 
 import gzip
+import shutil
 from pathlib import Path
 
 import kaldiio
@@ -12,13 +13,13 @@ import pytest
 
 from spkr.backend.lda import compute_lda
 from spkr.backend.plda import Plda, train_plda
-from spkr.backend.score import score_trials
 from spkr.backend.stats import speaker_stats
 from spkr.backend.train import train_backend
 from spkr.backend.vectors import average_models, length_normalize, transform_vectors, trial_dots
+from spkr.cli import main
 from spkr.kaldi.datadir import read_map, read_spk2utt
 from spkr.kaldi.objects import read_matrix, read_vector, write_array, write_plda
-from spkr.kaldi.table import TableWriter
+from spkr.kaldi.table import TableWriter, read_vectors
 
 GOLDEN = Path(__file__).parent / "golden/backend"
 SCORES = Path(__file__).parent / "golden_metrics"
@@ -81,7 +82,8 @@ def test_mean_lda_and_length_normalisation_give_the_processed_vectors():
 def test_averages_and_counts_of_models():
     utts, raw = ark("enroll.ark")
     models, golden = ark("enroll_spk_raw.ark")
-    averages, num_utts = average_models(read_spk2utt(GOLDEN / "enroll_spk2utt"), dict(zip(utts, raw, strict=True)))
+    row = {utt: k for k, utt in enumerate(utts)}
+    averages, num_utts = average_models(read_spk2utt(GOLDEN / "enroll_spk2utt").values(), row, raw)
     assert worst(averages, golden) < 1e-6
     assert dict(zip(models, map(str, num_utts), strict=True)) == read_map(GOLDEN / "num_utts.txt")
     _, of_processed = ark("enroll_spkmean.ark")
@@ -150,33 +152,134 @@ def test_cosine_and_dot_products(name, enrolled, tests, unit):
     assert worst(trial_dots(u.astype(float), v.astype(float), i, j), golden) < 1e-5
 
 
-def trials_and_tables(folder):
-    """The pairs of `plda_pair` as a trial list, and the raw embeddings that it is about as two tables."""
-    enrol, test, golden = scores("plda_pair")
+def write_table(path, *archives):
+    """Archives as one table."""
+    vectors = {key: vector for name in archives for key, vector in zip(*ark(name), strict=True)}
+    with TableWriter(path) as table:
+        for key in sorted(vectors):
+            table[key] = vectors[key]
+    return str(path.with_suffix(".scp"))
+
+
+def score(folder, name, table, *options):
+    """Score the golden list `name` by the command; the trials that came out, and the largest difference."""
+    enrol, test, golden = scores(name)
     (folder / "trials").write_text("".join(f"{a} {b}\n" for a, b in zip(enrol, test, strict=True)))
-    for name in ("enroll", "test"):
-        keys, vectors = ark(f"{name}.ark")
-        with TableWriter(folder / f"{name}.ark") as table:
-            for k in np.argsort(keys):
-                table[keys[k]] = vectors[k]
-    return [folder / "enroll.scp", folder / "test.scp"], [f"{a} {b}" for a, b in zip(enrol, test, strict=True)], golden
+    main(["score", str(folder / "trials"), str(folder / "out"), "--xvectors", table, *map(str, options)])
+    lines = [line.split() for line in (folder / "out").read_text().splitlines()]
+    assert [tuple(line[:2]) for line in lines] == list(zip(enrol, test, strict=True))
+    return worst(np.array([float(line[2]) for line in lines]), golden)
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """A folder with Kaldi's mean.vec, transform.mat and plda."""
+    for name in ("mean.vec", "lda20.mat", "plda"):
+        shutil.copy(GOLDEN / name, tmp_path / name.replace("lda20", "transform"))
+    return tmp_path
 
 
 @pytest.mark.parametrize("trained", ["by Kaldi", "here"])
-def test_list_scored_from_raw_embeddings(tmp_path, trained):
-    tables, trials, golden = trials_and_tables(tmp_path)
-    mean, lda, plda = GOLDEN / "mean.vec", GOLDEN / "lda20.mat", GOLDEN / "plda"
+def test_list_scored_from_raw_embeddings(backend, trained):
     if trained == "here":
-        keys, vectors = ark("train.ark")
-        with TableWriter(tmp_path / "train.ark") as table:
-            for key, vector in zip(keys, vectors, strict=True):
-                table[key] = vector
-        train_backend([tmp_path / "train.scp"], [GOLDEN / "train_utt2spk"], tmp_path, lda_dim=20)
-        mean, lda, plda = (tmp_path / path.name for path in (mean, GOLDEN / "transform.mat", plda))
-    score_trials("plda", tmp_path / "trials", tables, tmp_path / "scores", mean=mean, transform=lda, plda=plda)
-    lines = (tmp_path / "scores").read_text().splitlines()
-    assert [line.rpartition(" ")[0] for line in lines] == trials
-    assert worst(np.array([float(line.split()[2]) for line in lines]), golden) < 5e-5
+        for name in ("mean.vec", "transform.mat", "plda"):
+            (backend / name).unlink()
+        train_backend(
+            [write_table(backend / "train.ark", "train.ark")], [GOLDEN / "train_utt2spk"], backend, lda_dim=20
+        )
+    table = write_table(backend / "raw.ark", "enroll.ark", "test.ark")
+    assert score(backend, "plda_pair", table, "--backend", "plda", "--backend-dir", backend) < 5e-5
+
+
+@pytest.mark.parametrize(
+    "name, backend_name, options, tolerance",
+    [
+        ("plda_nl_true", "plda", ["--ignore-num-utts"], 5e-5),
+        ("plda_nl_true", "plda", [], 5e-5),
+        ("plda_nl_true_numutts", "plda", ["--num-utts"], 5e-5),
+        ("plda_nl_false_numutts", "plda", ["--num-utts", "--normalize-length=false"], 5e-5),
+        ("plda_simplenorm_numutts", "plda", ["--num-utts", "--simple-length-normalization=true"], 5e-5),
+        ("plda_smooth0.1_numutts", "plda", ["--num-utts", "--smoothing=0.1"], 5e-5),
+        ("cosine_lda", "cosine", [], 1e-5),
+    ],
+)
+def test_list_scored_from_processed_vectors_by_the_command(backend, name, backend_name, options, tolerance):
+    table = write_table(backend / "processed.ark", "enroll_spk.ark", "test_proc.ark")
+    options = [
+        o for option in options for o in ([option, GOLDEN / "num_utts.txt"] if option == "--num-utts" else [option])
+    ]
+    options = ["--backend", backend_name, "--backend-dir", backend, "--processed", *options]
+    assert score(backend, name, table, *options) < tolerance
+
+
+def test_models_averaged_from_raw_embeddings_by_the_command(backend):
+    shutil.copy(GOLDEN / "plda_raw64", backend / "plda")
+    table = write_table(backend / "raw.ark", "enroll.ark", "test.ark")
+    options = ["--backend", "plda", "--backend-dir", backend, "--processed", "--models", GOLDEN / "enroll_spk2utt"]
+    assert score(backend, "plda_raw64_nl_true_numutts", table, *options) < 5e-5
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("plda_adapt.txt", []),
+        ("plda_adapt_w0.75_b0.25.txt", ["--within-covar-scale=0.75", "--between-covar-scale=0.25"]),
+    ],
+)
+def test_adapted_plda(tmp_path, name, options):
+    table = write_table(tmp_path / "adapt.ark", "adapt_proc.ark")
+    main(["adapt-plda", str(GOLDEN / "plda"), table, str(tmp_path / "plda"), *options])
+    ours, golden = Plda.read(tmp_path / "plda"), Plda.read(GOLDEN / name)
+    assert worst(ours.mean, golden.mean) < 1e-6
+    assert worst(ours.psi, golden.psi) < 1e-5  # printed with seven digits, as the whole of the text model
+    assert worst(ours.transform.T @ ours.transform, golden.transform.T @ golden.transform) < 1e-5
+
+
+def test_adapted_plda_scores(backend):
+    adapt = write_table(backend / "adapt.ark", "adapt_proc.ark")
+    main(["adapt-plda", str(GOLDEN / "plda"), adapt, str(backend / "plda")])
+    table = write_table(backend / "processed.ark", "enroll_spk.ark", "test_proc.ark")
+    options = ["--backend", "plda", "--backend-dir", backend, "--processed", "--num-utts", GOLDEN / "num_utts.txt"]
+    assert score(backend, "plda_adapt_numutts", table, *options) < 5e-5
+
+
+def test_smoothed_plda(tmp_path):
+    main(["copy-plda", str(GOLDEN / "plda"), str(tmp_path / "text"), "--smoothing", "0.1", "--binary", "false"])
+    assert (tmp_path / "text").read_bytes().startswith(b"<Plda> ")
+    ours, golden = Plda.read(tmp_path / "text"), Plda.read(GOLDEN / "plda_smooth0.1.txt")
+    assert worst(ours.mean, golden.mean) < 1e-6
+    assert worst(ours.psi, golden.psi) < 1e-6
+    assert worst(ours.transform, golden.transform) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("snorm", ["s-norm"]),
+        ("asnorm_top20", ["as-norm", "--top-n", "20"]),
+        ("asnorm_top50", ["as-norm", "--top-n", "50"]),
+    ],
+)
+def test_normalised_scores(backend, name, options):
+    table = write_table(backend / "processed.ark", "enroll_spk.ark", "test_proc.ark")
+    cohort = write_table(backend / "cohort.ark", "cohort_spk.ark")
+    options = ["--backend", "cosine", "--backend-dir", backend, "--processed", "--score-norm", *options]
+    assert score(backend, name, table, *options, "--cohort", cohort) < 1e-5
+
+
+def test_processed_vectors_and_speaker_averages_by_the_commands(backend):
+    table, processed, means = write_table(backend / "raw.ark", "enroll.ark"), backend / "proc.ark", backend / "spk.ark"
+    steps = ["--mean", GOLDEN / "mean.vec", "--transform", GOLDEN / "lda20.mat", "--normalize-length", "true"]
+    main(["transform-xvectors", table, str(processed), *map(str, steps)])
+    assert worst(read_vectors(backend / "proc.scp")[1], ark("enroll_proc.ark")[1]) < 1e-5
+    num_utts = backend / "num_utts"
+    main(["mean-xvectors", str(GOLDEN / "enroll_spk2utt"), str(backend / "proc.scp"), str(means), str(num_utts)])
+    assert worst(read_vectors(backend / "spk.scp")[1], ark("enroll_spkmean.ark")[1]) < 1e-6
+    assert read_map(num_utts) == read_map(GOLDEN / "num_utts.txt")
+    main(["transform-xvectors", str(backend / "spk.scp"), str(processed), "--normalize-length=true"])
+    assert worst(read_vectors(backend / "proc.scp")[1], ark("enroll_spk.ark")[1]) < 1e-6
+    main(["transform-xvectors", table, str(processed), "--normalize-length=true", "--scaleup=false"])
+    assert np.allclose(np.linalg.norm(read_vectors(backend / "proc.scp")[1], axis=1), 1)
 
 
 def test_files_are_written_to_the_byte_as_kaldi_writes_them(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from spkr.kaldi.trials import read_trials
 from spkr.metrics.dcf import min_dcf, min_dcf_kaldi
-from spkr.metrics.eer import eer_kaldi, eer_rocch
+from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.scores import read_scores
 
 GOLDEN = Path(__file__).parent / "golden_metrics"
@@ -58,3 +58,8 @@ def test_the_convex_hull_meets_the_diagonal_within_three_target_trials_of_kaldi(
     scores, target = load(name)
     target, nontarget = scores[target], scores[~target]
     assert eer_rocch(target, nontarget) == pytest.approx(eer_kaldi(target, nontarget)[0], abs=3 / len(target))
+
+
+def test_the_interpolated_eer_of_ties_is_that_of_the_roc_curve(load):
+    scores, target = load("ties")
+    assert f"{100 * eer_linear(scores[target], scores[~target]):.3f}" == "14.126"

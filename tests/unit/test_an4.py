@@ -121,8 +121,8 @@ def test_trials_and_models_are_written(corpus, tmp_path):
     data = prepare(corpus, tmp_path / "data")
     for name in ("dev", "test"):
         pairs, enrol = (read_trials(data / name / f"trials_{kind}") for kind in ("pairs", "enrol3"))
-        assert (len(pairs.enrol), pairs.target.sum()) == (45, 20)
-        assert (len(enrol.enrol), enrol.target.sum()) == (8, 4)
+        assert (len(pairs), pairs.target.sum()) == (45, 20)
+        assert (len(enrol), enrol.target.sum()) == (8, 4)
     assert read_spk2utt(data / "test/models_enrol3")["fcaw"] == ["fcaw-an1-b", "fcaw-an2-b", "fcaw-an3-b"]
 
 

@@ -1,8 +1,12 @@
+import io
+import shlex
+import struct
+
 import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.read import check_audio, read_audio, resample
+from spkr.audio.read import check_audio, open_audio, read_audio, resample
 from spkr.errors import InputError
 
 RATE = 16000
@@ -77,7 +81,7 @@ def faulty(path, kind):
         ("x.raw", "text", "not readable as audio"),
         ("x.wav", "none", "the audio file has no samples"),
         ("x.wav", "stereo", "2 channels; expected one"),
-        ("cat x.wav |", "text", "a command; expected an audio file"),
+        ("cat x.wav |", "missing", "a command; expected an audio file: set feats.allow_pipes to true"),
     ],
 )
 @pytest.mark.parametrize("use", [read_audio, check_audio])
@@ -107,3 +111,124 @@ def test_resampling_keeps_duration_and_pitch(rate, new_rate):
     assert len(resampled) == -(-n * new_rate // rate)
     frequency = np.argmax(np.abs(np.fft.rfft(resampled))) / len(resampled)
     assert frequency == pytest.approx(0.05 * rate / new_rate, abs=1 / len(resampled))
+
+
+# Parts of recordings
+
+RAMP = np.arange(RATE, dtype=np.int16)
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.sph"])
+@pytest.mark.parametrize(
+    "start, end, expected",
+    [
+        (0, -1, RAMP),
+        (0.25, 0.5, RAMP[4000:8000]),
+        (0.5, -1, RAMP[8000:]),
+        (0.00009, 0.00019, RAMP[1:3]),  # 1.44 and 3.04 samples
+        (0.5, 1.4999, RAMP[8000:]),  # behind the end, but by less than half a second
+    ],
+)
+def test_a_part_is_read_by_the_sample(tmp_path, name, start, end, expected):
+    path = write(tmp_path / name, RAMP, **({"format": "NIST"} if name == "x.sph" else {}))
+    assert read_audio(path, RATE, start=start, end=end).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "start, end, message",
+    [
+        (0.5, 1.5, "x.wav: 1 seconds long; its segment from 0.5 to 1.5 s is not inside"),
+        (1, -1, "x.wav: 1 seconds long; its segment from 1 to -1 s is not inside"),
+        (0.5, 0.50001, "x.wav: its segment from 0.5 to 0.50001 s has no samples"),
+    ],
+)
+@pytest.mark.parametrize("use", [read_audio, check_audio])
+def test_a_part_must_lie_inside(tmp_path, start, end, message, use):
+    with pytest.raises(InputError, match=message):
+        use(write(tmp_path / "x.wav", RAMP), RATE, start=start, end=end)
+
+
+def test_only_the_part_is_decoded(tmp_path, monkeypatch):
+    decoded = []
+    read = soundfile.SoundFile.read
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda f, n, **kw: decoded.append(n) or read(f, n, **kw))
+    read_audio(write(tmp_path / "x.flac", RAMP), RATE, start=0.25, end=0.5)
+    assert decoded == [4000]
+
+
+@pytest.mark.parametrize("name, options", [("x.wav", {}), ("x.sph", {"format": "NIST", "subtype": "PCM_16"})])
+def test_file_that_is_cut_short_is_refused(tmp_path, name, options):
+    path = write(tmp_path / name, RAMP, **options)
+    path.write_bytes(path.read_bytes()[:-100])
+    for use in (read_audio, check_audio):
+        with pytest.raises(InputError, match=f"{name}: cut short after 15950 samples"):
+            use(path, RATE)
+
+
+# Commands
+
+
+def wav_bytes(riff, data, more=b""):
+    """RAMP as WAV, with these sizes in the header and another chunk before the samples."""
+    content = io.BytesIO()
+    soundfile.write(content, RAMP, RATE, format="WAV", subtype="PCM_16")
+    whole = content.getvalue()
+    return b"RIFF" + struct.pack("<I", riff) + whole[8:36] + more + b"data" + struct.pack("<I", data) + whole[44:]
+
+
+@pytest.mark.parametrize("riff, data", [(0, 0), (36, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000)])
+@pytest.mark.parametrize("more", [b"", b"LIST\x04\0\0\0INFO"])
+@pytest.mark.parametrize("pipe", [False, True])
+def test_wav_header_that_does_not_know_the_length_is_read_to_the_end(tmp_path, riff, data, more, pipe):
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav_bytes(riff, data, more))
+    source = f"cat {shlex.quote(str(path))} |" if pipe else path
+    assert read_audio(source, RATE, allow_pipes=True).tolist() == RAMP.tolist()
+    assert read_audio(source, RATE, allow_pipes=True, start=0.25, end=0.5).tolist() == RAMP[4000:8000].tolist()
+
+
+@pytest.mark.parametrize("name, options", [("x.wav", {}), ("x.flac", {}), ("x.sph", {"format": "NIST"})])
+def test_a_commands_output_is_read(tmp_path, name, options):
+    path = write(tmp_path / name, RAMP, **options)
+    assert read_audio(f"cat < '{path}' | cat |", RATE, allow_pipes=True).tolist() == RAMP.tolist()
+
+
+def test_a_command_is_run_where_it_is_allowed_once_for_all_segments(tmp_path):
+    path = write(tmp_path / "x.wav", RAMP)
+    source = f"echo run >> '{tmp_path}/log'; cat '{path}' |"
+    for use in (read_audio, check_audio):
+        with pytest.raises(InputError, match="a command; expected an audio file"):
+            use(source, RATE)
+    check_audio(source, RATE, allow_pipes=True)
+    assert not (tmp_path / "log").exists()
+    for start in (0, 0.5):
+        read_audio(source, RATE, allow_pipes=True, start=start, end=start + 0.5)
+    assert (tmp_path / "log").read_text() == "run\n"
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("echo no such host >&2; exit 3 |", "the command failed with exit status 3; its last words: no such host"),
+        ("false | true |", "the command failed with exit status 1; its last words: .none."),
+        ("true |", "the command wrote nothing"),
+        ("echo text |", "not readable as audio"),
+        ("no-such-program |", "the command failed with exit status 127; .*no-such-program.* not found"),
+    ],
+)
+def test_a_command_that_fails_is_refused_with_its_last_words(command, message):
+    with pytest.raises(InputError, match=message) as refused:
+        read_audio(command, RATE, allow_pipes=True)
+    assert str(refused.value).startswith(command)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_commands_output_that_is_cut_short_is_refused(tmp_path):
+    path = write(tmp_path / "x.wav", RAMP)
+    with pytest.raises(InputError, match="cut short after 15950 samples"):
+        read_audio(f"head -c 31944 '{path}' |", RATE, allow_pipes=True)
+
+
+def test_opening_takes_any_rate(tmp_path):
+    with open_audio(str(write(tmp_path / "x.wav", RAMP, rate=8000))) as f:
+        assert (f.samplerate, f.frames) == (8000, RATE)

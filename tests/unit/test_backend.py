@@ -1,6 +1,8 @@
 """The back-end where Kaldi has no say: few data, bad input, and scores that depend on their trial alone."""
 
 import logging
+import shutil
+from pathlib import Path
 
 import kaldiio
 import numpy as np
@@ -8,16 +10,20 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from spkr.backend import plda as plda_module
+from spkr.backend import score_norm
+from spkr.backend.adapt import adapt_plda
 from spkr.backend.lda import compute_lda
 from spkr.backend.plda import Plda, train_plda
-from spkr.backend.score import score_trials, write_scores
+from spkr.backend.score import Cohort, score_trials, write_scores
 from spkr.backend.stats import speaker_stats
+from spkr.backend.steps import Backend
 from spkr.backend.train import train_backend
 from spkr.backend.vectors import average_models, length_normalize, transform_vectors, trial_dots
+from spkr.cli import main
 from spkr.errors import InputError
-from spkr.kaldi.datadir import write_map, write_spk2utt
+from spkr.kaldi.datadir import read_map, write_map, write_spk2utt
 from spkr.kaldi.objects import read_matrix, read_plda, read_vector, write_array, write_plda
-from spkr.kaldi.table import TableWriter
+from spkr.kaldi.table import TableReader, TableWriter, read_object
 from spkr.kaldi.trials import Trials
 
 
@@ -117,9 +123,10 @@ def test_transform_with_and_without_offset_column():
     assert transform_vectors(x, np.column_stack([A, b])).tolist() == (x @ A.T + b).tolist()
 
 
-def test_rows_do_not_depend_on_their_neighbours_to_the_last_bit():
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_do_not_depend_on_their_neighbours_to_the_last_bit(dtype):
     rng = np.random.default_rng(0)
-    x, A = rng.normal(size=(700, 150)), rng.normal(size=(40, 151))
+    x, A = rng.normal(size=(700, 150)).astype(dtype), rng.normal(size=(40, 151)).astype(dtype)
     y = transform_vectors(x, A)
     i, j = rng.integers(0, 700, (2, 2000))
     dots = trial_dots(x, x, i, j)
@@ -131,9 +138,8 @@ def test_rows_do_not_depend_on_their_neighbours_to_the_last_bit():
 
 
 def test_models_are_averages_with_their_counts():
-    vectors = {"a": np.float32([1, 2]), "b": np.float32([3, 6])}
-    averages, num_utts = average_models({"m": ["a", "b"], "b": ["b"]}, vectors)
-    assert averages.tolist() == [[2, 4], [3, 6]] and averages.dtype == np.float64
+    averages, num_utts = average_models([["a", "b"], ["b"]], {"a": 0, "b": 1}, np.float32([[1, 2], [3, 6]]))
+    assert averages.tolist() == [[2, 4], [3, 6]]
     assert num_utts.tolist() == [2, 1]
 
 
@@ -267,7 +273,7 @@ def test_objective_rises_to_the_likelihood_and_a_fall_is_said(caplog, monkeypatc
 
 
 def test_tiny_negative_eigenvalue_is_floored_and_said(caplog):
-    T, psi = plda_module._diagonalize(np.eye(3), np.diag([2.0, 1, -1e-15]))
+    T, psi = plda_module.diagonalize(np.eye(3), np.diag([2.0, 1, -1e-15]))
     assert psi.tolist() == [2, 1, 0] and "raised to 0" in caplog.text
     assert np.allclose(np.abs(T), np.eye(3))
 
@@ -314,12 +320,8 @@ def corpus(tmp_path, monkeypatch):
     return tmp_path
 
 
-def score(backend="plda", trials="trials", out="out", models="models", scps=("test.scp",), **files):
-    paths = {name: f"backend/{name}" for name in ("mean.vec", "transform.mat", "plda")} | files
-    score_trials(
-        backend, trials, scps, out, mean=paths["mean.vec"], transform=paths["transform.mat"], plda=paths["plda"],
-        models_path=models,
-    )  # fmt: skip
+def score(backend="plda", trials="trials", out="out", models="models", scps=("test.scp",), folder="backend", **options):
+    score_trials(Backend.read(backend, folder), trials, scps, out, models_path=models, **options)
     return open(out).read().splitlines(keepends=True)  # noqa: SIM115, PTH123
 
 
@@ -367,7 +369,8 @@ def test_plda_score_of_a_model_knows_its_number_of_utterances(corpus):
     raw = np.stack([np.mean([table[utt] for utt in utts], axis=0) for utts in names])
     n = np.array([4, 1, 3])
     model = Plda.read("backend/plda")
-    u = model.transform_embedding(length_normalize(transform_vectors(raw - mean, lda)), n)
+    processed = length_normalize(transform_vectors(raw - mean.astype(np.float32), lda.astype(np.float32)))
+    u = model.transform_embedding(processed, n)
     expected = model.log_likelihood_ratio(u, n, u, n, np.array([0, 1]), np.array([1, 2]))
     assert [float(line.split()[2]) for line in score()] == pytest.approx(expected.tolist(), rel=1e-6)
 
@@ -390,26 +393,52 @@ def test_unknown_names_are_refused_with_their_line(corpus, pairs, models, messag
 
 def test_parts_that_do_not_fit_are_refused(corpus):
     write_trials_of([("m1", "s00-u0")])
-    write_array("short.vec", np.ones(11))
-    write_array("narrow.mat", np.ones((6, 20)))
-    write_plda("small", np.zeros(2), np.eye(2), np.ones(2))
-    with pytest.raises(InputError, match="s01-u0 has shape .12,.; short.vec has 11"):
-        score("cosine", **{"mean.vec": "short.vec"})
-    with pytest.raises(InputError, match="narrow.mat: takes 20 columns; expected the 12"):
-        score("lda_cosine", **{"transform.mat": "narrow.mat"})
-    with pytest.raises(InputError, match="small: 2 dimensions; expected 6"):
-        score(plda="small")
-    with pytest.raises(InputError, match="needs a transform and a PLDA model"):
-        score(plda=None)
-    with pytest.raises(InputError, match="back-end 'pdla'; expected one of cosine, lda_cosine, plda"):
-        score("pdla")
-    with pytest.raises(InputError, match="s00-u0 also lies at"):
+    for folder in ("short", "narrow", "small", "without"):
+        shutil.copytree("backend", folder)
+    write_array("short/mean.vec", np.ones(11))
+    write_array("narrow/transform.mat", np.ones((6, 20)))
+    write_plda("small/plda", np.zeros(2), np.eye(2), np.ones(2))
+    Path("without/plda").unlink()
+    for backend, folder, message in [
+        ("cosine", "short", "embeddings of 12 dimensions for a back-end of 11"),
+        ("lda_cosine", "narrow", "narrow/transform.mat: takes 20 columns; expected the 12"),
+        ("plda", "small", "small/plda: 2 dimensions; expected 6"),
+        ("plda", "without", "without/plda: no such file"),
+        ("pdla", "backend", "back-end 'pdla'; expected one of cosine, lda_cosine, plda"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            score(backend, folder=folder)
+    with pytest.raises(InputError, match="'s00-u0' is in test.scp, too"):
         score(scps=["test.scp", "train.scp"])
-    assert score(scps=["test.scp", "test.scp"]) == score()
+    with pytest.raises(InputError, match="smoothing -0.1"):
+        Backend.read("plda", "backend", smoothing=-0.1)
+
+
+def test_embedding_of_another_dimension_is_refused_by_place(corpus):
+    with TableWriter("odd.ark") as table:
+        for key, dim in (("a", 12), ("b", 12), ("c", 13)):
+            table[key] = np.ones(dim)
+    write_trials_of([("a", "b"), ("a", "c")])
+    with pytest.raises(InputError, match=r"odd.ark:\d+: the embedding of c has shape \(13,\); .* 12 .* first one, a"):
+        score("cosine", models=None, scps=["odd.scp"])
+
+
+def test_plda_cut_short_is_refused_before_scoring(corpus):
+    whole = Path("backend/plda").read_bytes()
+    Path("backend/plda").write_bytes(whole[:-20])
+    write_trials_of([("m1", "s00-u0")])
+    with pytest.raises(InputError, match="backend/plda: cut short"):
+        score()
+
+
+def test_number_of_scores_is_that_of_the_list(tmp_path):
+    with pytest.raises(InputError, match="3 scores for 4 trials"):
+        write_scores(tmp_path / "s", Trials.of("abcd", "wxyz", None), np.zeros(3))
+    assert not (tmp_path / "s").exists()
 
 
 def test_scores_are_seven_digits_of_a_float32_and_finite(tmp_path):
-    trials = Trials(list("abcd"), list("wxyz"), None)
+    trials = Trials.of("abcd", "wxyz", None)
     write_scores(tmp_path / "s", trials, np.array([-10.17460001, 1e-9 / 3, 123456789.0, 9.2739234]))
     assert (tmp_path / "s").read_text() == "a w -10.1746\nb x 3.333333e-10\nc y 1.234568e+08\nd z 9.273924\n"
     with pytest.raises(InputError, match="trial b x has the score nan"):
@@ -458,3 +487,144 @@ def test_fewer_embeddings_than_dimensions_train_and_score(tmp_path, monkeypatch)
     write_trials_of([("s00-0", "s00-1"), ("s00-0", "s01-1")])
     same, other = (float(line.split()[2]) for line in score(models=None, scps=["train.scp"]))
     assert same > 0 > other
+
+
+# ------------------------------------------------------------------------------------------------ options
+
+
+def test_numbers_of_utterances_come_from_a_file_or_are_ignored(corpus):
+    write_trials_of([(f"m{s}", "s00-u0") for s in range(8)])
+    main(["mean-xvectors", "models", "test.scp", "means.ark", "num_utts"])
+    with TableWriter("alone.ark") as table:
+        table["s00-u0"] = read_object(read_map("test.scp")["s00-u0"], "s00-u0")
+    averages = {"models": None, "scps": ["means.scp", "alone.scp"]}
+    assert score(**averages, num_utts_path="num_utts") == score()
+    assert score(**averages) == score(ignore_num_utts=True) != score()
+    for wrong in ("0", "-1", "x"):
+        write_map("wrong", {"m1": wrong})
+        with pytest.raises(InputError, match=f"wrong: m1 has '{wrong}'; expected a number of utterances"):
+            score(num_utts_path="wrong")
+
+
+@pytest.mark.parametrize("backend", ["cosine", "lda_cosine", "plda"])
+def test_processed_embeddings_score_as_raw_ones(corpus, backend):
+    write_trials_of([(a, b) for a in NAMES[8:] for b in NAMES[8:20]])
+    steps = ["--mean", "backend/mean.vec", "--normalize-length", "true"]
+    steps += [] if backend == "cosine" else ["--transform", "backend/transform.mat"]
+    main(["transform-xvectors", "test.scp", "processed.ark", *steps])
+    main(["score", "trials", "out", "--backend", backend, "--backend-dir", "backend", "--xvectors", "processed.scp",
+          "--processed"])  # fmt: skip
+    lines = Path("out").read_text().splitlines()
+    ours, whole = ([float(line.split()[2]) for line in of] for of in (lines, score(backend)))
+    assert np.allclose(ours, whole, atol=2e-5)
+
+
+def test_a_back_end_is_adapted_with_its_mean(corpus):
+    scales = ["--within-covar-scale", "0.75", "--between-covar-scale", "0.25"]
+    main(["adapt-backend", "backend", "test.scp", "adapted", *scales])
+    main(["transform-xvectors", "test.scp", "processed.ark", "--mean", "adapted/mean.vec", "--transform",
+          "backend/transform.mat", "--normalize-length", "true"])  # fmt: skip
+    main(["adapt-plda", "backend/plda", "processed.scp", "plda", *scales])
+    vectors = np.stack(list(TableReader("test.scp").values()))
+    assert np.allclose(read_vector("adapted/mean.vec"), vectors.mean(axis=0), atol=1e-5)
+    assert Path("adapted/transform.mat").read_bytes() == Path("backend/transform.mat").read_bytes()
+    ours, steps = Plda.read("adapted/plda"), Plda.read("plda")
+    assert np.allclose(ours.psi, steps.psi, atol=1e-5)
+    assert not np.allclose(ours.psi, Plda.read("backend/plda").psi, atol=1e-2)
+
+
+def test_smoothing_adds_between_to_within(model):
+    smooth, back = model.smooth(0.3), np.linalg.inv(model.transform)
+    within, between = back @ back.T, back @ np.diag(model.psi) @ back.T
+    T = smooth.transform
+    assert np.allclose(T @ (within + 0.3 * between) @ T.T, np.eye(5))
+    assert np.allclose(T @ between @ T.T, np.diag(smooth.psi))
+
+
+def test_adaptation_to_the_same_domain_changes_little_and_never_shrinks(model, caplog):
+    caplog.set_level(logging.INFO)
+    back = np.linalg.inv(model.transform)
+    rng = np.random.default_rng(0)
+
+    def draw(scale):
+        return model.mean + scale * rng.normal(size=(50000, 5)) * np.sqrt(1 + model.psi) @ back.T
+
+    def total(plda):
+        back = np.linalg.inv(plda.transform)
+        return back @ np.diag(1 + plda.psi) @ back.T
+
+    assert np.allclose(total(adapt_plda(model, draw(0.5))), total(model))
+    assert "0 of 5 dimensions vary more" in caplog.text
+    assert np.allclose(total(adapt_plda(model, draw(2), 0.4, 0.6)), 4 * total(model), rtol=0.03, atol=0.1)
+    assert np.allclose(adapt_plda(model, draw(1)).psi, model.psi, rtol=0.05, atol=0.05)
+    for vectors in (np.ones((9, 4)), np.ones((1, 5))):
+        with pytest.raises(InputError, match="to adapt a PLDA model of dimension 5"):
+            adapt_plda(model, vectors)
+
+
+def test_plda_of_dimensions_that_do_not_vary_is_refused():
+    with pytest.raises(InputError, match="no speaker varies in some of 3 dimensions"):
+        plda_module.diagonalize(np.diag([1.0, 2, 0]), np.eye(3))
+
+
+# ------------------------------------------------------------------------------------------------ normalisation
+
+
+def normalised(scores, i, j, cohort_scores, top):
+    """Equation by equation."""
+    out = []
+    for score, a, b in zip(scores, i, j, strict=True):
+        sides = [sorted(cohort_scores[side])[-top:] for side in (a, b)]
+        out.append(sum((score - np.mean(side)) / np.std(side) for side in sides) / 2)
+    return out
+
+
+@pytest.mark.parametrize("top", [None, 7])
+@pytest.mark.parametrize("held", [1, 1_000_000])
+def test_score_norm_is_its_definition_whatever_is_held_at_a_time(monkeypatch, top, held):
+    monkeypatch.setattr(score_norm, "SCORES", held)
+    rng = np.random.default_rng(0)
+    table, (i, j), scores = rng.normal(size=(9, 20)), rng.integers(0, 9, (2, 50)), rng.normal(size=50)
+    mean, std = score_norm.cohort_statistics("abcdefghi", 20, lambda a, b: table[a, b], top)
+    expected = normalised(scores, i, j, table, top or 20)
+    assert np.allclose(score_norm.normalize_scores(scores, mean, std, i, j), expected)
+
+
+@pytest.mark.parametrize("backend", ["cosine", "plda"])
+def test_normalised_scores_by_the_command_know_averages_of_the_cohort(corpus, backend):
+    pairs = [(a, b) for a in NAMES for b in NAMES[8:]]
+    write_trials_of(pairs)
+    write_spk2utt("cohort", {f"s{s:02d}": [f"s{s:02d}-u{k}" for k in range(6)] for s in range(20)})
+    plain = [float(line.split()[2]) for line in score(backend)]
+    main(["score", "trials", "out", "--backend", backend, "--backend-dir", "backend", "--xvectors", "test.scp",
+          "--models", "models", "--score-norm", "as-norm", "--cohort", "train.scp", "--cohort-models", "cohort",
+          "--top-n", "5"])  # fmt: skip
+    lines = Path("out").read_text().splitlines(keepends=True)
+    averages = [f"s{s:02d}" for s in range(20)]
+    main(["mean-xvectors", "cohort", "train.scp", "averages.ark", "num_utts"])
+    write_trials_of([(a, b) for a in NAMES for b in averages], "with_cohort")
+    for name, scp in (("test", "test.scp"), ("cohort", "averages.scp")):
+        with TableWriter(f"{name}_renamed.ark") as table:
+            for key, where in read_map(scp).items():
+                table[key] = read_object(where, key)
+    against = score(backend, "with_cohort", scps=["test_renamed.scp", "cohort_renamed.scp"], num_utts_path="num_utts")
+    table = dict(zip(NAMES, np.array([float(line.split()[2]) for line in against]).reshape(-1, 20), strict=True))
+    expected = normalised(plain, *zip(*pairs, strict=True), table, 5)
+    assert np.allclose([float(line.split()[2]) for line in lines], expected, rtol=1e-4, atol=1e-4)
+    write_trials_of(pairs[77:78], "one")
+    cohort = Cohort("as-norm", "train.scp", "cohort", 5)
+    assert score(backend, "one", cohort=cohort) == lines[77:78]
+
+
+def test_cohorts_that_cannot_serve_are_refused(corpus):
+    write_trials_of([("m1", "s00-u0")])
+    for method, top_n in (("as-norm", None), ("s-norm", 3), ("asnorm", 3)):
+        with pytest.raises(InputError, match=f"score normalisation '{method}' with top_n {top_n}"):
+            Cohort(method, "train.scp", None, top_n)
+    with pytest.raises(InputError, match="top_n 121 of a cohort of 120"):
+        score(cohort=Cohort("as-norm", "train.scp", None, 121))
+    with pytest.raises(InputError, match="the cohort scores of a are all alike"):
+        score_norm.cohort_statistics("ab", 3, lambda i, j: i * j / 2, None)
+    write_spk2utt("cohort", {"s00": ["s00-u0"], "s01": ["s01-u9"]})
+    with pytest.raises(InputError, match="cohort:2: 's01-u9' of model 's01' has no embedding"):
+        score(cohort=Cohort("s-norm", "train.scp", "cohort"))

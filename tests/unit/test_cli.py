@@ -14,7 +14,7 @@ from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.table import TableWriter
 from spkr.kaldi.trials import all_pairs, write_trials
 
-VERBS = ["fetch", "augment", "feats", "merge-feats", "train", "embed", "backend", "score", "eval"]
+VERBS = ["fetch", "durations", "augment", "feats", "merge-feats", "train", "embed", "backend", "score", "eval", "eer"]
 
 
 def outcome(capsys, *args):
@@ -102,7 +102,7 @@ def test_options_that_cannot_be_read_are_one_line_and_status_2(capsys, tmp_path,
     [
         (["feats", "data", "out", "--options", "{}", "--shard", "3/2"], "expected I/N with 1 <= I <= N, found '3/2'"),
         (["feats", "data", "out", "--options", "{}", "--shard", "one"], "expected I/N with 1 <= I <= N, found 'one'"),
-        (["feats", "data", "out"], "one of the arguments --options --model is required"),
+        (["feats", "data", "out"], "the following arguments are required: --options"),
         (["eval", "out", "--list", "x", "--scores", "a=b", "--primary", "plda"], "expected NAME=PATH, found 'x'"),
         (["score", "trials", "scores", "--backend", "svm"], "invalid choice: 'svm'"),
         (["scoer"], "invalid choice: 'scoer'"),

@@ -264,6 +264,31 @@ def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path):
     assert names(tmp_path) == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("name", ["SV0001.tar.gz", "SV0001.zip"])
+def test_archive_in_the_archive_is_unpacked_too(tmp_path, name):
+    inner = tmp_path / name
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(inner, "w") as z:
+            for file, content in FILES.items():
+                z.writestr(file, content)
+    else:
+        tar_of(inner)
+    archive = tar_of(tmp_path / "train.tar", files={"wav/a.wav": b"audio", f"wav/{name}": inner.read_bytes()})
+    assert unpack(archive, tmp_path / "out") == 3
+    nested = {f"wav/{name}.unpacked/{file}": content for file, content in FILES.items()}
+    assert content_of(tmp_path / "out") == {"wav/a.wav": b"audio"} | nested
+
+
+def test_damaged_archive_in_the_archive_is_named_and_leaves_nothing(tmp_path):
+    inner = tar_of(tmp_path / "inner.tar.gz").read_bytes()[:5000]
+    archive = tar_of(tmp_path / "train.tar", files={"wav/SV0001.tar.gz": inner})
+    with pytest.raises(InputError) as e:
+        unpack(archive, tmp_path / "out")
+    message = f"{archive}: member 'wav/SV0001.tar.gz' is an archive that cannot be unpacked (cut short, damaged"
+    assert str(e.value).startswith(message) and ".out.tmp" not in str(e.value)
+    assert names(tmp_path) == ["inner.tar.gz", "train.tar"]
+
+
 # --- downloading
 
 
@@ -391,6 +416,25 @@ def test_archive_that_is_not_there_is_downloaded_once(tmp_path, server):
     fetch_corpus("an4.tar.gz", out_dir, tmp_path / "corpora", server.url)
     assert len(server.asked) == 1
     assert read_record(out_dir)["files"] == 2
+
+
+def test_withdrawn_archive_is_taken_with_a_warning_where_it_is_alone(tmp_path, caplog):
+    (tmp_path / "himia").mkdir()
+    tar_of(tmp_path / "himia/test.tar.gz", files={"test/wav.scp": b"old"})
+    settings = {"corpora": tmp_path, "withdrawn": "himia/test.tar.gz"}
+    fetch_corpus("himia/test_v2.tar.gz", tmp_path / "exp", **settings)
+    assert read_record(tmp_path / "exp")["archive"] == "test.tar.gz"
+    assert "himia/test.tar.gz was withdrawn by its publisher" in caplog.text
+    caplog.clear()
+    tar_of(tmp_path / "himia/test_v2.tar.gz", files={"test/wav.scp": b"new"})
+    fetch_corpus("himia/test_v2.tar.gz", tmp_path / "exp", **settings)
+    assert content_of(tmp_path / "exp")["test/wav.scp"] == b"new" and not caplog.text
+
+
+def test_withdrawn_archive_is_not_downloaded(tmp_path, server):
+    server.data = tar_of(tmp_path / "x.tar.gz").read_bytes()
+    fetch_corpus("test_v2.tar.gz", tmp_path / "himia/test", None, server.url, withdrawn="test.tar.gz")
+    assert read_record(tmp_path / "himia/test")["archive"] == "test_v2.tar.gz"
 
 
 def test_without_archive_and_network_one_line_says_what_to_do(tmp_path):

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from spkr.errors import InputError
 from spkr.kaldi.datadir import (
+    Clip,
     check_data_dir,
+    clips,
     invert,
     read_map,
     read_spk2utt,
@@ -121,12 +123,26 @@ def test_nothing_is_written_of_a_faulty_data_dir(tmp_path):
         ("utt2spk", "a-1 a\na-1 a\n", "utt2spk:2: 'a-1' stands there twice"),
         ("utt2spk", "a-1 a\na-2 a\nb-1 c\n", "spk2utt"),
         ("spk2utt", "a a-1 a-2\n", "spk2utt: 1 of 2 entries of .*utt2spk missing, first 'b'"),
-        ("spk2utt", "a a-1\nb b-1\n", "spk2utt: the utterances of speaker 'a' are not those of utt2spk"),
-        ("spk2gender", "a f\nb male\n", "spk2gender: b has 'male'; expected m or f"),
-        ("utt2dur", "a-1 1\na-2 nan\nb-1 1\n", "utt2dur: a-2 has 'nan'; expected seconds above zero"),
+        ("spk2utt", "a a-1\nb b-1\n", "spk2utt:1: the utterances of speaker 'a' are not those of utt2spk"),
+        ("spk2gender", "a f\nb male\n", "spk2gender:2: b has 'male'; expected m or f"),
+        ("utt2dur", "a-1 1\na-2 nan\nb-1 1\n", "utt2dur:2: a-2 has 'nan'; expected seconds above zero"),
         ("utt2dur", "a-1 1\na-2 0\nb-1 1\n", "a-2 has '0'"),
         ("utt2dur", "a-1 1\na-2 1s\nb-1 1\n", "a-2 has '1s'"),
+        ("utt2dur", "a-1 1\na-2 inf\nb-1 1\n", "a-2 has 'inf'"),
         ("utt2aug", "a-1 speed=1\n", "utt2aug: 2 of 3 entries"),
+        ("feats.scp", "a-1 x:1\na-2 x:2\n", "feats.scp: 1 of 3 entries"),
+        ("vad.scp", "a-1 x:1\na-2 x:2\nb-1 x:3\nb-2 x:4\n", "vad.scp: 1 entries that .*utt2spk does not have"),
+        ("utt2mic", "a-1 x\na-2 x\n", "utt2mic: 1 of 3 entries"),
+        ("spk2age", "a 30\n", "spk2age: 1 of 2 entries"),
+        ("cmvn.scp", "a x:1\na-2 x:2\n", "cmvn.scp: 1 of 2 entries"),
+        ("reco2dur", "a-1 1\na-2 1\n", "reco2dur: 1 of 3 entries"),
+        ("reco2dur", "a-1 1\na-2 1\nb-1 -1\n", "reco2dur:3: b-1 has '-1'; expected seconds above zero"),
+        ("utt2num_frames", "a-1 10\na-2 9.5\nb-1 7\n", "utt2num_frames:2: a-2 has '9.5'; expected a whole number"),
+        ("utt2num_frames", "a-1 10\na-2 0\nb-1 7\n", "utt2num_frames:2: a-2 has '0'"),
+        ("utt2spk", "a-1 a\na-2 a b\nb-1 b\n", "utt2spk:2: a-2 has 'a b'; expected one speaker"),
+        ("utt2lang", "a-1 en\na-2 en us\nb-1 en\n", "utt2lang:2: a-2 has 'en us'; expected one language"),
+        ("wav.scp", "a-1 x\na-2 ~/x\nb-1 x\n", "wav.scp:2: a-2 has '~/x'; expected a path without ~"),
+        ("spk2utt", "a a-2 a-1\nb b-1\n", "spk2utt:1: the utterances of speaker 'a' are not those of utt2spk, sorted"),
     ],
 )
 def test_faulty_data_dir_is_refused(data, name, content, message):
@@ -146,3 +162,64 @@ def test_speakers_and_utterances_must_sort_alike(tmp_path):
     utt2spk = {"ann": "ann", "ann-b-1": "ann-b", "ann-c": "ann"}
     with pytest.raises(InputError, match="'ann-c' comes after 'ann-b-1', but its speaker 'ann' before 'ann-b'"):
         write_data_dir(tmp_path, {"wav.scp": dict.fromkeys(utt2spk, "x"), "utt2spk": utt2spk})
+
+
+SEGMENTS = {"a-1": "r1 0 2.5", "a-2": "r1 2.5 -1", "b-1": "r2 0.25 1.5"}
+
+
+@pytest.fixture
+def segmented(tmp_path):
+    files = {**FILES, "wav.scp": {"r1": "r1.wav", "r2": "cat r2.wav |"}, "segments": SEGMENTS}
+    write_data_dir(tmp_path / "data", files)
+    return tmp_path / "data"
+
+
+def test_clips_are_recordings_or_their_segments(data, segmented):
+    assert clips(FILES) == {utt: Clip(f"corpus dir/{utt}.wav", 0, -1) for utt in UTT2SPK}
+    assert clips(check_data_dir(segmented)) == {
+        "a-1": Clip("r1.wav", 0, 2.5),
+        "a-2": Clip("r1.wav", 2.5, -1),
+        "b-1": Clip("cat r2.wav |", 0.25, 1.5),
+    }
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("wav.scp", "r1 x\n", "wav.scp: 1 of 2 entries of .*segments missing, first 'r2'"),
+        ("wav.scp", "r1 x\nr2 x\nr3 x\n", "wav.scp: 1 entries that .*segments does not have, first 'r3'"),
+        ("segments", "a-1 r1 0 1\nb-1 r2 0 1\n", "segments: 1 of 3 entries of .*utt2spk missing, first 'a-2'"),
+        ("segments", "a-1 r1 0 1\na-2 r1 1\nb-1 r2 0 1\n", "segments:2: a-2 has 'r1 1'; expected '<recording> <start>"),
+        ("segments", "a-1 r1 0 1 A\na-2 r1 1 2\nb-1 r2 0 1\n", "segments:1: a-1 has 'r1 0 1 A'"),
+        ("segments", "a-1 r1 0 1\na-2 r1 1 1\nb-1 r2 0 1\n", "segments:2: a-2 has 'r1 1 1'"),
+        ("segments", "a-1 r1 0 1\na-2 r1 -1 1\nb-1 r2 0 1\n", "segments:2: a-2 has 'r1 -1 1'"),
+        ("segments", "a-1 r1 0 1\na-2 r1 one 2\nb-1 r2 0 1\n", "segments:2: a-2 has 'r1 one 2'"),
+        ("segments", "a-1 r1 0 1\na-2 r1 0 inf\nb-1 r2 0 1\n", "segments:2: a-2 has 'r1 0 inf'"),
+        ("reco2dur", "r1 5\n", "reco2dur: 1 of 2 entries of .*segments missing"),
+        ("reco2dur", "r1 2.5\nr2 5\n", "segments:2: a-2 goes from 2.5 to -1 s of r1, which has 2.5 s"),
+        ("reco2dur", "r1 5\nr2 1\n", "segments:3: b-1 goes from 0.25 to 1.5 s of r2, which has 1 s"),
+        ("utt2dur", "a-1 2.5\na-2 9\nb-1 1.75\n", "segments:3: b-1 has 1.25 s; utt2dur says 1.75 s"),
+    ],
+)
+def test_faulty_segments_are_refused(segmented, name, content, message):
+    (segmented / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        check_data_dir(segmented)
+
+
+def test_a_segment_may_end_half_a_second_behind_its_recording(segmented):
+    (segmented / "reco2dur").write_text("r1 5\nr2 1.001\n")
+    check_data_dir(segmented)
+
+
+def test_features_need_wav_scp_and_other_stages_may_not(data):
+    (data / "wav.scp").unlink()
+    with pytest.raises(InputError, match="wav.scp: no such file"):
+        check_data_dir(data)
+    assert "wav.scp" not in check_data_dir(data, required=["utt2spk"])
+
+
+def test_segments_and_other_maps_of_an_earlier_data_dir_are_removed(segmented):
+    (segmented / "utt2mic").write_text("a-1 x\na-2 x\nb-1 x\n")
+    write_data_dir(segmented, FILES)
+    assert sorted(p.name for p in segmented.iterdir()) == ["spk2gender", "spk2utt", "utt2dur", "utt2spk", "wav.scp"]

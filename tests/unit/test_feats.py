@@ -21,7 +21,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.datadir import read_map, write_data_dir, write_map
 from spkr.kaldi.shards import merge_shards
-from spkr.kaldi.table import TableWriter, read_table
+from spkr.kaldi.table import TableReader, TableWriter
 
 RATE = 16000
 # The same examples in every run, and no limit of time on each.
@@ -69,7 +69,7 @@ def extract(data, out, front_end=None, shards=1, seed=1):
     for shard in range(1, shards + 1):
         extract_shard(data, out, front_end, shard, seed)
     merge_shards(out, data, shards)
-    return {name: dict(read_table(Path(out) / f"{name}.scp")) for name in ("feats", "vad")}
+    return {name: dict(TableReader(Path(out) / f"{name}.scp")) for name in ("feats", "vad")}
 
 
 def assert_same(ours, theirs):
@@ -341,6 +341,15 @@ def test_counts_are_of_the_frames_and_the_voiced_ones(corpus, tmp_path):
         assert 0 < int(n) < len(tables["vad"][utt])
 
 
+def test_normalisation_over_a_speaker_is_over_all_of_its_utterances(corpus, tmp_path):
+    raw = extract(corpus, tmp_path)["feats"]
+    front_end = FrontEnd(cmvn=CmvnOptions("speaker", norm_vars=True), select_voiced=False)
+    reader, utt2spk = FeatureReader([tmp_path], front_end), read_map(corpus / "utt2spk")
+    for utt, spk in utt2spk.items():
+        frames = np.concatenate([raw[u].astype(float) for u in utt2spk if utt2spk[u] == spk])
+        assert np.allclose(reader[utt], (raw[utt] - frames.mean(0)) / frames.std(0), atol=1e-3)
+
+
 def test_compression_is_the_front_ends(corpus, tmp_path):
     small, exact = (extract(corpus, tmp_path / str(c), FrontEnd(compress=c))["feats"] for c in (True, False))
     for utt in UTTS:
@@ -424,7 +433,7 @@ def test_bad_recording_is_named_and_nothing_left(corpus, tmp_path, kind, message
         ("slope=-1 snr=abc", "utt2aug: s2-u3: snr=abc"),
         ("rt60=0.3", "utt2aug: s2-u3: expected"),
         ("loud", "utt2aug: s2-u3: expected"),
-        ("babble=s0-u9 snr=3", "utt2aug: s2-u3: babble of 's0-u9', which is not in wav.scp"),
+        ("babble=s0-u9 snr=3", "utt2aug: s2-u3: babble of 's0-u9', which is not in utt2spk"),
         ("speed=10", "s2-u3.wav: .* samples at speed 10, less than a frame"),
     ],
 )
@@ -488,7 +497,7 @@ def test_reader_refuses_sets_that_do_not_fit(tmp_path):
         reader["b"]
     with pytest.raises(InputError, match=r"feats.ark:2: a has shape \(5, 80\); expected 40 columns"):
         FeatureReader([one], FrontEnd(num_mel_bins=40))["a"]
-    with pytest.raises(InputError, match="2/feats.scp: utterance 'b' is in two of the sets"):
+    with pytest.raises(InputError, match="2/feats.scp: 'b' is in .*1/feats.scp, too"):
         FeatureReader([one, two], FrontEnd())
     with pytest.raises(InputError, match="vad.scp: 1 of 2 entries of .*feats.scp missing, first 'd'"):
         FeatureReader([bad], FrontEnd())

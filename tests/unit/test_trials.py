@@ -1,4 +1,9 @@
+from unittest.mock import patch
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spkr.errors import InputError
 from spkr.kaldi.trials import all_pairs, enrol_models, read_trials, write_trials
@@ -9,8 +14,68 @@ UTT2SPK = {"a-2": "a", "a-1": "a", "a-3": "a", "b-1": "b", "b-2": "b"}
 def test_list_is_read_as_it_was_written(tmp_path):
     write_trials(tmp_path / "trials", [("m", "u1", True), ("m", "u2", False), ("k", "u1", False)])
     trials = read_trials(tmp_path / "trials")
-    assert (trials.enrol, trials.test) == (["m", "m", "k"], ["u1", "u2", "u1"])
+    assert [trials.pair(k) for k in range(len(trials))] == [("m", "u1"), ("m", "u2"), ("k", "u1")]
+    assert (trials.enrol_names, trials.test_names) == (["m", "k"], ["u1", "u2"])
+    assert (trials.enrol.dtype, trials.test.tolist()) == (np.int32, [0, 1, 0])
     assert trials.target.tolist() == [True, False, False]
+
+
+name = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(name, name, st.booleans()), min_size=1, unique_by=lambda trial: trial[:2]))
+def test_any_names_are_read_as_they_were_written(tmp_path_factory, lines):
+    path = tmp_path_factory.getbasetemp() / "trials"
+    write_trials(path, lines)
+    with patch("spkr.kaldi.columns.PIECE", 50):
+        trials = read_trials(path)
+    assert [(*trials.pair(k), same) for k, same in enumerate(trials.target)] == lines
+    assert trials.enrol_names == list(dict.fromkeys(enrol for enrol, *_ in lines))
+
+
+def test_blanks_and_line_ends_may_be_of_any_kind(tmp_path):
+    (tmp_path / "trials").write_bytes(b"m  u1\ttarget\r\n m u2 nontarget \r\nk u1 nontarget")
+    trials = read_trials(tmp_path / "trials")
+    assert [trials.pair(k) for k in range(3)] == [("m", "u1"), ("m", "u2"), ("k", "u1")]
+    assert trials.target.tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\n", "trials:1: expected"),
+        (b"m u1 target\n\nm u2 target\n", "trials:2: expected .*, found ''"),
+        (b"m u1 target\nm u2\nnontarget m u3 target\n", "trials:2: expected .*, found 'm u2'"),
+        (b"m u1 target\nm u\x012 target\n", "trials:2: expected"),
+        (b"m u1 target\nm \xff target\n", "not UTF-8 text"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path, content, message):
+    (tmp_path / "trials").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_trials(tmp_path / "trials")
+
+
+def test_a_missing_list_is_refused(tmp_path):
+    with pytest.raises(InputError, match="trials: no such file"):
+        read_trials(tmp_path / "trials")
+
+
+def test_a_list_is_labelled_throughout_or_not_at_all(tmp_path):
+    (tmp_path / "trials").write_text("m u1\nm u2 target\n")
+    with pytest.raises(InputError, match="trials:2: expected '<enrolment> <test>', found 'm u2 target'"):
+        read_trials(tmp_path / "trials", labelled=False)
+
+
+def test_a_trial_repeated_far_away_is_named_with_its_own_line(tmp_path):
+    lines = [f"m{i} u{j} nontarget" for j in range(40) for i in range(50)]
+    (tmp_path / "trials").write_text("\n".join([*lines, lines[7], lines[3]]))
+    with (
+        patch("spkr.kaldi.columns.PIECE", 1000),
+        pytest.raises(InputError, match="trials:2001: the trial m7 u0 stands"),
+    ):
+        read_trials(tmp_path / "trials")
 
 
 def test_unlabelled_list_has_no_targets(tmp_path):

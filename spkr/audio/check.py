@@ -1,0 +1,111 @@
+"""What Kaldi's checks leave out: that the audio of a data directory opens, and what is in it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spkr.audio.read import open_audio, sample_range
+from spkr.errors import InputError
+from spkr.kaldi.datadir import clips
+from spkr.kaldi.rules import MAX_OVERSHOOT, Files
+
+FULL_SCALE = 1 - 2.0**-15  # of 16 bits
+BLOCK = 0.1  # seconds of which the level is taken
+SILENT = 10 ** (-70 / 20)  # of full scale
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is in a recording, decoded to its end."""
+
+    samplerate: int  # Hz
+    frames: int  # samples
+    clipped: float  # share of the samples that are at full scale
+    silent: float  # share of the blocks of BLOCK seconds below SILENT
+
+
+@dataclass(frozen=True)
+class AudioLimits:
+    """Shares of a recording beyond which there is a warning."""
+
+    max_clipped: float = 0.001
+    max_silent: float = 0.5
+
+
+def listen(source: str, allow_pipes: bool = False) -> Heard:
+    """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.read.open_audio` does."""
+    clipped = silent = frames = blocks = 0
+    with open_audio(source, allow_pipes) as f:
+        size = round(BLOCK * f.samplerate)
+        for minute in f.blocks(round(60 / BLOCK) * size, dtype="float32"):
+            if not np.isfinite(minute).all():
+                raise InputError(f"{source}: has samples that are not finite; replace the file")
+            starts = np.arange(0, len(minute), size)
+            energies = np.add.reduceat(np.square(minute), starts)
+            silent += int((energies < SILENT**2 * np.diff(starts, append=len(minute))).sum())
+            clipped += int((np.abs(minute) >= FULL_SCALE).sum())
+            frames += len(minute)
+            blocks += len(starts)
+        if frames < f.frames:
+            raise InputError(f"{source}: cut short after {frames} samples; replace the file")
+        return Heard(f.samplerate, frames, clipped / frames, silent / blocks)
+
+
+def check_recordings(
+    path: str | Path, files: Files, limits: AudioLimits, allow_pipes: bool = False, nj: int = 1
+) -> tuple[list[list[str]], list[str]]:
+    """Listen to all recordings of a data directory that has been checked, `nj` at a time.
+
+    Returns faults, those of a kind together (recordings that cannot be used, other sampling rates than most, segments
+    and utt2dur beyond the end of the recording), and warnings.
+    """
+    path, wav = Path(path), files["wav.scp"]
+    sources = list(dict.fromkeys(wav.values()))  # augmented copies share theirs
+    with ThreadPoolExecutor(nj) as pool:
+        heard = dict(zip(sources, pool.map(lambda source: _or_error(source, allow_pipes), sources), strict=True))
+    lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
+    unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
+    good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], Heard)}
+    rates = Counter(h.samplerate for h in good.values()).most_common(1)
+    other_rate = [
+        f"{lines[reco]} is sampled at {h.samplerate} Hz, {rates[0][1]} of {len(good)} recordings at {rates[0][0]} Hz"
+        for reco, h in good.items()
+        if h.samplerate != rates[0][0]
+    ]
+    beyond = list(_beyond_end(path, files, {s: h for s, h in heard.items() if isinstance(h, Heard)}))
+    return [unusable, other_rate, beyond], list(_warnings(lines, good, limits))
+
+
+def _or_error(source: str, allow_pipes: bool) -> Heard | InputError:
+    try:
+        return listen(source, allow_pipes)
+    except InputError as e:
+        return e
+
+
+def _beyond_end(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator[str]:
+    seconds = {} if "utt2aug" in files else files.get("utt2dur", {})
+    for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
+        if clip.source not in heard:
+            continue
+        h = heard[clip.source]
+        try:
+            first, last = sample_range(clip.source, h, clip.start, clip.end)
+        except InputError as e:
+            yield f"{path}/segments:{number}: {utt}: {e}"
+            continue
+        length = (last - first) / h.samplerate
+        if float(seconds.get(utt, 0)) >= length + MAX_OVERSHOOT:
+            yield f"{path}/utt2dur:{number}: {utt} has {seconds[utt]} s; its audio has {length:.3f} s"
+
+
+def _warnings(lines: Mapping[str, str], heard: Mapping[str, Heard], limits: AudioLimits) -> Iterator[str]:
+    for reco, h in heard.items():
+        if h.clipped > limits.max_clipped:
+            yield f"{lines[reco]} is clipped: {100 * h.clipped:.2f} % of its samples are at full scale"
+        if h.silent > limits.max_silent:
+            yield f"{lines[reco]} is silent below -70 dB for {100 * h.silent:.0f} % of its time"

@@ -1,0 +1,69 @@
+"""Unsupervised adaptation of PLDA to embeddings of another domain, as Kaldi's `ivector-adapt-plda` does it."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from spkr.backend.plda import Plda, diagonalize
+from spkr.backend.steps import Backend
+from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.errors import InputError
+from spkr.kaldi.objects import write_array
+from spkr.kaldi.table import read_vectors
+
+logger = logging.getLogger(__name__)
+
+
+def adapt_plda(
+    plda: Plda,
+    vectors: np.ndarray,
+    within_covar_scale: float = 0.3,
+    between_covar_scale: float = 0.7,
+    mean_diff_scale: float = 1.0,
+) -> Plda:
+    """The model with the mean of unlabelled embeddings and, where these vary more than it says, larger covariances.
+
+    In a space in which W + B = I, and where the covariance V of the embeddings is diag(s), what goes beyond the
+    model, s - 1, is shared among W and B (Kaldi's `PldaUnsupervisedAdaptor`, src/ivector/plda.cc, f4007661).
+
+    Args:
+        vectors: (N, D) processed as those were that PLDA was trained on
+        within_covar_scale, between_covar_scale: the shares of W and B in s - 1
+        mean_diff_scale: how much of the outer product of the difference of both means is added to V
+    Raises InputError for another dimension, or fewer than two embeddings.
+    """
+    N, D = vectors.shape
+    if len(plda.mean) != D or N < 2:
+        raise InputError(
+            f"{N} embeddings of dimension {D} to adapt a PLDA model of dimension {len(plda.mean)}; expected two "
+            "embeddings or more, processed as those were that it was trained on"
+        )
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    x, d = vectors - mean, mean - plda.mean
+    V = x.T @ x / N + mean_diff_scale * np.outer(d, d)
+    to_unit = plda.transform / np.sqrt(1 + plda.psi)[:, None]  # brings W + B to the identity
+    s, P = np.linalg.eigh(to_unit @ V @ to_unit.T)
+    W, B = (P.T * (share / (1 + plda.psi)) @ P for share in (1, plda.psi))
+    beyond = np.diag(np.maximum(s - 1, 0))
+    logger.info("PLDA: %d of %d dimensions vary more than the model says", np.count_nonzero(s > 1), D)
+    transform, psi = diagonalize(W + within_covar_scale * beyond, B + between_covar_scale * beyond)
+    return Plda(mean, transform @ P.T @ to_unit, psi)
+
+
+def adapt_backend(backend_dir: str | Path, xvector_scp: str | Path, out_dir: str | Path, **scales: float) -> None:
+    """Adapt a whole back-end to a set of unlabelled embeddings, as Kaldi's sre16 recipe does.
+
+    Writes to `out_dir` the embeddings' own mean.vec, the same transform.mat, and PLDA adapted to the embeddings after
+    both and length normalisation. `scales` are those of `adapt_plda`, whose errors it raises.
+    """
+    backend = Backend.read("plda", backend_dir)
+    _, vectors = read_vectors(xvector_scp)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if mean.shape != backend.mean.shape:
+        raise InputError(f"{xvector_scp}: {len(mean)} dimensions; {backend_dir} was trained on {backend.dim}")
+    processed = length_normalize(transform_vectors(vectors - mean, backend.transform))
+    plda = adapt_plda(backend.plda, processed, **scales)
+    write_array(Path(out_dir) / "mean.vec", mean)
+    write_array(Path(out_dir) / "transform.mat", backend.transform)
+    plda.write(Path(out_dir) / "plda")

@@ -1,0 +1,59 @@
+"""Tables of embeddings from tables of embeddings, a step at a time, as Kaldi's ivector programs make them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from spkr.backend.embeddings import average_embeddings, check_models
+from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.errors import InputError
+from spkr.kaldi.datadir import read_spk2utt, write_map
+from spkr.kaldi.objects import read_matrix, read_vector
+from spkr.kaldi.table import TableReader, TableWriter, read_vectors
+
+
+def transform_table(
+    xvectors: str | Path,
+    out_ark: str | Path,
+    mean: str | Path | None = None,
+    transform: str | Path | None = None,
+    normalize_length: bool = False,
+    scaleup: bool = True,
+) -> None:
+    """Write x - mean, its affine transform and that of the length that is wanted, leaving out steps not asked for.
+
+    These are Kaldi's `ivector-subtract-global-mean`, `transform-vec` and `ivector-normalize-length --scaleup`.
+    Raises InputError where files are wrong, or their dimensions do not fit.
+    """
+    keys, x = read_vectors(xvectors)
+    if mean:
+        m = read_vector(mean).astype(np.float32)
+        if len(m) != x.shape[1]:
+            raise InputError(
+                f"{mean}: {len(m)} dimensions; expected {x.shape[1]}, as the embeddings of {xvectors} have"
+            )
+        x = x - m
+    if transform:
+        A = read_matrix(transform).astype(np.float32)
+        if A.shape[1] - x.shape[1] not in (0, 1):
+            raise InputError(f"{transform}: {A.shape[1]} columns; expected {x.shape[1]}, or one more for the offset")
+        x = transform_vectors(x, A)
+    if normalize_length:
+        x = length_normalize(x, scaleup)
+    with TableWriter(out_ark) as table:
+        for key, vector in zip(keys, x, strict=True):
+            table[key] = vector
+
+
+def average_table(spk2utt: str | Path, xvectors: str | Path, out_ark: str | Path, num_utts_path: str | Path) -> None:
+    """Write the mean embedding of each speaker or model, and of how many it is (Kaldi's `ivector-mean spk2utt`).
+
+    Raises InputError, with its line, for a speaker with an utterance that has no embedding; Kaldi leaves that out.
+    """
+    models, vectors = read_spk2utt(spk2utt), TableReader(xvectors)
+    check_models(spk2utt, models, models, vectors)
+    averages, num_utts = average_embeddings(models, models, vectors)
+    with TableWriter(out_ark) as table:
+        for name, average in zip(models, averages, strict=True):
+            table[name] = average
+    write_map(num_utts_path, dict(zip(models, num_utts.tolist(), strict=True)))

@@ -1,0 +1,135 @@
+"""Verbs on data directories, as Kaldi's utils/: validate, fix, subset, split, combine, info."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from spkr.cli.arguments import SEED, verb_adder
+from spkr.errors import InputError
+
+DIR = "exp/an4/data/train"
+
+logger = logging.getLogger("spkr")
+
+
+def add_verbs(verb) -> None:
+    """Add this group's verbs to the command line; `verb` makes a subparser."""
+    group = verb("data", None, "check, mend, cut and join data directories", f"validate {DIR}")
+    data_verb = verb_adder(group.add_subparsers(required=True, metavar="VERB"), "data")
+    _add_validate(data_verb("validate", _validate, "find all that is wrong with a data directory", DIR))
+    p = data_verb("fix", _fix, "sort a data directory's files and keep what all of them have", DIR)
+    p.add_argument("data_dir", help="the files as they were are kept in its .backup")
+    _add_subset(
+        data_verb("subset", _subset, "make a data directory of some utterances", f"{DIR} {DIR}_5k --num-utt 5000")
+    )
+    p = data_verb("split", _split, "split a data directory into parts, DIR/split<n>/1 to n", f"{DIR} 4")
+    p.add_argument("data_dir")
+    p.add_argument("num_split", type=_positive)
+    p.add_argument("--per-utt", action="store_true", help="part speakers, too: DIR/split<n>utt/1 to n")
+    p = data_verb("combine", _combine, "make one data directory of several", f"exp/an4/data/all {DIR} exp/an4/data/dev")
+    p.add_argument("out_dir")
+    p.add_argument("data_dirs", nargs="+")
+    p = data_verb("info", _info, "print what is in a data directory", DIR)
+    p.add_argument("data_dir")
+
+
+def _add_validate(p) -> None:
+    p.add_argument("data_dir")
+    p.add_argument("--no-wav", action="store_true", help="wav.scp need not be there")
+    p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be prefixes of their utterances")
+    p.add_argument("--no-audio", action="store_true", help="do not listen to the recordings")
+    p.add_argument(
+        "--allow-pipes", action="store_true", help="run the commands of wav.scp to listen to what they write"
+    )
+    p.add_argument("--max-clipped", type=float, default=0.001, metavar="SHARE",
+                   help="warn of recordings with more samples at full scale (default: %(default)s)")  # fmt: skip
+    p.add_argument("--max-silent", type=float, default=0.5, metavar="SHARE",
+                   help="warn of recordings with more blocks below -70 dB (default: %(default)s)")  # fmt: skip
+    p.add_argument("--nj", type=_positive, default=1, help="recordings to listen to at a time (default: %(default)s)")
+
+
+def _add_subset(p) -> None:
+    p.add_argument("data_dir")
+    p.add_argument("out_dir")
+    how = p.add_mutually_exclusive_group(required=True)
+    how.add_argument("--spk-list", type=Path, metavar="FILE", help="the speakers that its lines begin with")
+    how.add_argument("--utt-list", type=Path, metavar="FILE", help="the utterances that its lines begin with")
+    for option, text in (
+        ("--first", "the first N utterances"),
+        ("--last", "the last N utterances"),
+        ("--shortest", "the N shortest, by utt2num_frames or else utt2dur"),
+        ("--per-spk", "up to N utterances of each speaker, spread over theirs"),
+        ("--speakers", "whole speakers at random, until they have N utterances"),
+        ("--num-utt", "N utterances at random"),
+    ):
+        how.add_argument(option, type=_positive, metavar="N", help=text)
+    p.add_argument("--seed", **SEED)
+
+
+def _positive(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number above zero, found {text!r}")
+    return int(text)
+
+
+def _validate(args) -> None:
+    from spkr.kaldi.validate import shortened, validate
+
+    required = ["utt2spk", "spk2utt"] + ["wav.scp"] * (not args.no_wav)
+    found = validate(args.data_dir, required, spk_sort=not args.no_spk_sort)
+    faults, warnings = found.faults, found.warnings
+    if not (faults or args.no_audio) and "wav.scp" in found.files:
+        from spkr.audio.check import AudioLimits, check_recordings
+
+        limits = AudioLimits(args.max_clipped, args.max_silent)
+        kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj)
+        faults = [fault for kind in kinds for fault in shortened(kind)]
+        warnings += shortened(heard)
+    for warning in warnings:
+        logger.warning("warning: %s", warning)
+    for fault in faults:
+        logger.error("%s", fault)
+    if faults:
+        raise InputError(f"{args.data_dir}: malformed (see above)")
+    logger.info("%s: %d utterances, well-formed", args.data_dir, len(found.files["utt2spk"]))
+
+
+def _fix(args) -> None:
+    from spkr.kaldi.fix import fix_data_dir
+
+    fix_data_dir(args.data_dir)
+
+
+def _subset(args) -> None:
+    from spkr.kaldi import subset
+
+    ways = {
+        "spk_list": subset.of_speakers,
+        "utt_list": subset.of_list,
+        "first": subset.first,
+        "last": subset.last,
+        "shortest": subset.shortest,
+        "per_spk": subset.per_speaker,
+        "speakers": lambda n: subset.whole_speakers(n, args.seed),
+        "num_utt": lambda n: subset.at_random(n, args.seed),
+    }
+    (choose,) = (way(getattr(args, name)) for name, way in ways.items() if getattr(args, name) is not None)
+    subset.subset_data_dir(args.data_dir, args.out_dir, choose)
+
+
+def _split(args) -> None:
+    from spkr.kaldi.subset import split_data_dir
+
+    split_data_dir(args.data_dir, args.num_split, args.per_utt)
+
+
+def _combine(args) -> None:
+    from spkr.kaldi.combine import combine_data_dirs
+
+    combine_data_dirs(args.out_dir, args.data_dirs)
+
+
+def _info(args) -> None:
+    from spkr.kaldi.validate import describe
+
+    print(describe(args.data_dir), end="")

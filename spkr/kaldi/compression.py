@@ -1,0 +1,115 @@
+"""Kaldi's compressed matrices: a byte or two an element.
+
+    CM  low span rows cols      four 16-bit quantiles a column, then a byte an element by columns, linear in between
+    CM2 low span rows cols      two bytes an element by rows, linear in [low, low + span]
+    CM3 low span rows cols      one byte an element, likewise
+
+`low` and `span` are float32, `rows` and `cols` int32. Kaldi's methods choose among them:
+
+    1  CM2 for up to eight rows, else CM       2  CM
+    3  CM2 in the matrix' range                4  CM2 in [-32768, 32767]
+    5  CM3 in the matrix' range                6  CM3 in [0, 255]            7  CM3 in [0, 1]
+
+Methods 4, 6 and 7 take a value outside their range for its end. Source: Kaldi, src/matrix/compressed-matrix.{h,cc}
+(commit f4007661).
+"""
+
+import math
+import struct
+from mmap import mmap
+
+import numpy as np
+
+METHODS = {  # kind, and the range (low, span) unless it is the matrix'
+    2: (b"CM ", None),
+    3: (b"CM2 ", None),
+    4: (b"CM2 ", (-32768.0, 65535.0)),
+    5: (b"CM3 ", None),
+    6: (b"CM3 ", (0.0, 255.0)),
+    7: (b"CM3 ", (0.0, 1.0)),
+}
+FEW_ROWS = 8
+DTYPES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
+STEPS = (64, 128, 63)  # of a column's bytes, between its quantiles at 0, 25, 75 and 100 %
+QUANTILE_BYTES = np.cumsum((0, *STEPS))
+QUANTILE_WEIGHTS = np.array([np.interp(range(256), QUANTILE_BYTES, one) for one in np.eye(4)], np.float32)  # (4, 256)
+
+
+class Cursor:
+    """A place in the content of a file, which moves on as it is read from.
+
+    What is wanted beyond the end, or empty, raises ValueError, struct.error or OverflowError.
+    """
+
+    def __init__(self, data: bytes | mmap, position: int = 0):
+        self.data, self.position = data, position
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, fewer at the end."""
+        begin = self.position
+        self.position = begin + count
+        return self.data[begin : begin + count]
+
+    def read_to(self, mark: bytes) -> bytes:
+        """The bytes up to a mark, and that."""
+        end = self.data.find(mark, self.position) + len(mark)
+        if end < len(mark):
+            raise ValueError(f"cut short: no {mark!r} follows")
+        return self.read(end - self.position)
+
+    def numbers(self, shape: tuple[int, ...], dtype: str | np.dtype) -> np.ndarray:
+        """The next numbers, not copied."""
+        if min(shape) < 1:
+            raise ValueError(f"empty, or damaged: its size is {shape}")
+        values = np.frombuffer(self.data, dtype, math.prod(shape), self.position)
+        self.position += values.nbytes
+        return values.reshape(shape)
+
+
+def compress(x: np.ndarray, method: int) -> bytes:
+    """A float32 matrix (rows, cols) by one of Kaldi's methods; ValueError where float32 does not hold its range."""
+    rows, cols = x.shape
+    kind, fixed = METHODS[method if method > 1 else 2 if rows > FEW_ROWS else 3]
+    low, span = fixed or _range(x)
+    header = kind + struct.pack("<ffii", low, span, rows, cols)
+    return header + (_columns(x, low, span) if kind == b"CM " else _linear(x, low, span, DTYPES[kind]).tobytes())
+
+
+def _range(x: np.ndarray) -> tuple[float, float]:
+    """Its least value and its width, which is never 0."""
+    low, high = float(x.min()), float(x.max())
+    span = high - low or 1 + abs(low)
+    if span > np.finfo(np.float32).max:
+        raise ValueError(f"values from {low:g} to {high:g} are too far apart to be compressed")
+    return low, float(np.float32(span))
+
+
+def _linear(x: np.ndarray, low: float, span: float, dtype: str) -> np.ndarray:
+    """The codes of [low, low + span] in all integers of a type; rounded as Kaldi does, by 0.499 in float64."""
+    return np.add(((x - low) / span).clip(0, 1) * np.iinfo(dtype).max, 0.499, dtype=np.float64).astype(dtype)
+
+
+def _columns(x: np.ndarray, low: float, span: float) -> bytes:
+    """(rows, cols) as quantiles of the columns and, between those, bytes."""
+    rows, quarter = len(x), len(x) // 4
+    ranks = (0, quarter, 3 * quarter, rows - 1) if rows > 4 else np.minimum(range(4), rows - 1)
+    columns = np.ascontiguousarray(x.T)
+    codes = _linear(np.sort(columns)[:, ranks], low, span, "<u2").astype(np.int32)  # (cols, 4), now made to rise
+    for k in range(4):
+        codes[:, k] = np.clip(codes[:, k], codes[:, k - 1] + 1 if k else 0, 65532 + k)
+    begins = (low + span / 65535 * codes).astype(np.float32)
+    slopes = (STEPS / (span / 65535 * np.diff(codes))).astype(np.float32)  # (cols, 3) steps a unit
+    position = np.full_like(columns, 0.5)  # rounds
+    for k, steps in enumerate(STEPS):
+        position += np.clip((columns - begins[:, k, None]) * slopes[:, k, None], 0, steps)
+    return codes.astype("<u2").tobytes() + position.astype("u1").tobytes()
+
+
+def decompress(at: Cursor, kind: bytes) -> np.ndarray:
+    """The matrix (rows, cols), float32, whose `kind` was just read; raises as Cursor does."""
+    low, span, rows, cols = struct.unpack("<ffii", at.read(16))
+    if kind != b"CM ":
+        return low + span / np.iinfo(DTYPES[kind]).max * at.numbers((rows, cols), DTYPES[kind]).astype(np.float32)
+    quantiles = low + span / 65535 * at.numbers((cols, 4), "<u2").astype(np.float32)
+    levels = quantiles @ QUANTILE_WEIGHTS  # (cols, 256)
+    return levels.take(at.numbers((cols, rows), "u1") + 256 * np.arange(cols)[:, None]).T

@@ -1,0 +1,117 @@
+"""Mending a data directory, as fix_data_dir.sh does: sort, drop repeated keys, keep what all files have."""
+
+import logging
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from spkr.errors import InputError
+from spkr.files import replacing
+from spkr.kaldi.datadir import LINE, data_files
+from spkr.kaldi.rules import FORMATS, Files, check_order, restrict
+from spkr.kaldi.validate import validate
+
+UTTERANCES_OF = (
+    "segments",
+    "feats.scp",
+    "text",
+    "utt2lang",
+    "utt2dur",
+    "utt2num_frames",
+)  # and wav.scp without segments
+SPEAKERS_OF = ("cmvn.scp", "spk2gender")
+VALUES_OF = ("segments", "utt2dur", "utt2num_frames")  # where a value is malformed, the line is as good as missing
+BACKUP = ".backup"
+
+logger = logging.getLogger(__name__)
+
+
+def fix_data_dir(path: str | Path) -> None:
+    """Sort a data directory's files and keep the utterances that all of UTTERANCES_OF have; the log says what goes.
+
+    utt2spk leads and spk2utt follows from it. Utterances go, too, whose speaker one of SPEAKERS_OF lacks, and segments
+    whose recording wav.scp lacks. All other files, such as vad.scp, are cut down to what is left. The files as they
+    were are kept in `.backup`; where nothing is wrong, nothing is written. What cannot be mended is logged.
+
+    Raises InputError, before anything is written, where utt2spk is missing, a file is no text, no utterance remains,
+    or speakers and utterances do not sort alike.
+    """
+    path = Path(path)
+    names = data_files(path)
+    if "utt2spk" not in names:
+        raise InputError(f"{path}/utt2spk: no such file; expected the file that says what utterances there are")
+    if "segments" in names and "wav.scp" not in names:
+        raise InputError(f"{path}/wav.scp: no such file; expected the recordings of segments")
+    files = {name: _read_sorted(path / name) for name in names}
+    utts = _common(path, files)
+    if not utts:
+        raise InputError(f"{path}: no utterance remains that all files have (see above); nothing was changed")
+    files = restrict(files, utts)
+    for fault in check_order(path, files):
+        raise InputError(fault)
+    _write(path, names, files)
+    for fault in validate(path, required=["utt2spk"]).faults:
+        logger.warning("mend by hand: %s", fault)
+
+
+def _read_sorted(path: Path) -> dict[str, str]:
+    """A file in byte order, with the first line of each key; malformed and repeated ones are logged."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (UnicodeDecodeError, OSError) as e:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({e})") from None
+    table: dict[str, str] = {}
+    malformed, repeated = {}, {}
+    for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
+        match = LINE.fullmatch(line.rstrip())
+        if not match or (path.name in VALUES_OF and not FORMATS[path.name][0](match[2])):
+            malformed[f"{line!r} (line {number})"] = None
+        elif match[1] in table:
+            repeated[f"{match[1]!r} (line {number})"] = None
+        else:
+            table[match[1]] = match[2]
+    _say(path, malformed, "malformed lines")
+    _say(path, repeated, "lines of keys that stand before")
+    if list(table) != sorted(table):
+        logger.info("%s: sorted", path)
+    return dict(sorted(table.items()))
+
+
+def _common(path: Path, files: Files) -> set[str]:
+    """The utterances that all files have, with their speakers and recordings; those that go are logged."""
+    utt2spk, segments = files["utt2spk"], files.get("segments", {})
+    have = {name: files[name].keys() for name in UTTERANCES_OF if name in files}
+    if segments:
+        have["wav.scp"] = {utt for utt, value in segments.items() if value.split()[0] in files["wav.scp"]}
+    elif "wav.scp" in files:
+        have["wav.scp"] = files["wav.scp"].keys()
+    for name in SPEAKERS_OF:
+        if name in files:
+            have[name] = {utt for utt, spk in utt2spk.items() if spk in files[name]}
+    for name, utts in have.items():
+        _say(path / name, utt2spk.keys() - utts, "utterances of utt2spk, which are not here or have no")
+    return set(utt2spk).intersection(*have.values())
+
+
+def _say(path: Path, dropped: Collection[str], what: str) -> None:
+    if dropped:
+        logger.info("%s: %d %s dropped, first %s", path, len(dropped), what, min(dropped))
+
+
+def _write(path: Path, names: list[str], files: Files) -> None:
+    """Write the files that differ from what is there, and keep what was there."""
+    texts = {name: "".join(f"{key} {value}\n" for key, value in table.items()) for name, table in files.items()}
+    was = {name: (path / name).read_bytes() for name in names}
+    changed = [name for name in texts if texts[name].encode() != was.get(name)]
+    if not changed:
+        logger.info("%s: kept all %d utterances; nothing to mend", path, len(files["utt2spk"]))
+        return
+    (path / BACKUP).mkdir(exist_ok=True)
+    for name in names:
+        shutil.copy2(path / name, path / BACKUP / name)
+    for name in changed:
+        lines = was.get(name, b"").count(b"\n")
+        logger.info("%s: %d lines, %d before", path / name, len(files[name]), lines)
+        with replacing(path / name) as f:
+            f.write(texts[name])
+    logger.info("%s: kept %d utterances; the files as they were are in %s", path, len(files["utt2spk"]), path / BACKUP)

@@ -1,0 +1,185 @@
+"""Parts of data directories and several together: subset_data_dir.sh, split_data.sh, combine_data.sh."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
+from pathlib import Path
+
+from spkr.errors import InputError
+from spkr.files import read_lines, replacing
+from spkr.kaldi.datadir import check_data_dir, read_spk2utt, write_data_dir
+from spkr.kaldi.rules import Files, invert, restrict
+
+ALWAYS = ("utt2spk", "spk2utt")
+
+logger = logging.getLogger(__name__)
+
+
+def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Files], Collection[str]]) -> None:
+    """Write a data directory of the utterances that `choose` picks of `path`'s files.
+
+    Trial lists and models go along where all of their utterances do; the log names the others. Raises InputError
+    where `path` is malformed, or none is chosen.
+    """
+    path, out = Path(path), Path(out_dir)
+    if out.resolve() == path.resolve():
+        raise InputError(f"{out}: is the data directory itself; name another for the subset")
+    files = check_data_dir(path, ALWAYS)
+    try:
+        utts = set(choose(files))
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from None
+    if not utts:
+        raise InputError(f"{path}: no utterance is chosen; expected at least one")
+    write_data_dir(out, restrict(files, utts))
+    logger.info("%s: %d of %d utterances of %s", out, len(utts), len(files["utt2spk"]), path)
+    _copy_lists(path, out, utts)
+
+
+def of_speakers(speakers: Path) -> Callable[[Files], Collection[str]]:
+    """The utterances of the speakers that the lines of a file begin with (--spk-list)."""
+    return lambda files: [
+        utt for spk in _listed(speakers, files["spk2utt"], "speaker") for utt in files["spk2utt"][spk].split()
+    ]
+
+
+def of_list(utterances: Path) -> Callable[[Files], Collection[str]]:
+    """The utterances that the lines of a file begin with (--utt-list)."""
+    return lambda files: _listed(utterances, files["utt2spk"], "utterance")
+
+
+def _listed(path: Path, known: Collection[str], what: str) -> list[str]:
+    names = [(number, line.split()[0]) for number, line in read_lines(path)]
+    for number, name in names:
+        if name not in known:
+            raise InputError(f"{path}:{number}: {name!r} is no {what} of the data directory")
+    return [name for _, name in names]
+
+
+def first(n: int) -> Callable[[Files], Collection[str]]:
+    """The first n utterances (--first)."""
+    return lambda files: sorted(files["utt2spk"])[: _at_most(n, files)]
+
+
+def last(n: int) -> Callable[[Files], Collection[str]]:
+    """The last n utterances (--last)."""
+    return lambda files: sorted(files["utt2spk"])[-_at_most(n, files) :]
+
+
+def at_random(n: int, seed: int) -> Callable[[Files], Collection[str]]:
+    """n utterances, in an order that the seed and their names alone decide (--num-utt)."""
+    return lambda files: _shuffled(files["utt2spk"], seed)[: _at_most(n, files)]
+
+
+def shortest(n: int) -> Callable[[Files], Collection[str]]:
+    """The n shortest utterances, by utt2num_frames or else utt2dur (--shortest)."""
+
+    def choose(files: Files) -> Collection[str]:
+        lengths = files.get("utt2num_frames") or files.get("utt2dur")
+        if not lengths:
+            raise InputError("utt2num_frames, utt2dur: neither is there; --shortest needs one of them")
+        return sorted(lengths, key=lambda utt: (float(lengths[utt]), utt))[: _at_most(n, files)]
+
+    return choose
+
+
+def per_speaker(n: int) -> Callable[[Files], Collection[str]]:
+    """Up to n utterances of each speaker, spread evenly over theirs (--per-spk)."""
+
+    def spread(utts: list[str]) -> list[str]:
+        return utts[:: max(1, len(utts) // n)][:n]
+
+    return lambda files: list(chain.from_iterable(map(spread, invert(files["utt2spk"]).values())))
+
+
+def whole_speakers(n: int, seed: int) -> Callable[[Files], Collection[str]]:
+    """Speakers at random, until they have n utterances or more (--speakers)."""
+
+    def choose(files: Files) -> Collection[str]:
+        spk2utt, chosen = invert(files["utt2spk"]), []
+        for spk in _shuffled(spk2utt, seed):
+            if len(chosen) < _at_most(n, files):
+                chosen += spk2utt[spk]
+        return chosen
+
+    return choose
+
+
+def _shuffled(names: Iterable[str], seed: int) -> list[str]:
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+
+
+def _at_most(n: int, files: Files) -> int:
+    if n > len(files["utt2spk"]):
+        raise InputError(f"{n} utterances wanted; the data directory has {len(files['utt2spk'])}")
+    return n
+
+
+def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
+    """Copy models and trials whose utterances are all there; those that lie there of an earlier subset go."""
+    whole: dict[str, set[str]] = {}
+    for source in sorted([*path.glob("models_*"), *path.glob("enroll_spk2utt"), *path.glob("trials*")]):
+        if source.name.startswith("trials"):
+            models = whole.get(source.name.replace("trials", "models", 1), whole.get("enroll_spk2utt", set()))
+            known = utts | models
+            names = {name for _, line in read_lines(source) for name in line.split()[:2]}
+        else:
+            models = read_spk2utt(source)
+            known, names = utts, set(chain.from_iterable(models.values()))
+        (out / source.name).unlink(missing_ok=True)
+        if lost := names - known:
+            logger.warning(
+                "%s: left out, as %d of its names are not in the subset, first %r", source, len(lost), min(lost)
+            )
+            continue
+        whole[source.name] = set(models)
+        with replacing(out / source.name) as f:
+            f.write(source.read_text(encoding="utf-8"))
+        logger.info("%s: copied, whole", source)
+
+
+def split_data_dir(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:
+    """Split into `path`/split<n>/1 to n, each of whole speakers, or split<n>utt of equally many utterances.
+
+    As split_scp.pl does it: speakers in their order, moved between neighbours while that makes their numbers of
+    utterances more alike. Raises InputError where there are fewer speakers, or utterances, than parts.
+    """
+    path = Path(path)
+    files = check_data_dir(path, ALWAYS)
+    groups = [[utt] for utt in sorted(files["utt2spk"])] if per_utt else list(invert(files["utt2spk"]).values())
+    if not 1 <= n <= len(groups):
+        raise InputError(f"{path}: {len(groups)} {'utterances' if per_utt else 'speakers'} do not make {n} parts")
+    outs = [path / f"split{n}{'utt' * per_utt}" / str(i + 1) for i in range(n)]
+    for out, part in zip(outs, (_equal if per_utt else _balanced)(groups, n), strict=True):
+        write_data_dir(out, restrict(files, set(chain.from_iterable(part))))
+    logger.info("%s: %d parts; trials and models are left where they are", outs[0].parent, n)
+    return outs
+
+
+def _equal(groups: list, n: int) -> list[list]:
+    size, more = divmod(len(groups), n)
+    starts = [i * size + min(i, more) for i in range(n + 1)]
+    return [groups[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+
+
+def _balanced(speakers: list[list[str]], n: int) -> list[list[list[str]]]:
+    parts: list[list[list[str]]] = [[] for _ in range(n)]
+    for i, utts in enumerate(speakers):
+        parts[i * n // len(speakers)].append(utts)
+
+    def is_better(giver: list[list[str]], utts: list[str], taker: list[list[str]]) -> bool:
+        gap = sum(map(len, giver)) - sum(map(len, taker))
+        return len(giver) > 1 and abs(gap - 2 * len(utts)) < abs(gap)
+
+    moved = True
+    while moved:
+        moved = False
+        for i, part in enumerate(parts):
+            if i < n - 1 and is_better(part, part[-1], parts[i + 1]):
+                parts[i + 1].insert(0, part.pop())
+                moved = True
+            if i > 0 and is_better(part, part[0], parts[i - 1]):
+                parts[i - 1].append(part.pop(0))
+                moved = True
+    return parts

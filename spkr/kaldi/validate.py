@@ -1,0 +1,116 @@
+"""All that is wrong with a data directory, and a summary of what is in it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spkr.errors import InputError
+from spkr.kaldi.datadir import REQUIRED, check_data_dir, clips, data_files, read_map
+from spkr.kaldi.rules import CHECKS, SPEAKER_ORDER, Files, index_of, invert
+
+SHOWN = 10  # messages of a kind
+
+
+@dataclass
+class Findings:
+    """What is wrong with a data directory, what may be, and its well-formed files."""
+
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    files: Files = field(default_factory=dict)
+
+
+def validate(path: str | Path, required: Sequence[str] = REQUIRED, spk_sort: bool = True) -> Findings:
+    """Find all that `spkr.kaldi.datadir.check_data_dir` would refuse, and lines that Kaldi reads otherwise.
+
+    Args:
+        path: the data directory.
+        required: files that must be there; the others are checked where they are.
+        spk_sort: whether speakers must be prefixes of their utterances, and sorted as those are.
+    """
+    path, found = Path(path), Findings()
+    for name in dict.fromkeys([*required, *data_files(path)]):
+        try:
+            found.files[name] = read_map(path / name)
+            found.faults += _line_ends(path / name)
+        except InputError as e:
+            found.faults.append(str(e))
+    if not found.faults:
+        for check in CHECKS:
+            if spk_sort or check not in SPEAKER_ORDER:
+                found.faults += shortened(list(check(path, found.files)))
+    speakers = set(found.files.get("utt2spk", {}).values())
+    if len(speakers) == 1:
+        found.warnings.append(f"{path}/utt2spk: all utterances are of one speaker, {min(speakers)!r}")
+    return found
+
+
+def shortened(messages: list[str]) -> list[str]:
+    """The first of some messages of a kind, and how many more there are."""
+    more = len(messages) - SHOWN
+    return messages[:SHOWN] + ([f"... and {more} more such"] if more > 0 else [])
+
+
+def _line_ends(path: Path) -> list[str]:
+    content = path.read_bytes()
+    faults = [] if content.endswith(b"\n") else [f"{path}: the last line does not end; expected a newline"]
+    if b"\r" in content:
+        number = content[: content.index(b"\r")].count(b"\n") + 1
+        faults.append(
+            f"{path}:{number}: a carriage return, which Kaldi takes for text; expected lines to end as in Unix"
+        )
+    return faults
+
+
+def describe(path: str | Path) -> str:
+    """A summary: numbers of utterances and speakers, hours, utterances a speaker, sampling rates, files.
+
+    Headers of audio files are read, commands are not run. Raises InputError as `check_data_dir` does.
+    """
+    path, required = Path(path), ("utt2spk", "spk2utt")
+    files = check_data_dir(path, required)
+    spk2utt = invert(files["utt2spk"])
+    gender = Counter(files.get("spk2gender", {}).values())
+    rates, lengths = _headers(files)
+    seconds = {utt: float(s) for utt, s in files["utt2dur"].items()} if "utt2dur" in files else lengths
+    lines = [
+        ("utterances", f"{len(files['utt2spk'])}"),
+        ("speakers", f"{len(spk2utt)}" + (f" ({gender['f']} f, {gender['m']} m)" if gender else "")),
+        ("utterances a speaker", _spread([len(utts) for utts in spk2utt.values()], "d")),
+    ]
+    if seconds.keys() == files["utt2spk"].keys():
+        lines += [
+            ("hours", f"{sum(seconds.values()) / 3600:.2f}"),
+            ("seconds an utterance", _spread(list(seconds.values()), ".2f")),
+            ("seconds a speaker", _spread([sum(map(seconds.get, utts)) for utts in spk2utt.values()], ".1f")),
+        ]
+    if "wav.scp" in files:
+        lines.append(("recordings", f"{len(files['wav.scp'])}: " + ", ".join(f"{n} {k}" for k, n in rates.items())))
+    lines.append(("files", " ".join(files)))
+    if others := sorted(p.name for p in path.iterdir() if not index_of(p.name)):
+        lines.append(("others", " ".join(others)))
+    return "".join(f"{name:<21} {value}\n" for name, value in lines)
+
+
+def _spread(values: list[float], form: str) -> str:
+    return f"{min(values):{form}} to {max(values):{form}}, mean {sum(values) / len(values):.1f}"
+
+
+def _headers(files: Files) -> tuple[Counter, dict[str, float]]:
+    """Recordings by sampling rate, or by what keeps it from being known, and seconds of each utterance."""
+    from spkr.audio.read import is_command, open_audio, sample_range
+
+    kinds: dict[str, str] = {}
+    seconds = {}
+    for utt, clip in (clips(files) if "wav.scp" in files else {}).items():
+        kinds[clip.source] = "commands"
+        if is_command(clip.source):
+            continue
+        try:
+            with open_audio(clip.source) as f:
+                first, last = sample_range(clip.source, f, clip.start, clip.end)
+                kinds[clip.source], seconds[utt] = f"at {f.samplerate} Hz", (last - first) / f.samplerate
+        except InputError:
+            kinds[clip.source] = "unusable (spkr data validate says why)"
+    return Counter(kinds[source] for source in files.get("wav.scp", {}).values()), seconds
