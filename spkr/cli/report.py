@@ -18,6 +18,23 @@ def add_verbs(verb) -> None:
     for name, dest in (("--name", "name"), ("--run", "run_name"), ("--model", "model")):
         p.add_argument(name, dest=dest, default="-", help="for the results' column of that name")
     p.add_argument("--seed", **SEED)
+    p.add_argument("--priors", nargs="+", type=float, default=[], metavar="P",
+                   help="minDCF at these priors of a target, too: in results.json and the table")  # fmt: skip
+    text = "print EER and minDCF of lines '<score> target|nontarget', as Kaldi's compute-eer takes"
+    _add_eer(verb("eer", _eer, text, "exp/an4/main/scores/labelled --priors 0.01 0.05"))
+
+
+def _add_eer(p) -> None:
+    p.add_argument("scores", metavar="FILE", help="- is the standard input, such as of "
+                   "paste -d' ' <(cut -d' ' -f3 scores) <(cut -d' ' -f3 trials), both in one order")  # fmt: skip
+    p.add_argument("--kind", choices=("kaldi", "rocch", "linear"), default="kaldi",
+                   help="EER as compute-eer's, of the convex hull, interpolated (default: %(default)s)")  # fmt: skip
+    p.add_argument("--priors", nargs="+", type=float, default=[0.01, 0.001, 0.05], metavar="P",
+                   help="of a target, for minDCF (default: %(default)s)")  # fmt: skip
+    for name, error in (("--c-miss", "a miss"), ("--c-fa", "a false alarm")):
+        p.add_argument(name, type=float, default=1.0, help=f"cost of {error}, for minDCF (default: %(default)s)")
+    p.add_argument("--ties-in-order", action="store_true",
+                   help="minDCF as Kaldi's compute_min_dcf.py, which depends on the order of equal scores")  # fmt: skip
 
 
 def _evaluate(args) -> None:
@@ -33,6 +50,26 @@ def _evaluate(args) -> None:
         lists.append(ScoredList(name, trials, scores, has_models=name in args.with_models))
     table = report(
         lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
-        primary=args.primary, valid_json=args.valid,
+        primary=args.primary, valid_json=args.valid, priors=args.priors,
     )  # fmt: skip
     print(table, end="")
+
+
+def _eer(args) -> None:
+    from spkr.metrics import eer
+    from spkr.metrics.dcf import min_dcf, min_dcf_kaldi
+    from spkr.metrics.scores import read_labelled_scores
+
+    scores, is_target = read_labelled_scores("/dev/stdin" if args.scores == "-" else args.scores)
+    sides = scores[is_target], scores[~is_target]
+    lines = []
+    if args.kind == "kaldi":
+        rate, threshold = eer.eer_kaldi(*sides)
+        lines.append(f"EER {100 * rate:.4g} % at {threshold:g}")
+    else:
+        lines.append(f"EER {100 * getattr(eer, f'eer_{args.kind}')(*sides):.4g} %")
+    for prior in args.priors:
+        costs = (prior, args.c_miss, args.c_fa)
+        least = min_dcf_kaldi(scores, is_target, *costs) if args.ties_in_order else min_dcf(*sides, *costs)
+        lines.append(f"minDCF {least:.4f} at {prior:g}")
+    print("\n".join(lines))

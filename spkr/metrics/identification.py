@@ -14,11 +14,9 @@ def identification_accuracy(trials: Trials, scores: np.ndarray) -> tuple[float, 
 
     Args: scores (number of trials,) in the order of the list. Raises InputError where no trial is a target trial.
     """
-    row: dict[str, int] = {}
-    test = np.array([row.setdefault(name, len(row)) for name in trials.test])
-    right, wrong = np.full((2, len(row)), -np.inf)  # the best score of either kind, for each test utterance
-    np.maximum.at(right, test[trials.target], scores[trials.target])
-    np.maximum.at(wrong, test[~trials.target], scores[~trials.target])
+    right, wrong = np.full((2, len(trials.test_names)), -np.inf)  # the best of either kind, for each test utterance
+    np.maximum.at(right, trials.test[trials.target], scores[trials.target])
+    np.maximum.at(wrong, trials.test[~trials.target], scores[~trials.target])
     closed = np.isfinite(right)
     if not closed.any():
         raise InputError("no target trial; identification needs test utterances of enrolled speakers")

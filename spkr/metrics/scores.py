@@ -1,14 +1,14 @@
-"""Scores: read from a file and joined to their trial list, or checked as arrays."""
+"""Score files: joined to their trial list, or with the labels beside the scores."""
 
+from itertools import repeat
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.files import read_lines
+from spkr.kaldi.columns import read_pieces
 from spkr.kaldi.trials import Trials
-
-Key = tuple[str, str]  # (enrolment, test)
 
 
 def read_scores(path: str | Path, trials: Trials) -> np.ndarray:
@@ -17,50 +17,61 @@ def read_scores(path: str | Path, trials: Trials) -> np.ndarray:
     The file may be in another order than the list. Raises InputError, with the line, for a line of another form,
     a score that is not finite, a trial that is not in the list or is scored twice, and for a trial left out.
     """
-    keys, values = [], []
-    for number, line in read_lines(path):
-        try:
-            enrol, test, value = line.split()
-            values.append(float(value))
-        except ValueError:
-            raise InputError(f"{path}:{number}: expected '<enrolment> <test> <score>', found {line!r}") from None
-        keys.append((enrol, test))
-    scores = np.array(values)
-    finite = np.isfinite(scores)
-    if not finite.all():
-        first = int(finite.argmin())
-        raise InputError(f"{path}:{first + 1}: score {scores[first]}; expected a finite number, score again")
-    wanted = list(zip(trials.enrol, trials.test, strict=True))
-    return scores if keys == wanted else scores[_positions(path, keys, wanted)]
+    numbers = [{name.encode(): k for k, name in enumerate(side)} for side in (trials.enrol_names, trials.test_names)]
+    read = []
+    for piece in read_pieces(path, "<enrolment> <test> <score>"):
+        places = [
+            np.fromiter(map(known.get, names, repeat(-1)), np.int32, piece.lines)
+            for known, names in zip(numbers, piece.names(), strict=True)
+        ]
+        if (unknown := np.minimum(*places) < 0).any():
+            line = int(unknown.argmax())
+            enrol, test = (piece.field(line, k).decode(errors="replace") for k in range(2))
+            piece.refuse(line, f"the trial '{enrol} {test}' is not in the trial list")
+        read.append((*places, piece.scores(2)))
+    enrol, test, scores = map(np.concatenate, zip(*read, strict=True))
+    if np.array_equal(enrol, trials.enrol) and np.array_equal(test, trials.test):
+        return scores
+    scored = Trials(trials.enrol_names, trials.test_names, enrol, test, None)
+    return scores[_order(path, scored, trials)]
 
 
-def _positions(path: str | Path, keys: list[Key], wanted: list[Key]) -> list[int]:
-    """Where each wanted trial stands among `keys`, which must be the same trials in some order."""
-    listed, position = set(wanted), {}
-    for i, key in enumerate(keys):
-        if key not in listed:
-            raise InputError(f"{path}:{i + 1}: the trial '{key[0]} {key[1]}' is not in the trial list")
-        if key in position:
-            raise InputError(
-                f"{path}:{i + 1}: the trial '{key[0]} {key[1]}' was scored in line {position[key] + 1} already"
-            )
-        position[key] = i
-    missing = [i for i, key in enumerate(wanted) if key not in position]
-    if missing:
-        enrol, test = wanted[missing[0]]
-        raise InputError(
-            f"{path}: {len(missing)} of {len(wanted)} trials have no score, "
-            f"first '{enrol} {test}' (line {missing[0] + 1} of the trial list); score the whole list"
-        )
-    return [position[key] for key in wanted]
+def _order(path: str | Path, scored: Trials, trials: Trials) -> np.ndarray:
+    """Where each trial stands among those scored, which must be the same trials in some order."""
+    found, wanted = scored.keys(), trials.keys()
+    by_file, by_list = np.argsort(found), np.argsort(wanted)
+    if not np.array_equal(found[by_file], wanted[by_list]):
+        _refuse(path, scored, trials)
+    order = np.empty_like(by_list)
+    order[by_list] = by_file
+    return order
 
 
-def both_sides(target, nontarget, dtype: type | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Target (n_t,) and nontarget (n_n,) scores as arrays; InputError where either is empty or not finite."""
-    sides = np.asarray(target, dtype), np.asarray(nontarget, dtype)
-    for kind, scores in zip(("target", "nontarget"), sides, strict=True):
-        if not scores.size:
-            raise InputError(f"no {kind} scores; error rates need trials of both kinds")
-        if not np.isfinite(scores).all():
-            raise InputError(f"the {kind} scores hold a value that is not finite; error rates need an order")
-    return sides
+def _refuse(path: str | Path, scored: Trials, trials: Trials) -> NoReturn:
+    """Name the first trial that is too much, or the first that is left out."""
+    unlisted, again = ~np.isin(scored.keys(), trials.keys()), scored.repeated()
+    if (too_many := unlisted | again).any():
+        line = int(too_many.argmax())
+        enrol, test = scored.pair(line)
+        problem = "is not in the trial list"
+        if not unlisted[line]:
+            problem = f"was scored in line {scored.keys().tolist().index(scored.keys()[line]) + 1} already"
+        raise InputError(f"{path}:{line + 1}: the trial '{enrol} {test}' {problem}")
+    missing = ~np.isin(trials.keys(), scored.keys())
+    first = int(missing.argmax())
+    enrol, test = trials.pair(first)
+    raise InputError(
+        f"{path}: {missing.sum()} of {len(trials)} trials have no score, first '{enrol} {test}' "
+        f"(line {first + 1} of the trial list); score the whole list"
+    )
+
+
+def read_labelled_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read `<score> target|nontarget` lines, as Kaldi's compute-eer takes them, in their order.
+
+    Returns: scores, float64 (n,), and whether each is of a target trial, bool (n,).
+    Raises InputError, with the line, for a line of another form, and where a score is not finite.
+    """
+    read = [(piece.scores(0), piece.targets(1)) for piece in read_pieces(path, "<score> target|nontarget")]
+    scores, target = map(np.concatenate, zip(*read, strict=True))
+    return scores, target

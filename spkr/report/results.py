@@ -12,7 +12,7 @@ from spkr.errors import InputError
 from spkr.files import replacing, sha256
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.dcf import dcf, error_rates
-from spkr.metrics.eer import eer_kaldi, eer_rocch
+from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
@@ -23,7 +23,8 @@ COLUMNS = (
     *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
     *("actdcf_0.01", "cllr", "mincllr", "trials_sha256"),
 )
-PERCENTAGES = ("eer", "eer_lo", "eer_hi", "eer_rocch")  # three decimals; other measures have four
+OTHER_EERS = ("eer_rocch", "eer_linear")  # in results.json only, as are minDCFs at further priors
+PERCENTAGES = ("eer", "eer_lo", "eer_hi", *OTHER_EERS)  # three decimals; other measures have four
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,23 @@ def report(
     seed: int,
     primary: str,
     valid_json: str | Path | None = None,
+    priors: Sequence[float] = (),
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
-    Writes results.tsv (COLUMNS), results.json (the same rows with eer_rocch, and the identification accuracy),
-    table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what is not measured is nan
-    (null in JSON). Nothing is written unless all lists could be measured.
+    Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, and the
+    identification accuracy), table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what
+    is not measured is nan (null in JSON). Nothing is written unless all lists could be measured.
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
-    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}.
+    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS.
     Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
     """
     _check(lists, primary)
     identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
     rows, curves = [], {}
     for scored in lists:
-        measured, curves[scored.name], answers = evaluate(scored)
+        measured, curves[scored.name], answers = evaluate(scored, priors)
         of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
         identification |= {scored.name: answers} if answers else {}
@@ -70,14 +72,14 @@ def report(
     return table
 
 
-def evaluate(scored: ScoredList) -> tuple[list[dict], dict, dict]:
+def evaluate(scored: ScoredList, priors: Sequence[float] = ()) -> tuple[list[dict], dict, dict]:
     """Measure one list: its rows, and by back-end its curves for `plot_det` and its identification accuracies."""
     trials = _read_both_kinds(scored.trials)
     of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
     rows, curves, answers = [], {}, {}
     for backend, path in scored.scores.items():
         scores = read_scores(path, trials)
-        measures, curves[backend] = measure(scores[trials.target], scores[~trials.target])
+        measures, curves[backend] = measure(scores[trials.target], scores[~trials.target], priors)
         rows.append(of_list | {"backend": backend} | measures)
         if scored.has_models:
             accuracy, n = identification_accuracy(trials, scores)
@@ -85,32 +87,34 @@ def evaluate(scored: ScoredList) -> tuple[list[dict], dict, dict]:
     return rows, curves, answers
 
 
-def measure(target: np.ndarray, nontarget: np.ndarray) -> tuple[dict, tuple]:
+def measure(target: np.ndarray, nontarget: np.ndarray, priors: Sequence[float] = ()) -> tuple[dict, tuple]:
     """The measures of one back-end on one list, rounded as they are printed, and its curve for `plot_det`.
 
-    Args: target (n_t,) and nontarget (n_n,) scores.
+    Args: target (n_t,) and nontarget (n_n,) scores; priors of a target beside PRIORS.
     """
     _, p_miss, p_fa = error_rates(target, nontarget)
     eer, _ = eer_kaldi(target, nontarget)
     unknown = dict.fromkeys(("eer_lo", "eer_hi", "actdcf_0.01", "cllr", "mincllr"), math.nan)
     measures = {"eer": 100 * eer, "eer_rocch": 100 * eer_rocch(target, nontarget)} | unknown
-    measures |= {f"mindcf_{prior}": float(dcf(p_miss, p_fa, prior).min()) for prior in PRIORS}
+    measures |= {"eer_linear": 100 * eer_linear(target, nontarget)}
+    measures |= {f"mindcf_{prior:g}": float(dcf(p_miss, p_fa, prior).min()) for prior in (*PRIORS, *priors)}
     rounded = {key: round(value, _decimals(key)) for key, value in measures.items()}
     return {"n_target": len(target), "n_nontarget": len(nontarget)} | rounded, (*thin(p_miss, p_fa), eer)
 
 
 def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] | None = None) -> str:
     """The rows as a short plain-text table, with the identification accuracies below; ends in a newline."""
-    cells = [("trials", "backend", "targets", "nontargets", "EER %", "minDCF 0.01", "minDCF 0.001")]
+    priors = ["0.01", "0.001", *(key.removeprefix("mindcf_") for key in _further(rows))]
+    cells = [("trials", "backend", "targets", "nontargets", "EER %", *(f"minDCF {prior}" for prior in priors))]
     for row in rows:
         star = "*" if row["primary"] == "yes" else ""
         counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
-        measures = (f"{row['eer']:.2f}", f"{row['mindcf_0.01']:.4f}", f"{row['mindcf_0.001']:.4f}")
+        measures = (f"{row['eer']:.2f}", *(f"{row[f'mindcf_{prior}']:.4f}" for prior in priors))
         cells.append((row["trials"], row["backend"] + star, *counts, *measures))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for line in cells:
-        words = zip((str.ljust,) * 2 + (str.rjust,) * 5, line, widths, strict=True)
+        words = zip((str.ljust,) * 2 + (str.rjust,) * (len(line) - 2), line, widths, strict=True)
         lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
     lines.insert(1, "-" * len(lines[0]))
     lines.append("* the primary back-end")
@@ -119,6 +123,11 @@ def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] 
         shares = ", ".join(f"{who} {100 * a['accuracy']:.2f} %".strip() for who, a in answers.items())
         lines.append(f"who is speaking? {where}: {shares} of {next(iter(answers.values()))['n']} right")
     return "\n".join(lines) + "\n"
+
+
+def _further(rows: Sequence[Mapping]) -> list[str]:
+    """The rows' minDCFs that are no columns of the results."""
+    return [key for key in rows[0] if key.startswith("mindcf_") and key not in COLUMNS]
 
 
 def _decimals(column: str) -> int:
@@ -166,7 +175,7 @@ def _write(out: Path, rows: list[dict], identification: dict, table: str, curves
     with replacing(out / "results.tsv") as f:
         for cells in [COLUMNS, *([_cell(column, row[column]) for column in COLUMNS] for row in rows)]:
             f.write("\t".join(cells) + "\n")
-    order = [*COLUMNS, "eer_rocch"]
+    order = [*COLUMNS, *OTHER_EERS, *_further(rows)]
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
     with replacing(out / "results.json") as f:
         json.dump({"results": results, "identification": identification}, f, indent=2, allow_nan=False)

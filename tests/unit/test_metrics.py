@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,16 +7,23 @@ from hypothesis import strategies as st
 
 from spkr.errors import InputError
 from spkr.kaldi.trials import Trials
-from spkr.metrics.dcf import dcf, error_rates, min_dcf, min_dcf_kaldi
-from spkr.metrics.eer import eer_kaldi, eer_rocch
+from spkr.metrics.dcf import best_points, dcf, error_rates, min_dcf, min_dcf_kaldi
+from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.identification import identification_accuracy
-from spkr.metrics.scores import read_scores
+from spkr.metrics.scores import read_labelled_scores, read_scores
+from spkr.metrics.sides import highest, lowest
 
 side = st.lists(st.integers(-6, 6), min_size=1, max_size=25).map(
     lambda xs: np.array(xs, float)
 )  # few values: many ties
 prior = st.sampled_from([0.001, 0.01, 0.05, 0.5, 0.9])
 cost = st.sampled_from([1, 10, 0.5])
+
+
+@st.composite
+def sampled(draw, *strategies):
+    """Values, and how many scores may be a sample: that path is for many scores, and must hold for few."""
+    return patch("spkr.metrics.sides.SAMPLE", draw(st.sampled_from([1, 2, 5, 10_000]))), *map(draw, strategies)
 
 
 def points(target, nontarget):
@@ -30,25 +39,50 @@ def test_error_rates_are_those_counted(target, nontarget):
     assert np.allclose(np.stack([p_miss, p_fa], axis=1), points(target, nontarget), atol=1e-12)
 
 
-@given(side, side, prior, cost, cost)
-def test_min_dcf_is_the_least_cost_of_any_threshold(target, nontarget, p, c_miss, c_fa):
+@given(sampled(side, side, prior, cost, cost))
+def test_min_dcf_is_the_least_cost_of_any_threshold(drawn):
+    few, target, nontarget, p, c_miss, c_fa = drawn
     costs = [c_miss * p * miss + c_fa * (1 - p) * fa for miss, fa in points(target, nontarget)]
     expected = min(costs) / min(c_miss * p, c_fa * (1 - p))
-    assert min_dcf(target, nontarget, p, c_miss, c_fa) == pytest.approx(expected)
-    assert min_dcf(target, nontarget, p, c_miss, c_fa) <= 1 + 1e-12
+    with few:
+        assert min_dcf(target, nontarget, p, c_miss, c_fa) == pytest.approx(expected)
+        assert min_dcf(target, nontarget, p, c_miss, c_fa) <= 1 + 1e-12
 
 
-@given(side, side)
-def test_eer_kaldi_is_that_of_the_walk(target, nontarget):
+@given(sampled(side, side, cost, cost))
+def test_the_points_that_may_be_best_are_points(drawn):
+    few, target, nontarget, per_miss, per_fa = drawn
+    with few:
+        for theta, misses, false_alarms in zip(*best_points(target, nontarget, per_miss, per_fa), strict=True):
+            assert (misses, false_alarms) == ((target <= theta).sum(), (nontarget > theta).sum())
+
+
+@given(sampled(side, side))
+def test_eer_kaldi_is_that_of_the_walk(drawn):
+    few, target, nontarget = drawn
     t, s = sorted(target), sorted(nontarget)
     p = 0
     while p + 1 < len(t) and not s[max(len(s) - 1 - int(len(s) * p / len(t)), 0)] < t[p]:
         p += 1
-    assert eer_kaldi(target, nontarget) == (p / len(t), t[p])
+    with few:
+        assert eer_kaldi(target, nontarget) == (p / len(t), t[p])
 
 
-@given(side, side)
-def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(target, nontarget):
+@given(sampled(side, side))
+def test_eer_linear_is_where_the_lines_between_points_cross_the_diagonal(drawn):
+    few, target, nontarget = drawn
+    found = points(target, nontarget)
+    after = next(k for k, (miss, fa) in enumerate(found) if miss > fa)
+    (m1, f1), (m2, f2) = found[after - 1 : after + 1]
+    with few:
+        assert eer_linear(target, nontarget) == pytest.approx(
+            m1 + (f1 - m1) / (f1 - m1 + m2 - f2) * (m2 - m1), abs=1e-12
+        )
+
+
+@given(sampled(side, side))
+def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(drawn):
+    few, target, nontarget = drawn
     found = points(target, nontarget)
     chords = []
     for m1, f1 in found:
@@ -57,7 +91,37 @@ def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(target, nontarget):
             if below <= 0 <= above:
                 w = -below / (above - below) if above > below else 0
                 chords.append(m1 + w * (m2 - m1))
-    assert eer_rocch(target, nontarget) == pytest.approx(min(chords), abs=1e-9)
+    with few:
+        assert eer_rocch(target, nontarget) == pytest.approx(min(chords), abs=1e-9)
+
+
+@given(sampled(side, st.integers(-1, 30)))
+def test_the_highest_and_the_lowest_scores_are_those_of_a_sort(drawn):
+    few, scores, n = drawn
+    with few:
+        assert sorted(highest(scores, n)) == sorted(scores)[-max(n, 1) :]
+        assert sorted(lowest(scores, n)) == sorted(scores)[: max(n, 1)]
+
+
+def test_the_highest_scores_are_found_where_a_sample_misleads():
+    scores = np.arange(1_000_000.0)
+    scores[::100] += 1e6
+    assert sorted(highest(scores, 20_000)) == sorted(scores)[-20_000:]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_measures_of_many_scores_are_those_of_the_whole_curve(seed):
+    rng = np.random.default_rng(seed)
+    target, nontarget = rng.normal(2, 1, (3_000, 60_000)[seed % 2]), rng.normal(0, 1, 90_000)
+    if seed == 2:
+        target, nontarget = np.sort(target.round(1)), np.sort(nontarget.round(1))  # ties, and a sample in order
+    _, p_miss, p_fa = error_rates(target, nontarget)
+    for p in (0.001, 0.05, 0.5, 0.99):
+        assert min_dcf(target, nontarget, p) == dcf(p_miss, p_fa, p).min()
+    assert eer_linear(target, nontarget) == pytest.approx(np.interp(0, p_miss - p_fa, p_miss))
+    with patch("spkr.metrics.sides.SAMPLE", 10**9):
+        whole = eer_kaldi(target, nontarget), eer_rocch(target, nontarget)
+    assert (eer_kaldi(target, nontarget), eer_rocch(target, nontarget)) == whole
 
 
 @given(side, side, prior)
@@ -76,6 +140,13 @@ def test_scores_that_float32_cannot_tell_apart_are_tied_in_kaldis_eer():
     assert eer_kaldi(target, nontarget)[0] == 0.5
 
 
+def test_scores_may_be_whole_numbers_of_any_type():
+    for dtype in (np.uint8, np.int8, np.int64):
+        target, nontarget = np.array([3, 5, 90], dtype), np.array([1, 2, 4, 100], dtype)
+        assert eer_linear(target, nontarget) == eer_linear(target.astype(float), nontarget.astype(float))
+        assert min_dcf(target, nontarget, 0.3) == min_dcf(target.astype(float), nontarget.astype(float), 0.3) < 1
+
+
 def test_kaldis_min_dcf_depends_on_the_order_of_ties():
     scores, p = np.zeros(4), 0.5
     nontargets_first = min_dcf_kaldi(scores, [False, False, True, True], p)
@@ -89,7 +160,7 @@ def test_accepting_all_is_a_choice_but_not_in_kaldis_script():
     assert min_dcf_kaldi([0.0, 1.0], [True, False], 0.99) == pytest.approx(99)
 
 
-@pytest.mark.parametrize("metric", [error_rates, eer_kaldi, eer_rocch])
+@pytest.mark.parametrize("metric", [error_rates, eer_kaldi, eer_linear, eer_rocch])
 def test_metrics_refuse_a_missing_side_and_values_without_an_order(metric):
     with pytest.raises(InputError, match="no target scores"):
         metric([], [1.0])
@@ -105,7 +176,7 @@ def test_dcf_refuses_priors_and_costs_that_are_none(wrong):
 
 def identify(*rows):
     enrol, test, target, scores = zip(*rows, strict=True)
-    return identification_accuracy(Trials(list(enrol), list(test), np.array(target)), np.array(scores, float))
+    return identification_accuracy(Trials.of(enrol, test, target), np.array(scores, float))
 
 
 def test_identification_takes_the_best_model_of_each_test_utterance():
@@ -125,7 +196,7 @@ def test_identification_leaves_out_utterances_of_nobody_enrolled():
         identify(("A", "x1", False, 9))
 
 
-TRIALS = Trials(["a", "a", "b"], ["x", "y", "x"], np.array([True, False, False]))
+TRIALS = Trials.of(["a", "a", "b"], ["x", "y", "x"], [True, False, False])
 
 
 def written(tmp_path, text):
@@ -144,7 +215,7 @@ def test_scores_come_in_the_order_of_the_list(tmp_path, text):
     [
         ("a x 1\na y\nb x 3\n", r"plda:2: expected '<enrolment> <test> <score>', found 'a y'"),
         ("a x 1\na y 2 target\nb x 3\n", "plda:2: expected"),
-        ("a x 1\na y two\nb x 3\n", "plda:2: expected"),
+        ("a x 1\na y two\nb x 3\n", "plda:2: score 'two'; expected a number"),
         ("a x 1\na y 2\nb x nan\n", "plda:3: score nan; expected a finite number"),
         ("a x 1\na y -inf\nb x 3\n", "plda:2: score -inf"),
         ("a x 1\na y 2\nb x 3\nb y 4\n", "plda:4: the trial 'b y' is not in the trial list"),
@@ -156,3 +227,53 @@ def test_scores_come_in_the_order_of_the_list(tmp_path, text):
 def test_a_wrong_score_file_is_refused_with_its_line(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         read_scores(written(tmp_path, text), TRIALS)
+
+
+def test_scores_of_a_long_list_are_joined_over_pieces_and_errors_keep_their_line(tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = [(f"m{i}", f"u{j}") for i in range(20) for j in range(30)]
+    trials = Trials.of(*zip(*pairs, strict=True), None)
+    lines = [f"{a} {b} {k}.5\n" for k, (a, b) in enumerate(pairs)]
+    shuffled = [lines[k] for k in rng.permutation(len(lines))]
+    with patch("spkr.kaldi.columns.PIECE", 100):
+        assert (read_scores(written(tmp_path, "".join(shuffled)), trials) == np.arange(600) + 0.5).all()
+        shuffled[500] = "m1  u2\t7 \n"
+        with pytest.raises(InputError, match=r"the trial 'm1 u2' was scored in line \d+ already"):
+            read_scores(written(tmp_path, "".join(shuffled)), trials)
+        shuffled[500] = "m1 u2 x\n"
+        with pytest.raises(InputError, match="plda:501: score 'x'; expected a number"):
+            read_scores(written(tmp_path, "".join(shuffled)), trials)
+        with pytest.raises(InputError, match="plda:601: the trial 'm1 u99' is not in the trial list"):
+            read_scores(written(tmp_path, "".join([*lines, "m1 u99 1\n"])), trials)
+
+
+FORMATS = ["%.7g", "%.4f", "%r", "%d", "%.9g", "%e", "%+.3f", "%.8f"]
+number = st.tuples(st.sampled_from(FORMATS), st.floats(-1e9, 1e9) | st.floats(-30, 30) | st.floats(-0.1, 0.1))
+
+
+@given(st.lists(st.tuples(number.map(lambda drawn: drawn[0] % drawn[1]), st.booleans()), min_size=1), st.booleans())
+def test_labelled_scores_are_what_python_reads(tmp_path_factory, lines, plain):
+    path = tmp_path_factory.getbasetemp() / "labelled"
+    gap = " " if plain else " \t "
+    path.write_text("\n".join(f"{score}{gap}{'target' if same else 'nontarget'}" for score, same in lines))
+    with patch("spkr.kaldi.columns.PIECE", 40):
+        scores, is_target = read_labelled_scores(path)
+    wanted = [float(score) for score, _ in lines]
+    assert scores.tolist() == wanted and (np.signbit(scores) == np.signbit(wanted)).all()
+    assert is_target.tolist() == [same for _, same in lines]
+
+
+@pytest.mark.parametrize(
+    "score",
+    ["1.2.3", "--1", "-", "1,5", "0x10", "1:2", "12/4", "1;", "a.1", ".", "1" * 40 + "x", "1.5\u00b2", "nan", "-inf"],
+)
+def test_what_is_no_finite_number_is_refused_with_its_line(tmp_path, score):
+    path = written(tmp_path, f"1 target\n0.5 nontarget\n{score} target\n")
+    with pytest.raises(InputError, match=r"trials.plda:3: score .*; expected a (finite )?number"):
+        read_labelled_scores(path)
+
+
+@pytest.mark.parametrize("label", ["Target", "targe", "targett", "nontarge", "montarget", "xnontarget", "ontarget"])
+def test_a_label_that_is_none_is_refused_with_its_line(tmp_path, label):
+    with pytest.raises(InputError, match=f"trials.plda:2: label '{label}'; expected target or nontarget"):
+        read_labelled_scores(written(tmp_path, f"1 target\n1 {label}\n"))

@@ -1,10 +1,13 @@
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from spkr.cli import main
 from spkr.errors import InputError
 from spkr.metrics.dcf import error_rates
 from spkr.report.det import plot_det, thin
@@ -54,15 +57,27 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
     found = json.loads((tmp_path / "results/results.json").read_text())
     rows = (tmp_path / "results/results.tsv").read_text().splitlines()[1:]
     for row, line in zip(found["results"], rows, strict=True):
-        assert list(row) == [*HEADER.split("\t"), "eer_rocch"]
+        assert list(row) == [*HEADER.split("\t"), "eer_rocch", "eer_linear"]
         for column, text in zip(HEADER.split("\t"), line.split("\t"), strict=True):
             same = float(text) if isinstance(row[column], float) else text
             assert (None if text == "nan" else same) in (row[column], str(row[column]))
-    assert [row["eer_rocch"] for row in found["results"]] == [25, 0, 25, 0]
+    for kind in ("eer_rocch", "eer_linear"):
+        assert [row[kind] for row in found["results"]] == [25, 0, 25, 0]
     assert found["identification"] == {
         "valid": {"accuracy": 0.875, "n": 16},
         "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
     }
+
+
+def test_further_priors_are_in_results_json_and_in_the_table_alone(tmp_path, lists):
+    table = report(lists, tmp_path / "results", **OF_RUN, priors=[0.5])
+    assert (tmp_path / "results/results.tsv").read_text().splitlines()[0] == HEADER
+    found = json.loads((tmp_path / "results/results.json").read_text())["results"]
+    assert [row["mindcf_0.5"] for row in found] == [0.5, 0, 0.5, 0]
+    assert [line.split()[-1] for line in table.splitlines()[2:6]] == ["0.5000", "0.0000", "0.5000", "0.0000"]
+    with pytest.raises(InputError, match="p_target 1, .* expected 0 < p_target < 1"):
+        report(lists, tmp_path / "other", **OF_RUN, priors=[1])
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
@@ -152,3 +167,27 @@ def test_the_fewest_trials_still_make_a_plot(tmp_path, target, nontarget):
     plot_det(tmp_path / "det", "few", {f"backend{i}": (p_miss, p_fa, 0.5) for i in range(9)})
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
     assert "</svg>" in (tmp_path / "det.svg").read_text()
+
+
+TIES = "1 nontarget\n1 target\n0 nontarget\n0 target\n2 target\n2 target\n-1 nontarget\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        ("--priors 0.5", ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]),
+        ("--kind rocch --priors 0.5 0.1", ["EER 28.57 %", "minDCF 0.5000 at 0.5", "minDCF 0.5000 at 0.1"]),
+        ("--kind linear --priors 0.5 --c-miss 10", ["EER 28.57 %", "minDCF 0.6667 at 0.5"]),
+        ("--priors 0.5 --ties-in-order", ["EER 50 % at 2", "minDCF 0.2500 at 0.5"]),
+    ],
+)
+def test_eer_prints_the_measures_of_a_file_or_of_its_input(tmp_path, capsys, options, printed):
+    (tmp_path / "labelled").write_text(TIES)
+    main(["eer", str(tmp_path / "labelled"), *options.split()])
+    assert capsys.readouterr().out.splitlines() == printed
+
+
+def test_eer_reads_a_pipe():
+    command = [sys.executable, "-c", "from spkr.cli import main; main()", "eer", "-", "--priors", "0.5"]
+    done = subprocess.run(command, input=TIES, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
