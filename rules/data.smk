@@ -10,6 +10,8 @@ SCRIPT = config["corpus"]["script"]
 SCRIPTS = code(*sorted(path.relative_to(ROOT) for path in ROOT.glob(f"{SCRIPT.removesuffix('.py')}*.py")))
 PARTS = config["corpus"]["parts"]
 DATA_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", *config["corpus"]["files"]]
+if config["corpus"]["spk2gender"] and "spk2gender" not in DATA_FILES:
+    DATA_FILES.append("spk2gender")
 TRIAL_FILES = [
     f"{EXP}/data/{s}/{kind}_{name}"
     for s, name in LISTS.values()

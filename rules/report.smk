@@ -1,25 +1,36 @@
-# EER, minDCF, identification accuracy, DET plots.
+# EER with its interval, minDCF, identification accuracy, results by attribute, DET plots.
+
+# What the data rule says of utterances and speakers: microphones, distances, sex.
+ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
 
 
 rule report:
     """Measure all lists and back-ends."""
     input:
-        trials=[f"{EXP}/data/{s}/trials_{name}" for s, name in LISTS.values()],
+        trials=TRIAL_FILES,
+        speakers=expand(
+            f"{EXP}/data/{{set}}/{{file}}", set=sorted({s for s, _ in LISTS.values()}), file=["utt2spk", *ATTRIBUTES]
+        ),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=BACKENDS),
         valid=[] if PRETRAINED else f"{RUN}/model/valid.json",
         code=code(
-            *[f"spkr/metrics/{m}.py" for m in ("eer", "dcf", "identification", "scores")],
-            *[f"spkr/report/{m}.py" for m in ("results", "det")],
+            *[f"spkr/metrics/{m}.py" for m in ("eer", "dcf", "interval", "identification", "scores")],
+            *[f"spkr/report/{m}.py" for m in ("results", "sides", "slices", "det")],
         ),
     output:
         expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt"]),
+        [f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
         expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
     log:
         f"{RUN}/log/report.log",
     params:
         lists=[f"{name}={EXP}/data/{s}/trials_{of}" for name, (s, of) in LISTS.items()],
         scores=[f"{name}.{b}={RUN}/scores/{name}.{b}" for name in LISTS for b in BACKENDS],
-        models=[name for name, (_, of) in LISTS.items() if config["trials"][of]["models"]],
+        utt2spk=[f"{name}={EXP}/data/{s}/utt2spk" for name, (s, _) in LISTS.items()],
+        models=[
+            f"{name}={EXP}/data/{s}/models_{of}" for name, (s, of) in LISTS.items() if config["trials"][of]["models"]
+        ],
+        by=ATTRIBUTES,
         primary=config["backend"]["primary"],
         name=config["name"] or RECIPE,
         run=config["run"],
@@ -28,5 +39,6 @@ rule report:
         valid=lambda w, input: f"--valid {input.valid}" if input.valid else "",
     shell:
         "spkr --log {log} eval {RUN}/results --list {params.lists} --scores {params.scores}"
-        " --with-models {params.models} --primary {params.primary} {params.valid}"
+        " --utt2spk {params.utt2spk} --models {params.models} --by {params.by}"
+        " --primary {params.primary} {params.valid}"
         " --name {params.name} --run {params.run} --model {params.model} --seed {params.seed} > /dev/null"

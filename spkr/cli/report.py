@@ -8,11 +8,17 @@ def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("eval", _evaluate, "measure EER and minDCF, draw DET plots",
              "exp/an4/main/results --list trials_pairs=exp/an4/data/test/trials_pairs "
-             "\\\n    --scores trials_pairs.plda=exp/an4/main/scores/trials_pairs.plda --primary plda")  # fmt: skip
+             "\\\n    --scores trials_pairs.plda=exp/an4/main/scores/trials_pairs.plda --primary plda "
+             "\\\n    --utt2spk trials_pairs=exp/an4/data/test/utt2spk --by spk2gender")  # fmt: skip
     p.add_argument("out_dir")
     p.add_argument("--list", nargs="+", type=pair, required=True, metavar="LIST=TRIALS")
     p.add_argument("--scores", nargs="+", type=pair, required=True, metavar="LIST.BACKEND=SCORES")
-    p.add_argument("--with-models", nargs="*", default=[], metavar="LIST", help="lists that also ask who is speaking")
+    p.add_argument("--utt2spk", nargs="*", type=pair, default=[], metavar="LIST=FILE",
+                   help="the speakers of a list, for a 95 %% confidence interval of its EER")  # fmt: skip
+    p.add_argument("--models", nargs="*", type=pair, default=[], metavar="LIST=FILE",
+                   help="models_<list>: the utterances of its models; it then also asks who is speaking")  # fmt: skip
+    p.add_argument("--by", nargs="*", default=[], metavar="NAME",
+                   help="files beside each utt2spk, such as utt2mic: slices.tsv has the results by them")  # fmt: skip
     p.add_argument("--primary", required=True, help="the back-end chosen on dev")
     p.add_argument("--valid", help="valid.json of the training, for the identification accuracy")
     for name, dest in (("--name", "name"), ("--run", "run_name"), ("--model", "model")):
@@ -41,16 +47,19 @@ def _evaluate(args) -> None:
     from spkr.report.results import ScoredList, report
 
     names = [name for name, _ in args.list]
-    for key in [*args.with_models, *(key.rpartition(".")[0] for key, _ in args.scores)]:
-        if key not in names:
-            raise InputError(f"no --list is called {key!r}, only {', '.join(names)}; expected LIST.BACKEND=SCORES")
+    scored = [key.rpartition(".")[0] for key, _ in args.scores]
+    for form, keys in (("LIST.BACKEND=SCORES", scored), ("LIST=FILE", dict([*args.utt2spk, *args.models]))):
+        for key in keys:
+            if key not in names:
+                raise InputError(f"no --list is called {key!r}, only {', '.join(names)}; expected {form}")
+    models, utt2spk = dict(args.models), dict(args.utt2spk)
     lists = []
     for name, trials in args.list:
         scores = {key.removeprefix(f"{name}."): path for key, path in args.scores if key.startswith(f"{name}.")}
-        lists.append(ScoredList(name, trials, scores, has_models=name in args.with_models))
+        lists.append(ScoredList(name, trials, scores, models.get(name), utt2spk.get(name)))
     table = report(
         lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
-        primary=args.primary, valid_json=args.valid, priors=args.priors,
+        primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by,
     )  # fmt: skip
     print(table, end="")
 

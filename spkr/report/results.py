@@ -1,4 +1,4 @@
-"""The results of a run: results.tsv and results.json, a table to read, and a DET plot of each trial list."""
+"""The results of a run: results.tsv and results.json, slices.tsv, a table to read, and DET plots of the trial lists."""
 
 import json
 import math
@@ -14,8 +14,11 @@ from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.dcf import dcf, error_rates
 from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.identification import identification_accuracy
+from spkr.metrics.interval import eer_interval
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
+from spkr.report.sides import read_sides, speakers_of_trials
+from spkr.report.slices import measure_slices, read_attributes, write_slices
 
 PRIORS = (0.01, 0.001, 0.05)
 COLUMNS = (
@@ -34,7 +37,8 @@ class ScoredList:
     name: str  # as the results show it: trials_pairs, dev_trials_pairs
     trials: str | Path
     scores: Mapping[str, str | Path]  # back-end -> its score file
-    has_models: bool = False  # then it also asks who is speaking
+    models: str | Path | None = None  # models_<list>; then it also asks who is speaking
+    utt2spk: str | Path | None = None  # for the intervals; beside it lie the attributes' files
 
 
 def report(
@@ -48,43 +52,61 @@ def report(
     primary: str,
     valid_json: str | Path | None = None,
     priors: Sequence[float] = (),
+    by: Sequence[str] = (),
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
     Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, and the
     identification accuracy), table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what
-    is not measured is nan (null in JSON). Nothing is written unless all lists could be measured.
+    is not measured is nan (null in JSON). slices.tsv has the results by attribute (spkr.report.slices), where some are
+    asked for. Nothing is written unless all lists could be measured.
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
-    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS.
+    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS;
+    by names the attributes' files beside each utt2spk, such as utt2mic.
     Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
     """
-    _check(lists, primary)
+    _check(lists, primary, by)
     identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
-    rows, curves = [], {}
+    rows, slices, curves = [], [], {}
     for scored in lists:
-        measured, curves[scored.name], answers = evaluate(scored, priors)
+        measured, of_slices, curves[scored.name], answers = evaluate(scored, priors, by)
         of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
+        slices += of_slices
         identification |= {scored.name: answers} if answers else {}
     table = format_table(rows, identification)
     _write(Path(out_dir), rows, identification, table, curves)
+    if by:
+        write_slices(Path(out_dir) / "slices.tsv", slices)
     return table
 
 
-def evaluate(scored: ScoredList, priors: Sequence[float] = ()) -> tuple[list[dict], dict, dict]:
-    """Measure one list: its rows, and by back-end its curves for `plot_det` and its identification accuracies."""
+def evaluate(
+    scored: ScoredList, priors: Sequence[float] = (), by: Sequence[str] = ()
+) -> tuple[list[dict], list[dict], dict, dict]:
+    """Measure one list: its rows, its slices, and by back-end its curves for `plot_det` and who was identified."""
     trials = _read_both_kinds(scored.trials)
     of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
-    rows, curves, answers = [], {}, {}
+    speakers, attributes = None, []
+    if scored.utt2spk:
+        sides = read_sides(trials, scored.trials, scored.utt2spk, scored.models)
+        speakers = speakers_of_trials(trials, scored.trials, sides)
+        attributes = read_attributes(trials, sides, [Path(scored.utt2spk).parent / name for name in by])
+    rows, slices, curves, answers = [], [], {}, {}
     for backend, path in scored.scores.items():
         scores = read_scores(path, trials)
         measures, curves[backend] = measure(scores[trials.target], scores[~trials.target], priors)
+        if speakers:
+            ends = eer_interval(scores, trials.target, *speakers)
+            measures |= {key: round(100 * end, 3) for key, end in zip(("eer_lo", "eer_hi"), ends, strict=True)}
         rows.append(of_list | {"backend": backend} | measures)
-        if scored.has_models:
+        of_backend = {"trials": scored.name, "backend": backend}
+        slices += [of_backend | row for row in measure_slices(trials, scores, attributes)]
+        if scored.models:
             accuracy, n = identification_accuracy(trials, scores)
             answers[backend] = {"accuracy": round(accuracy, 4), "n": n}
-    return rows, curves, answers
+    return rows, slices, curves, answers
 
 
 def measure(target: np.ndarray, nontarget: np.ndarray, priors: Sequence[float] = ()) -> tuple[dict, tuple]:
@@ -109,7 +131,7 @@ def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] 
     for row in rows:
         star = "*" if row["primary"] == "yes" else ""
         counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
-        measures = (f"{row['eer']:.2f}", *(f"{row[f'mindcf_{prior}']:.4f}" for prior in priors))
+        measures = (_eer_cell(row), *(f"{row[f'mindcf_{prior}']:.4f}" for prior in priors))
         cells.append((row["trials"], row["backend"] + star, *counts, *measures))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
@@ -117,12 +139,18 @@ def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] 
         words = zip((str.ljust,) * 2 + (str.rjust,) * (len(line) - 2), line, widths, strict=True)
         lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
     lines.insert(1, "-" * len(lines[0]))
-    lines.append("* the primary back-end")
+    intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
+    lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
     for where, found in (identification or {}).items():
         answers = {"": found} if where == "valid" else found
         shares = ", ".join(f"{who} {100 * a['accuracy']:.2f} %".strip() for who, a in answers.items())
         lines.append(f"who is speaking? {where}: {shares} of {next(iter(answers.values()))['n']} right")
     return "\n".join(lines) + "\n"
+
+
+def _eer_cell(row: Mapping) -> str:
+    interval = "" if math.isnan(row["eer_lo"]) else f" ({row['eer_lo']:.1f}-{row['eer_hi']:.1f})"
+    return f"{row['eer']:.2f}{interval}"
 
 
 def _further(rows: Sequence[Mapping]) -> list[str]:
@@ -134,12 +162,14 @@ def _decimals(column: str) -> int:
     return 3 if column in PERCENTAGES else 4
 
 
-def _check(lists: Sequence[ScoredList], primary: str) -> None:
+def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None:
     if not lists:
         raise InputError("no trial list to report on; name at least one")
     names = [scored.name for scored in lists]
     if len(set(names)) < len(names):
         raise InputError(f"two trial lists have one name among {', '.join(names)}; the results could not tell them")
+    if by and not any(scored.utt2spk for scored in lists):
+        raise InputError(f"results by {', '.join(by)} need the utt2spk beside which these files lie; name a list's")
     for scored in lists:
         if primary not in scored.scores:
             raise InputError(

@@ -67,6 +67,25 @@ def test_the_graph_of_a_million_files_is_small(snakemake, tmp_path):
     assert "--allow-partial" not in output
 
 
+def test_results_are_by_what_the_data_directories_know(snakemake, tmp_path):
+    standin = str(ROOT / "recipes/himia/standin.yaml")
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", standin)
+    assert " --by utt2point utt2mic utt2speed --primary " in output
+    data = "exp/himia-standin/data"
+    assert f"--utt2spk trials_1m_averaged={data}/test/utt2spk " in output
+    models = output.partition(" --by ")[0].rpartition(" --models ")[2]
+    assert models.split() == [
+        f"{prefix}trials_{name}_averaged={data}/{s}/models_{name}_averaged"
+        for s, prefix in (("test", ""), ("dev", "dev_"))
+        for name in ("1m", "mic")
+    ]
+    assert "exp/himia-standin/main/results/slices.tsv" in output
+    known = config_file(tmp_path, corpus={"spk2gender": "genders"})
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", standin, known)
+    assert " --by utt2point utt2mic utt2speed spk2gender --primary " in output
+    assert f"{data}/test/spk2gender" in output
+
+
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
     output = snakemake(
         tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train={"augment": None}, backend={"augment": None})

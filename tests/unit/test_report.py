@@ -31,7 +31,7 @@ def lists(tmp_path):
     scores = {backend: tmp_path / f"scores.{backend}" for backend in ("cosine", "plda")}
     (tmp_path / "valid.json").write_text('{"valid_accuracy": 0.875, "n": 16}')
     return [
-        ScoredList("trials_enrol", tmp_path / "trials", scores, has_models=True),
+        ScoredList("trials_enrol", tmp_path / "trials", scores, models=tmp_path / "models"),
         ScoredList("dev_trials_pairs", tmp_path / "trials", scores),
     ]
 
@@ -99,12 +99,14 @@ def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
 def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     row = {"trials": "trials_1m_averaged", "backend": "lda_cosine_asnorm", "primary": "yes", "n_target": 1234567}
     row |= {"n_nontarget": 40000000, "eer": 12.346, "mindcf_0.01": 0.5, "mindcf_0.001": 1.0}
+    row |= {"eer_lo": 9.04, "eer_hi": 15.96}
     lines = format_table([row]).splitlines()
     assert lines[2].split() == [
         *("trials_1m_averaged", "lda_cosine_asnorm*", "1,234,567", "40,000,000"),
-        *("12.35", "0.5000", "1.0000"),
+        *("12.35", "(9.0-16.0)", "0.5000", "1.0000"),
     ]
     assert len(lines[0]) == len(lines[1]) == len(lines[2])
+    assert lines[3] == "* the primary back-end; (95 % confidence interval, resampling speakers)"
 
 
 def test_two_reports_agree_to_the_byte(tmp_path, lists):

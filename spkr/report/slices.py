@@ -1,0 +1,102 @@
+"""Results by attribute: the error rates of those trials whose utterances or speakers have one value of it.
+
+An attribute is a file of the data directory: `utt2mic` makes enrol_mic and test_mic, by the utterance on that side,
+and `spk2gender` makes gender, of the trials whose speakers have the same. An averaged model has the value that all its
+utterances have, and none if they differ.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spkr.errors import InputError
+from spkr.files import replacing
+from spkr.kaldi.datadir import read_map
+from spkr.kaldi.trials import Trials
+from spkr.metrics.dcf import min_dcf
+from spkr.metrics.eer import eer_kaldi
+from spkr.report.sides import Sides
+
+COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of trials, of which there is more than one value."""
+
+    name: str
+    values: list[str]
+    of_trials: np.ndarray  # (number of trials,) int32, into values; -1 for those that have none
+
+
+def read_attributes(trials: Trials, sides: Sides, paths: Sequence[str | Path]) -> list[Attribute]:
+    """The attributes that these files utt2<attribute> and spk2<attribute> give to a list of more than one value.
+
+    Raises InputError where a file has another name, or no line for an utterance or a speaker of the list.
+    """
+    found = []
+    for path in map(Path, paths):
+        kind, _, name = path.name.partition("2")
+        if kind not in ("utt", "spk") or not name:
+            raise InputError(f"{path}: expected a file utt2<attribute> or spk2<attribute>")
+        table = read_map(path)
+        names = sides.utts if kind == "utt" else tuple([[spk] for spk in side] for side in sides.speakers)
+        enrol, test = ([_common_value(path, table, keys) for keys in side] for side in names)
+        if kind == "utt":
+            found += [_attribute(f"enrol_{name}", enrol, trials.enrol), _attribute(f"test_{name}", test, trials.test)]
+        else:
+            values = sorted({*enrol, *test})
+            a, b = (_numbers(side, values)[places] for side, places in ((enrol, trials.enrol), (test, trials.test)))
+            found.append(Attribute(name, values, np.where(a == b, a, -1)))
+    return [attribute for attribute in found if len(attribute.values) > 1]
+
+
+def _common_value(path: Path, table: Mapping[str, str], keys: Sequence[str]) -> str | None:
+    """The value that all these keys have, None if they differ."""
+    for key in keys:
+        if key not in table:
+            raise InputError(f"{path}: no line for {key!r}, which is in the trials; expected one for each")
+    values = {table[key] for key in keys}
+    return values.pop() if len(values) == 1 else None
+
+
+def _attribute(name: str, of_names: list[str | None], places: np.ndarray) -> Attribute:
+    values = sorted({*of_names} - {None})
+    return Attribute(name, values, _numbers(of_names, values)[places])
+
+
+def _numbers(found: list[str | None], values: list[str]) -> np.ndarray:
+    number = {value: k for k, value in enumerate(values)}
+    return np.array([number.get(value, -1) for value in found], np.int32)
+
+
+def measure_slices(trials: Trials, scores: np.ndarray, attributes: Sequence[Attribute]) -> list[dict]:
+    """A row for each value of each attribute: its trials, EER in percent and minDCF.
+
+    The error rates are nan where there is no trial of one kind.
+    """
+    rows = []
+    for attribute in attributes:
+        for k, value in enumerate(attribute.values):
+            chosen = attribute.of_trials == k
+            sides = scores[chosen & trials.target], scores[chosen & ~trials.target]
+            measurable = all(map(len, sides))
+            measures = {
+                "eer": 100 * eer_kaldi(*sides)[0] if measurable else math.nan,
+                "mindcf_0.01": min_dcf(*sides, 0.01) if measurable else math.nan,
+            }
+            counts = dict(zip(("n_target", "n_nontarget"), map(len, sides), strict=True))
+            rows.append({"attribute": attribute.name, "value": value} | counts | measures)
+    return rows
+
+
+def write_slices(path: str | Path, rows: Sequence[Mapping]) -> None:
+    """Write COLUMNS of rows as tab-separated text, by rename."""
+    with replacing(path) as f:
+        f.write("\t".join(COLUMNS) + "\n")
+        for row in rows:
+            cells = row | {"eer": f"{row['eer']:.3f}", "mindcf_0.01": f"{row['mindcf_0.01']:.4f}"}
+            f.write("\t".join(str(cells[column]) for column in COLUMNS) + "\n")
