@@ -31,17 +31,17 @@ def embed_set(model: str | Path, data_dir: str | Path, feats_dir: str | Path, ou
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device)
-    vectors = {utt: embed_utterance(net, reader[utt], device) for utt in sorted(utt2spk)}
-    out = Path(out_dir)
-    spk2utt = invert(utt2spk)
+    out, spk2utt = Path(out_dir), invert(utt2spk)
+    sums = dict.fromkeys(spk2utt, 0.0)
+    with TableWriter(out / "xvector.ark") as table:
+        for utt in sorted(utt2spk):
+            table[utt] = vector = embed_utterance(net, reader[utt], device)
+            sums[utt2spk[utt]] += vector.astype(np.float64)
     with TableWriter(out / "spk_xvector.ark") as table:
         for spk, utts in spk2utt.items():
-            table[spk] = np.mean([vectors[u] for u in utts], axis=0, dtype=np.float64)
+            table[spk] = sums[spk] / len(utts)
     write_map(out / "num_utts", {spk: len(utts) for spk, utts in spk2utt.items()})
-    with TableWriter(out / "xvector.ark") as table:
-        for utt, vector in vectors.items():
-            table[utt] = vector
-    logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(vectors), len(spk2utt), len(vector))
+    logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(utt2spk), len(spk2utt), len(vector))
 
 
 @torch.inference_mode()
