@@ -55,14 +55,16 @@ def main() -> None:
         lines = Path(folder, "scores")
         labels = np.array(["nontarget", "target"])[is_target.astype(int)]
         lines.write_text("".join(f"{x:.7g} {label}\n" for x, label in zip(scores, labels, strict=True)))
-        ours = median_cpu(lambda: measure(*read_labelled_scores(lines)))
-    theirs = median_cpu(lambda: roc_curve(is_target, scores))
+        ours, theirs = median_cpu(
+            lambda: measure(*read_labelled_scores(lines)),
+            lambda: roc_curve(is_target, scores),
+        )
     report(f"EER and three minDCFs from {LINES} lines", ours, "roc_curve in memory", theirs, 0.7)
 
     scores, is_target = simulated(MANY, dtype)
-    ours = median_cpu(lambda: measure(scores, is_target))
+    [ours] = median_cpu(lambda: measure(scores, is_target))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    theirs = median_cpu(lambda: roc_curve(is_target, scores), 1)
+    [theirs] = median_cpu(lambda: roc_curve(is_target, scores), repeats=1)
     report(f"EER and three minDCFs of {MANY} {dtype} scores", ours, "roc_curve", theirs, 0.16)
     print(f"at most {memory:.2f} GB until then, with the scores themselves (at most 1.5)")
 

@@ -64,7 +64,7 @@ def main() -> None:
             keys = np.random.default_rng(2).permutation(sorted(ours)).tolist()
             passes = [partial(read_all, table, keys) for table in (ours, theirs)]
             print(f"{work}, first pass: {cpu(passes[0]):.3f} s, kaldiio {cpu(passes[1]):.3f} s")
-            seconds = [median_cpu(one) for one in passes]
+            seconds = median_cpu(*passes)
         report(work, seconds[0], "kaldiio", seconds[1], 0.5)
 
 

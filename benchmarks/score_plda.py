@@ -69,7 +69,7 @@ def main() -> None:
             make_backend(folder)
             make_trials(folder, models, utts)
             trials, out, tables = folder / "trials", folder / "scores", [folder / "model.scp", folder / "utt.scp"]
-            inside = median_cpu(lambda: score_trials(Backend.read("plda", folder), trials, tables, out))  # noqa: B023
+            [inside] = median_cpu(lambda: score_trials(Backend.read("plda", folder), trials, tables, out))  # noqa: B023
             arguments = ["score", trials, out, "--backend", "plda", "--backend-dir", folder, "--xvectors", *tables]
             whole = statistics.median(command_cpu(*map(str, arguments)) for _ in range(5))
         verdict = "reached" if whole <= bar else "MISSED"

@@ -4,6 +4,7 @@ An ark holds `key object key object ...` (spkr.kaldi.objects); a line of the scp
 `key path:offset`. Paths in an scp are relative to the working directory, as Kaldi resolves them.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -202,6 +203,9 @@ def _read_value(at: Cursor) -> np.ndarray:
     value = read_array(at)
     if value.dtype == np.float64:
         value = value.astype(np.float32)
-    if np.count_nonzero(np.isfinite(value)) < value.size:  # faster than all()
+    flat = value.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = np.dot(flat, flat)  # half the time of isfinite
+    if not math.isfinite(energy) and not np.isfinite(flat).all():
         raise ValueError("a value is not a number, or not finite")
     return value
