@@ -82,7 +82,7 @@ if PARTS:
         log:
             f"{EXP}/log/recordings.log",
         resources:
-            mem_mb=2000,
+            mem_mb=growing(2000),
         params:
             options=corpus_options("parts", "expect", "allow_partial", "max_bad_share"),
         shell:
@@ -118,7 +118,7 @@ if PARTS:
         log:
             f"{EXP}/log/data.log",
         resources:
-            mem_mb=3000,
+            mem_mb=growing(3000),
         params:
             options=corpus_options(
                 *("parts", "seed", "allow_partial", "max_bad_share", "microphones"),
@@ -149,7 +149,7 @@ rule augment:
     """Say what the augmented copies of a set are; no audio is written."""
     input:
         expand(f"{EXP}/data/{{{{clean}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur"]),
-        code=code("spkr/audio/augment.py"),
+        code=code(*[f"spkr/audio/{m}.py" for m in ("augment", "augment_options", "sounds")]),
     output:
         expand(
             f"{EXP}/data/{{{{clean}}}}_{{{{augment}}}}/{{file}}",

@@ -16,7 +16,7 @@ rule feats:
         model=[PRETRAINED] if PRETRAINED else [],
         code=code(
             *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "compliance", "logmel", "vad")],
-            *[f"spkr/audio/{m}.py" for m in ("read", "effects")],
+            *[f"spkr/audio/{m}.py" for m in ("read", "effects", "acoustics")],
             *[f"spkr/kaldi/{m}.py" for m in ("datadir", "rules", "table")],
         ),
     output:
@@ -27,7 +27,7 @@ rule feats:
     log:
         f"{FEATS}/log/{{set}}.{{shard}}.log",
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         front_end=as_json(settings("feats")),
         model=["--model", PRETRAINED] if PRETRAINED else [],

@@ -1,15 +1,22 @@
-"""What a line of utt2aug does to a recording: another speed, a room, noise. Rooms and noise are synthesised.
+"""What a line of utt2aug does to a recording: another speed, a room, noise, a telephone, in this order.
 
-    sp0.9-fash-an251-b-aug1 speed=0.9 rt60=0.410 drr=6.20 slope=-1.30 snr=12.80
+    sp0.9-fash-an251-b-aug1  speed=0.9 rt60=0.410 drr=6.20 slope=-1.30 snr=12.80
+    fash-an251-b-music       speed=1 music=corpora/musan/music/fma/music-fma-0003.wav@61.25 snr=8
 
     speed   tempo and pitch, in hundredths
-    rt60    reverberation time of the room in seconds, with
-    drr     the direct to reverberant energy ratio in dB
-    snr     signal to noise ratio in dB, over the whole recording, of coloured noise if
-    slope   its spectral slope is given (0 white, -1 pink, -2 brown; power ~ f^slope), or else of
-    babble  these utterances, comma-separated, as they were recorded
+    rt60    reverberation time of a simulated room in seconds, with
+    drr     its direct to reverberant energy ratio in dB; or
+    rir     a file with the impulse response of a room
+    snr     signal to noise ratio in dB, of one of these:
+      slope   coloured noise of this spectral slope (0 white, -1 pink, -2 brown; power ~ f^slope)
+      babble  these utterances at once, as they were recorded, comma-separated
+      music   these files at once, each as FILE@SECONDS from that place on, in a loop where they are too short
+      speech  the same
+      noise   these files, as FILE@SECONDS, one after the other with a second between
+    codec   a telephone's: mulaw, alaw, gsm
 
-What is left out is not done.
+What is left out is not done. There may be an snr for each file or utterance, comma-separated; one number is that of all
+together over the recording, and of each file of `noise` while it lasts.
 """
 
 import hashlib
@@ -17,16 +24,23 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len
 from scipy.signal import fftconvolve
 
+from spkr.audio.acoustics import CODECS, coloured_noise, in_loop, power, reverberate, room_response, telephone
 from spkr.audio.read import resample
 from spkr.errors import InputError
 
 LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
-TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
+START_LIMITS = (0, 1e6)  # seconds
+PARTS = ("noise", "music", "speech")  # words that list FILE@SECONDS
+NOISES = {"slope", "babble", *PARTS}
+GAP = 1.0  # seconds between two files of `noise` (Kaldi's voxceleb recipe: --fg-interval 1)
 
-Spec = dict[str, float | list[str]]
+Part = tuple[str, float]  # a file, and the second from which it is heard
+Spec = dict[str, float | str | list[float] | list[str] | list[Part]]
+Noise = tuple[int, np.ndarray]  # the sample with which it begins, and its samples
+ReadUtterance = Callable[[str], np.ndarray]
+ReadFile = Callable[[str, float, int | None], np.ndarray]  # file, first second, how many samples at most (None: all)
 
 
 def random_for(seed: int, name: str) -> np.random.Generator:
@@ -36,34 +50,61 @@ def random_for(seed: int, name: str) -> np.random.Generator:
 
 
 def parse_spec(text: str, where: str) -> Spec:
-    """A line of utt2aug: numbers, and the list of `babble`. Raises InputError, naming `where`, for anything else."""
+    """A line of utt2aug, its values read. Raises InputError, naming `where`, for anything else."""
     items = [item.split("=", 1) for item in text.split(" ")]
     names = [name for name, *_ in items]
-    noises = names.count("slope") + names.count("babble")
+    noises = NOISES.intersection(names)
     if (
         not all(len(item) == 2 for item in items)
         or len(set(names)) < len(names)
-        or set(names) - {*LIMITS, "babble"}
+        or set(names) - {*LIMITS, *NOISES, "rir", "codec"}
         or ("rt60" in names) != ("drr" in names)
-        or ("snr" in names) != noises
+        or {"rt60", "rir"} <= set(names)
+        or ("snr" in names) != len(noises)
     ):
         raise InputError(
-            f"{where}: expected some of 'speed=S', 'rt60=T drr=D', and 'slope=B snr=N' or 'babble=U,V snr=N'; "
-            f"found {text!r}"
+            f"{where}: expected some of 'speed=S', 'rt60=T drr=D' or 'rir=FILE', one of 'slope=B', 'babble=U,V' and "
+            f"'{'|'.join(PARTS)}=FILE@SECONDS,...' with 'snr=N' or 'snr=N,M', and 'codec=C'; found {text!r}"
         )
-    return {name: value.split(",") if name == "babble" else _number(name, value, where) for name, value in items}
+    spec = {name: _value(name, value, where) for name, value in items}
+    for name in noises:
+        count = 1 if name == "slope" else len(spec[name])
+        if len(spec["snr"]) not in (1, count):
+            raise InputError(f"{where}: {len(spec['snr'])} values of snr for {count} of {name}; expected 1 or {count}")
+    return spec
 
 
-def _number(name: str, text: str, where: str) -> float:
-    low, high = LIMITS[name]
+def _value(name: str, text: str, where: str) -> float | str | list:
+    if name == "codec" and text not in CODECS:
+        raise InputError(f"{where}: codec={text}; expected one of {', '.join(CODECS)}")
+    if name in ("rir", "codec"):
+        return text
+    if name == "babble":
+        return text.split(",")
+    if name == "snr":
+        return [_number("snr=", value, LIMITS["snr"], where) for value in text.split(",")]
+    if name in PARTS:
+        parts = [part.rpartition("@") for part in text.split(",")]
+        return [(file, _number(f"{name}={file}@", start, START_LIMITS, where)) for file, _, start in parts]
+    return _number(f"{name}=", text, LIMITS[name], where)
+
+
+def _number(word: str, text: str, limits: tuple[float, float], where: str) -> float:
+    low, high = limits
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not low <= value <= high or (name == "speed" and not is_hundredth(value)):
-        kind = "a number of hundredths" if name == "speed" else "a number"
-        raise InputError(f"{where}: {name}={text}; expected {kind} from {low} to {high}")
+    if not low <= value <= high or (word == "speed=" and not is_hundredth(value)):
+        kind = "a number of hundredths" if word == "speed=" else "a number"
+        raise InputError(f"{where}: {word}{text}; expected {kind} from {low:g} to {high:g}")
     return value
+
+
+def parts_of(spec: Spec) -> list[Part]:
+    """The files that a spec names, and from where on each is heard."""
+    rooms = [(spec["rir"], 0.0)] if "rir" in spec else []
+    return rooms + [part for name in PARTS for part in spec.get(name, ())]
 
 
 def is_hundredth(value: float) -> bool:
@@ -78,49 +119,62 @@ def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
     return samples if percent == 100 else resample(samples, percent // divisor, 100 // divisor)
 
 
-def add_room_and_noise(
-    samples: np.ndarray, spec: Spec, rate: int, rng: np.random.Generator, read: Callable[[str], np.ndarray]
+def distort(
+    samples: np.ndarray,
+    spec: Spec,
+    rate: int,
+    rng: np.random.Generator,
+    read_utterance: ReadUtterance,
+    read_file: ReadFile,
 ) -> np.ndarray:
-    """Reverberate (samples,) and add noise as `spec` says; `read` gives another utterance's samples, for babble."""
+    """Put (samples,) into a room, add noise and telephone them, as `spec` says; the readers give what it names.
+
+    Raises InputError where the impulse response is silence, and as the readers do.
+    """
     out = samples
     if "rt60" in spec:
         out = fftconvolve(out, room_response(spec["rt60"], spec["drr"], rate, rng))[: len(samples)]
-    if "snr" in spec:
-        if "babble" in spec:
-            noise = sum(_talker(read(utt), len(out), rng) for utt in spec["babble"])
-        else:
-            noise = coloured_noise(len(out), spec["slope"], rng)
-        if noise_power := _power(noise):
-            out = out + noise * math.sqrt(_power(out) / noise_power / 10 ** (spec["snr"] / 10))
+    elif "rir" in spec:
+        response = read_file(spec["rir"], 0, None)
+        if not response.any():
+            raise InputError(f"{spec['rir']}: silence; expected the impulse response of a room")
+        out = reverberate(out, response)
+    if "noise" in spec:
+        out = _mixed(out, _one_after_another(spec["noise"], len(out), rate, read_file), spec["snr"])
+    elif "snr" in spec:
+        noises = _at_once(spec, len(out), rng, read_utterance, read_file)
+        out = _mixed(out, [(0, x) for x in (noises if len(spec["snr"]) > 1 else [sum(noises)])], spec["snr"])
+    if "codec" in spec:
+        out = telephone(out, rate, spec["codec"])
     return out.astype(np.float32, copy=False)
 
 
-def _power(samples: np.ndarray) -> float:
-    return float(np.mean(np.square(samples, dtype=np.float64)))
+def _at_once(
+    spec: Spec, n: int, rng: np.random.Generator, read_utterance: ReadUtterance, read_file: ReadFile
+) -> list[np.ndarray]:
+    """Noises that are heard over all of n samples; several of them are equally loud."""
+    if "slope" in spec:
+        return [coloured_noise(n, spec["slope"], rng)]
+    if "babble" in spec:
+        talkers = map(read_utterance, spec["babble"])
+        return [in_loop(talker, n, int(rng.integers(len(talker)))) for talker in talkers]
+    return [in_loop(read_file(*part, n), n) for part in spec.get("music") or spec["speech"]]
 
 
-def room_response(rt60: float, drr: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """An impulse response of unit direct sound and a diffuse tail: Gaussian noise that decays by 60 dB in `rt60` s.
-
-    Source: J. D. Polack, "La transmission de l'energie sonore dans les salles", 1988 (the statistical room model).
-    """
-    t = np.arange(round(rt60 * rate)) / rate
-    tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / rt60)
-    tail *= 10 ** (-drr / 20) / np.linalg.norm(tail)
-    return np.concatenate([[1.0], np.zeros(round(TAIL_DELAY * rate) - 1), tail])
+def _one_after_another(parts: list[Part], n: int, rate: int, read_file: ReadFile) -> list[Noise]:
+    noises, begin = [], 0
+    for part in parts:
+        if begin < n:
+            noises.append((begin, read_file(*part, n - begin)))
+            begin += len(noises[-1][1]) + round(GAP * rate)
+    return noises
 
 
-def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise (n,) of power ~ f^slope, flat below a hundredth of the Nyquist frequency."""
-    fast = next_fast_len(n, real=True)  # a transform of prime length takes twenty times as long
-    bins = fast // 2 + 1
-    spectrum = rng.standard_normal((bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
-    f = np.maximum(np.arange(bins, dtype=np.float32) / bins, 0.01)
-    return irfft(spectrum * f ** (slope / 2), fast)[:n]
-
-
-def _talker(samples: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) from a random place on, in a loop, cut to n: one voice of the babble, at unit power."""
-    start = int(rng.integers(len(samples)))
-    voice = np.resize(np.roll(samples, -start), n)
-    return voice / max(math.sqrt(_power(voice)), 1e-9)
+def _mixed(speech: np.ndarray, noises: list[Noise], snrs: list[float]) -> np.ndarray:
+    """Speech (samples,) with noises at their ratios, or at one ratio that is each one's."""
+    out, speech_power = speech.copy(), power(speech)
+    for i, (begin, noise) in enumerate(noises):
+        if noise_power := power(noise):
+            gain = math.sqrt(speech_power / noise_power / 10 ** (snrs[i % len(snrs)] / 10))
+            out[begin : begin + len(noise)] += noise * gain
+    return out

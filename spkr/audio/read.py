@@ -4,6 +4,7 @@ What is read is named as in a wav.scp: a path, or a command and `|` that writes 
 `sph2pipe -f wav -p x.sph |`. A command is run only where that is allowed (feats.allow_pipes).
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -28,19 +29,20 @@ def read_audio(
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
+    first_channel: bool = False,
 ) -> np.ndarray:
     """Read one channel of audio as float32 on the scale of 16-bit integers, as Kaldi takes it: (samples,).
 
     Only the part from `start` to `end` seconds (-1: its end) is decoded where the format can be sought in. Raises
     InputError, naming the source, where it is missing, unreadable, cut short or empty, where its command fails or is
-    not allowed, where it has more than one channel, samples that are not finite, or another sampling rate than `rate`
-    Hz (a higher one is resampled if `allow_downsample`), or where it ends before the part does, as extract-segments
-    has it.
+    not allowed, where it has more than one channel (unless the `first_channel` is asked for), samples that are not
+    finite, or another sampling rate than `rate` Hz (a higher one is resampled if `allow_downsample`), or where it ends
+    before the part does, as extract-segments has it.
     """
-    with _at_rate(source, rate, allow_downsample, allow_pipes) as f:
+    with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
         first, last = sample_range(source, f, start, end)
         f.seek(first)
-        samples = f.read(last - first, dtype="float32") * 32768
+        samples = f.read(last - first, dtype="float32", always_2d=True)[:, 0] * 32768
     if len(samples) < last - first:
         raise InputError(f"{source}: cut short after {first + len(samples)} samples; replace the file")
     if not np.isfinite(samples).all():
@@ -55,11 +57,12 @@ def check_audio(
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
+    first_channel: bool = False,
 ) -> None:
     """Raise InputError as `read_audio` does, for what a file's header shows; a command that is allowed is not run."""
     if allow_pipes and is_command(source):
         return
-    with _at_rate(source, rate, allow_downsample, allow_pipes) as f:
+    with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
         sample_range(source, f, start, end)
 
 
@@ -69,13 +72,18 @@ def is_command(source: str | Path) -> bool:
 
 
 @contextmanager
-def open_audio(source: str | Path, allow_pipes: bool = False) -> Iterator[soundfile.SoundFile]:
-    """Open one channel of audio; raises InputError as `read_audio` does, for what is wrong with all of it."""
+def open_audio(
+    source: str | Path, allow_pipes: bool = False, first_channel: bool = False
+) -> Iterator[soundfile.SoundFile]:
+    """Open audio of one channel, or of more if the first is asked for.
+
+    Raises InputError as `read_audio` does, for what is wrong with all of it.
+    """
     try:
         with _decoder(source, allow_pipes) as f:
             if not f.frames:
                 raise InputError(f"{source}: the audio file has no samples; replace or remove it")
-            if f.channels != 1:
+            if f.channels != 1 and not first_channel:
                 raise InputError(f"{source}: {f.channels} channels; expected one")
             yield f
     except (soundfile.SoundFileError, TypeError) as e:  # TypeError: a name that libsndfile takes for headerless audio
@@ -83,8 +91,10 @@ def open_audio(source: str | Path, allow_pipes: bool = False) -> Iterator[soundf
 
 
 @contextmanager
-def _at_rate(source: str | Path, rate: int, allow_downsample: bool, allow_pipes: bool) -> Iterator[soundfile.SoundFile]:
-    with open_audio(source, allow_pipes) as f:
+def _at_rate(
+    source: str | Path, rate: int, allow_downsample: bool, allow_pipes: bool, first_channel: bool
+) -> Iterator[soundfile.SoundFile]:
+    with open_audio(source, allow_pipes, first_channel) as f:
         if f.samplerate != rate and not (allow_downsample and f.samplerate > rate):
             raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz (feats.sample_frequency)")
         yield f
@@ -114,7 +124,7 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
                 " if it may be run, or run it, and name what it wrote"
             )
         content = _output(str(source))
-    elif Path(source).is_file():
+    elif os.path.isfile(source):  # noqa: PTH113, a Path takes much of the time of a short file
         content = None
     else:
         raise InputError(f"{source}: no such audio file; was the corpus moved or deleted after data preparation?")
@@ -122,16 +132,16 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
     if f.format == "WAV" and not f.frames:  # 0 may mean that the length was not known; libsndfile then wants 8 before
         content = content or Path(source).read_bytes()
         return soundfile.SoundFile(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
-    if _is_cut_short(f, Path(source) if content is None else content):
+    if _is_cut_short(f, source if content is None else content):
         raise InputError(f"{source}: cut short after {f.frames} samples, fewer than its header says; replace the file")
     return f
 
 
-def _is_cut_short(f: soundfile.SoundFile, content: Path | bytes) -> bool:
+def _is_cut_short(f: soundfile.SoundFile, content: str | Path | bytes) -> bool:
     """Whether there is less than a header says, of which libsndfile reads what there is."""
     if f.format == "NIST":
-        head = content[:1024] if isinstance(content, bytes) else content.open("rb").read(1024)
-        count = re.search(rb"sample_count -i (\d+)", head)
+        with BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb") as g:
+            count = re.search(rb"sample_count -i (\d+)", g.read(1024))
         return bool(count) and f.frames < int(count[1])
     size = re.search(r"^data : (\d+) \(should be", f.extra_info, re.MULTILINE) if f.format in ("WAV", "WAVEX") else None
     return bool(size) and int(size[1]) < STREAM

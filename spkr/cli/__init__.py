@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     # Idle threads spin for some microseconds between two operations of a network, then sleep, out of others' way
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if args.log:
+    if args.log and os.environ.get("RANK", "0") == "0":  # of torchrun's processes, one has the file
         args.log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)

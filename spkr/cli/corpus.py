@@ -31,6 +31,12 @@ def add_verbs(verb) -> None:
     p.add_argument("out_dir")
     p.add_argument("--options", type=options, required=True, help=SETTINGS)
     p.add_argument("--seed", **SEED)
+    p.add_argument(
+        "--corpora",
+        default=os.environ.get("SPKR_CORPORA"),
+        help="where folders of noise and rooms are looked for, or their archives (default: $SPKR_CORPORA)",
+    )
+    p.add_argument("--unpacked", default="exp/corpora", help="where archives are unpacked (default: %(default)s)")
 
 
 def _fetch(args) -> None:
@@ -46,6 +52,8 @@ def _durations(args) -> None:
 
 
 def _augment(args) -> None:
-    from spkr.audio.augment import AugmentOptions, augment_data_dir
+    from spkr.audio.augment import augment_data_dir
+    from spkr.audio.augment_options import AugmentOptions
 
-    augment_data_dir(args.data_dir, args.out_dir, AugmentOptions.from_dict(args.options), args.seed)
+    made = AugmentOptions.from_dict(args.options)
+    augment_data_dir(args.data_dir, args.out_dir, made, args.seed, args.corpora, args.unpacked)

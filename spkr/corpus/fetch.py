@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from spkr.corpus.archive import RECORD, unpack
@@ -16,18 +16,21 @@ logger = logging.getLogger(__name__)
 DEPTH = 2  # folders below `corpora` in which an archive may lie
 
 
-def find_archive(names: str | Iterable[str], corpora: str | Path) -> Path | None:
+def find_archive(
+    names: str | Iterable[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file
+) -> Path | None:
     """The first of `names` that lies under the folder `corpora`, at most two folders deep; None if none does.
 
-    A name may begin with its folder (`himia/train.tar.gz`). The file least deep is taken.
-    Raises InputError where `corpora` is no folder, or where two files of one name lie equally deep.
+    A name may begin with its folder (`himia/train.tar.gz`). The one least deep is taken; `is_one` may
+    ask for a folder instead of a file.
+    Raises InputError where `corpora` is no folder, or where two of one name lie equally deep.
     """
     corpora = Path(corpora)
     if not corpora.is_dir():
         raise InputError(f"{corpora}: no such folder; `corpora` and SPKR_CORPORA name the folder with archives")
     for name in [names] if isinstance(names, str) else names:
         for depth in range(DEPTH + 1):
-            found = sorted(p for p in corpora.glob("*/" * depth + name) if p.is_file())
+            found = sorted(filter(is_one, corpora.glob("*/" * depth + name)))
             if len(found) > 1:
                 raise InputError(f"{name}: both {found[0]} and {found[1]} have this name; keep one of them")
             if found:

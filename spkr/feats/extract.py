@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spkr.audio.effects import add_room_and_noise, change_speed, parse_spec, random_for
-from spkr.audio.read import check_audio, read_audio
+from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for
+from spkr.audio.read import check_audio, open_audio, read_audio
 from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
@@ -71,8 +71,9 @@ class Source:
         seed: int,
     ):
         self.clips, self.front_end, self.seed = clips(files), front_end, seed
+        self.without_dither = replace(front_end, dither=0.0)
         self.audio_options = front_end.sample_frequency, front_end.allow_downsample, front_end.allow_pipes
-        self.specs, heard = {}, {}
+        self.specs, heard, parts = {}, {}, {}
         for utt in utts:
             where = f"{data_dir}/utt2aug: {utt}"
             self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
@@ -80,9 +81,14 @@ class Source:
                 if name not in self.clips:
                     raise InputError(f"{where}: babble of {name!r}, which is not in utt2spk")
                 heard.setdefault(self.clips[name], name)
+            for part in parts_of(self.specs[utt]):
+                parts.setdefault(part, utt)
         for clip, utt in heard.items():
             with _naming(utt):
                 check_audio(clip.source, *self.audio_options, clip.start, clip.end)
+        for (file, start), utt in parts.items():
+            with _naming(utt):
+                check_audio(file, *self.audio_options[:2], start=start, first_channel=True)
         self.clean = lru_cache(maxsize=1)(self._clean)  # copies of one recording follow each other
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
@@ -93,14 +99,14 @@ class Source:
         if spec.keys() <= {"speed"} and not fe.dither:
             return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
-        heard = add_room_and_noise(speech, spec, fe.sample_frequency, rng, self._read_talker)
+        heard = distort(speech, spec, fe.sample_frequency, rng, self._read_talker, self._read_file)
         if fe.dither:
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
         return self._compute(heard, fe)[0], voiced
 
     def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
-        fe = replace(self.front_end, dither=0.0)
+        fe = self.without_dither
         speech = change_speed(self._read(clip), speed)
         if len(speech) < fe.window_size:
             raise InputError(f"{clip.source}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
@@ -108,12 +114,23 @@ class Source:
         return speech, feats, energy_vad(log_energy, fe.vad)
 
     def _compute(self, samples: np.ndarray, fe: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
-        feats, log_energy = COMPUTE[fe.engine, fe.type](torch.from_numpy(samples), fe)
+        with torch.inference_mode():
+            feats, log_energy = COMPUTE[fe.engine, fe.type](torch.from_numpy(samples), fe)
         return feats.numpy(), log_energy.numpy()
 
     def _read_talker(self, utt: str) -> np.ndarray:
         with _naming(utt):
             return self._read(self.clips[utt])
+
+    def _read_file(self, file: str, start: float, count: int | None) -> np.ndarray:
+        """A file from `start` seconds on, at most `count` samples of it."""
+        rate, allow_downsample, _ = self.audio_options
+        with open_audio(file, first_channel=True) as f:
+            seconds = f.frames / f.samplerate
+        end = seconds if count is None else start + (count + 1) / rate
+        return read_audio(
+            file, rate, allow_downsample, start=start, end=end if end < seconds else -1, first_channel=True
+        )[:count]
 
     def _read(self, clip: Clip) -> np.ndarray:
         return read_audio(clip.source, *self.audio_options, clip.start, clip.end)

@@ -156,13 +156,16 @@ def read_ark(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def read_vectors(*scps: str | Path) -> tuple[list[str], np.ndarray]:
     """Read tables of vectors whole: their keys, and a float32 array (number of keys, dimension)."""
-    table, vectors = TableReader(*scps), []
-    for key, vector in table.items():
-        if vector.ndim != 1 or (vectors and len(vector) != len(vectors[0])):
-            expected = f"a vector of dimension {len(vectors[0])}" if vectors else "a vector"
+    table = TableReader(*scps)
+    vectors = np.empty((len(table), 0), np.float32)
+    for row, (key, vector) in enumerate(table.items()):
+        if row == 0 and vector.ndim == 1:
+            vectors = np.empty((len(table), len(vector)), np.float32)
+        if vector.shape != vectors.shape[1:]:
+            expected = f"a vector of dimension {vectors.shape[1]}" if row else "a vector"
             raise InputError(f"{table.where(key)}: {key} has shape {vector.shape}; expected {expected}")
-        vectors.append(vector)
-    return list(table), np.stack(vectors)
+        vectors[row] = vector
+    return list(table), vectors
 
 
 def _place(key: str, where: str) -> tuple[str, int]:

@@ -10,7 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spkr.audio.augment import AugmentOptions, augment_data_dir
+from spkr.audio.augment import augment_data_dir
+from spkr.audio.augment_options import AugmentOptions
 from spkr.errors import InputError
 from spkr.feats.cmvn import normalize
 from spkr.feats.extract import COMPUTE, extract_shard

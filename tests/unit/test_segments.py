@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.augment import AugmentOptions, augment_data_dir
+from spkr.audio.augment import augment_data_dir
+from spkr.audio.augment_options import AugmentOptions
 from spkr.errors import InputError
 from spkr.feats.extract import Source
 from spkr.feats.options import FrontEnd

@@ -1,0 +1,73 @@
+"""What happens to speech on its way: rooms, noise and telephones, on (samples,) at the scale of 16-bit integers."""
+
+import math
+from io import BytesIO
+
+import numpy as np
+import soundfile
+from scipy.fft import irfft, next_fast_len
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from spkr.audio.read import resample
+
+TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
+TELEPHONE_RATE = 8000  # Hz
+TELEPHONE_BAND = butter(4, (300, 3400), "bandpass", fs=TELEPHONE_RATE, output="sos")  # edges of ITU-T G.712
+CODECS = {"mulaw": "ULAW", "alaw": "ALAW", "gsm": "GSM610"}  # ITU-T G.711 and GSM 06.10, as libsndfile calls them
+
+
+def power(samples: np.ndarray) -> float:
+    """Mean square of (samples,)."""
+    return float(np.mean(np.square(samples, dtype=np.float64)))
+
+
+def room_response(rt60: float, drr: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+    """An impulse response of unit direct sound and a diffuse tail: Gaussian noise that decays by 60 dB in `rt60` s.
+
+    Source: J. D. Polack, "La transmission de l'energie sonore dans les salles", 1988 (the statistical room model).
+    """
+    t = np.arange(round(rt60 * rate)) / rate
+    tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / rt60)
+    tail *= 10 ** (-drr / 20) / np.linalg.norm(tail)
+    return np.concatenate([[1.0], np.zeros(round(TAIL_DELAY * rate) - 1), tail])
+
+
+def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """(samples,) through an impulse response of any delay and scale; the direct sound keeps its place.
+
+    The greatest peak is taken for the direct sound, and the power is what it was: Kaldi's wav-reverberate with
+    --shift-output and --normalize-output.
+    """
+    direct = int(np.argmax(np.abs(response)))
+    out = fftconvolve(samples, response)[direct : direct + len(samples)]
+    return out * math.sqrt(power(samples) / max(power(out), 1e-18))
+
+
+def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray:
+    """Gaussian noise (n,) of power ~ f^slope, flat below a hundredth of the Nyquist frequency."""
+    fast = next_fast_len(n, real=True)  # a transform of prime length takes twenty times as long
+    bins = fast // 2 + 1
+    spectrum = rng.standard_normal((bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
+    f = np.maximum(np.arange(bins, dtype=np.float32) / bins, 0.01)
+    return irfft(spectrum * f ** (slope / 2), fast)[:n]
+
+
+def in_loop(samples: np.ndarray, n: int, start: int = 0) -> np.ndarray:
+    """(samples,) from `start` on, in a loop, cut to n, at unit power: one voice of several."""
+    voice = np.resize(np.roll(samples, -start), n)
+    return voice / max(math.sqrt(power(voice)), 1e-9)
+
+
+def telephone(samples: np.ndarray, rate: int, codec: str) -> np.ndarray:
+    """(samples,) as they come out of a telephone: 300 to 3400 Hz, at 8 kHz through `codec`, and back at `rate` Hz."""
+    narrow = samples.astype(np.float32, copy=False)
+    if rate != TELEPHONE_RATE:
+        narrow = resample(narrow, rate, TELEPHONE_RATE)
+    sent = np.clip(np.rint(sosfilt(TELEPHONE_BAND, narrow)), -32768, 32767).astype(np.int16)
+    line = BytesIO()
+    soundfile.write(line, sent, TELEPHONE_RATE, format="WAV", subtype=CODECS[codec])
+    line.seek(0)
+    heard = soundfile.read(line, dtype="float32")[0] * 32768
+    if rate != TELEPHONE_RATE:
+        heard = resample(heard, TELEPHONE_RATE, rate)
+    return heard[: len(samples)]  # GSM 06.10 fills its last block

@@ -1,0 +1,138 @@
+"""Recordings of rooms, noise, music and speech for augmented copies: finding them, and drawing from them.
+
+A folder is any that holds WAV or FLAC files, at any depth, as those of two well-known collections do:
+
+    musan/{noise,music,speech}/<source>/*.wav                       openslr.org/17, musan.tar.gz
+    RIRS_NOISES/simulated_rirs/{small,medium,large}room/Room*/*.wav openslr.org/28, rirs_noises.zip
+    RIRS_NOISES/real_rirs_isotropic_noises/*.wav
+    RIRS_NOISES/pointsource_noises/*.wav
+
+Where it holds a list in Kaldi's form (`rir_list`, `noise_list`: the last word of a line is a file), only its files
+count.
+"""
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from spkr.audio.read import open_audio
+from spkr.corpus.fetch import fetch_corpus, find_archive
+from spkr.errors import InputError
+from spkr.files import read_lines
+
+SUFFIXES = {".wav", ".flac"}
+ARCHIVES = (".tar.gz", ".tgz", ".zip")
+LISTS = {"rir": "rir_list", "noise": "noise_list"}  # by what the folder is used for
+
+logger = logging.getLogger(__name__)
+
+
+class Sounds:
+    """The files of some folders, each folder as likely to be drawn from as the others, and each file in it."""
+
+    def __init__(self, folders: Sequence[Path], kind: str):
+        """Args: folders that are there; kind: rir, noise, music or speech. Raises InputError as `list_files` does."""
+        self.files = [list_files(folder, LISTS.get(kind)) for folder in folders]
+
+    def draw(self, rng: np.random.Generator) -> Path:
+        """A file; InputError where its header cannot be read."""
+        files = self.files[rng.integers(len(self.files))]
+        path = files[rng.integers(len(files))]
+        seconds_of(path)
+        return path
+
+    def draw_part(self, rng: np.random.Generator, wanted: float) -> tuple[str, float]:
+        """A random part of `wanted` seconds, or a shorter file's whole, as FILE@SECONDS; and how long it is."""
+        path = self.draw(rng)
+        length = seconds_of(path)
+        start = rng.uniform(0, max(length - wanted, 0))
+        return f"{path}@{start:.2f}", min(length, wanted)
+
+
+def list_files(folder: Path, list_name: str | None = None) -> list[Path]:
+    """The audio files below a folder, in the same order wherever it lies; those that its list names, if there is one.
+
+    Raises InputError where there is none, where the list names one that is not there, or where a name would not be
+    one word of a line of utt2aug.
+    """
+    files = sorted(
+        (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names),
+        key=lambda path: os.fsencode(path.relative_to(folder).as_posix()),
+    )
+    files = [path for path in files if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    if list_name and (folder / list_name).is_file():
+        names = {Path(line.split()[-1]).name for _, line in read_lines(folder / list_name)}
+        files = [path for path in files if path.name in names]
+        if missing := sorted(names - {path.name for path in files}):
+            raise InputError(f"{folder / list_name}: names {missing[0]}, which is not below {folder}; unpack it anew")
+    if not files:
+        raise InputError(f"{folder}: no {' or '.join(sorted(SUFFIXES))} files below it; expected recordings")
+    if odd := [path for path in files if re.search(r"[\s,]", str(path))]:
+        raise InputError(f"{odd[0]}: a space or comma in its name, which a line of utt2aug cannot hold; rename it")
+    return files
+
+
+@cache
+def seconds_of(path: Path) -> float:
+    """The duration by the header; InputError where that cannot be read."""
+    with open_audio(path, first_channel=True) as f:
+        return f.frames / f.samplerate
+
+
+def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -> Path | None:
+    """Where a folder lies, if it does anywhere.
+
+    Args:
+        folder: as `musan/noise`; an absolute path is taken as it is.
+        corpora: what it is looked for in, at most two folders deep; then an archive of its first part's name, as
+            `musan.tar.gz` or `rirs_noises.zip`.
+        unpacked: where the archive is unpacked to, once: `<unpacked>/musan/`.
+
+    Raises InputError as `find_archive` and `unpack` do.
+    """
+    path = Path(folder)
+    if ".." in path.parts or not path.parts:
+        raise InputError(f"{folder}: expected the name of a folder, as musan/noise, or an absolute path")
+    if path.is_absolute():
+        return path if path.is_dir() else None
+    if corpora and (found := find_archive(folder, corpora, Path.is_dir)):
+        return found
+    top = path.parts[0]
+    home = Path(unpacked) / top
+    names = [name + suffix for name in dict.fromkeys([top, top.lower()]) for suffix in ARCHIVES]
+    if corpora and (archive := find_archive(names, corpora)):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with home.with_name(f".{top}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several sets may be augmented at once
+            fetch_corpus(archive.name, home, archive.parent)
+    return home / path if (home / path).is_dir() else None
+
+
+def find_sounds(
+    folders: Mapping[str, Sequence[str]], fallback: bool, corpora: str | Path | None, unpacked: str | Path
+) -> dict[str, Sounds]:
+    """The recordings of those kinds (rir, noise, music, speech) for which folders are named.
+
+    A folder that is nowhere is an InputError, or, if `fallback`, left out with a warning, and a kind with the last of
+    its folders. Other arguments as of `find_folder`, errors also as of `list_files`.
+    """
+    sounds = {}
+    for kind, names in folders.items():
+        found = {name: find_folder(name, corpora, unpacked) for name in names}
+        for name in [name for name, path in found.items() if path is None]:
+            message = (
+                f"augment.{kind}_folders: {name}: no such folder, nor an archive of it, under {corpora or 'corpora'}"
+            )
+            if not fallback:
+                raise InputError(f"{message}; put it there, or leave it out for built-in sounds")
+            logger.warning("%s; doing without", message)
+            del found[name]
+        if found:
+            sounds[kind] = Sounds(list(found.values()), kind)
+    return sounds
