@@ -4,7 +4,6 @@ An ark holds `key object key object ...` (spkr.kaldi.objects); a line of the scp
 `key path:offset`. Paths in an scp are relative to the working directory, as Kaldi resolves them.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -201,21 +200,11 @@ def _read_at(ark: mmap, offset: int, key: str) -> np.ndarray:
     return _read_value(Cursor(ark, offset))
 
 
-def _is_finite(value: np.ndarray) -> bool:
-    """Whether all values are finite: of a matrix, their energy tells in half the time of looking at each."""
-    if value.ndim == 2:
-        flat = value.ravel(order="K")
-        with np.errstate(over="ignore", invalid="ignore"):
-            if math.isfinite(np.dot(flat, flat)):
-                return True
-    return np.count_nonzero(np.isfinite(value)) == value.size  # faster than all()
-
-
 def _read_value(at: Cursor) -> np.ndarray:
     """The object that begins here, as a table gives it; raises one of DAMAGES where it is none."""
     value = read_array(at)
     if value.dtype == np.float64:
         value = value.astype(np.float32)
-    if not _is_finite(value):
+    if np.count_nonzero(np.isfinite(value)) < value.size:  # faster than all()
         raise ValueError("a value is not a number, or not finite")
     return value
