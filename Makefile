@@ -1,17 +1,26 @@
 # make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
+# make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # Each installs what it needs into .venv first, once.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test lint install clean
+.PHONY: demo test test-slurm slurm lint install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
 
 test: install
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-slurm: install slurm
+	$(BIN)/pytest -m slurm tests/slurm
+
+slurm: install
+	$(BIN)/python -m tests.slurm.cluster
+	command -v slurmctld > /dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes
@@ -21,7 +30,7 @@ install: $(INSTALLED)
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("spkr needs Python 3.11 or newer, not %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev]'
+	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev,cluster]'
 	rm -f .venv/.installed-*
 	touch $@
 

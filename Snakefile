@@ -13,9 +13,10 @@ min_version("9.0")
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 
 
-workdir: ROOT
+workdir: os.environ.get("SPKR_WORKDIR", ROOT)  # the run's own, where this is the Snakemake of a cluster's job
 
 
+os.environ["SPKR_WORKDIR"] = os.getcwd()  # ROOT, or --directory, of which a job's Snakemake is not told
 RECIPE = config.setdefault("recipe", "an4")
 
 

@@ -20,7 +20,7 @@ if not config["backend"]["from"]:
         log:
             f"{RUN}/log/backend.log",
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
         params:
             options=as_json(settings("backend")),
         shell:

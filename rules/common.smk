@@ -57,6 +57,11 @@ def settings(section):
     return {k: v for k, v in config[section].items() if k not in wiring}
 
 
+def growing(mem_mb):
+    """Memory that a job asks for: more at each attempt, of which there is one where no profile says `retries`."""
+    return lambda wildcards, attempt: mem_mb * min(attempt, 3)
+
+
 def front_end_name():
     """The preset's name, with a hash of the values behind it where the user changed some."""
     preset = config["feats"]["preset"]

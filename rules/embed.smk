@@ -20,7 +20,7 @@ rule embed:
     log:
         f"{RUN}/log/embed.{{set}}.log",
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     shell:
         "spkr --log {log} embed {input.model} {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
         " {RUN}/xvectors/{wildcards.set}"

@@ -6,6 +6,13 @@ def feature_files(sets):
     return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=["feats.scp", "vad.scp", "utt2num_voiced"])
 
 
+# `spkr`, in as many processes as there are GPUs. The shell decides: as a parameter, another number would train anew.
+LAUNCH = (
+    "launch=spkr; if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / {resources.gpu}));"
+    " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m spkr'; fi; exec $launch"
+)
+
+
 if not PRETRAINED:
 
     rule train:
@@ -28,8 +35,9 @@ if not PRETRAINED:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=8000,
+            mem_mb=growing(8000),
             runtime=1440,
+            stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM
         params:
             settings=as_json({s: settings(s) for s in ("model", "train", "feats")}),
             sets=TRAIN_SETS,
@@ -37,6 +45,6 @@ if not PRETRAINED:
             feats=[f"{s}={FEATS}/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
             seed=config["seed"],
         shell:
-            "spkr --log {log} train {RUN}/model --checkpoints {RUN}/model/checkpoints"
+            LAUNCH + " --log {log} train {RUN}/model --checkpoints {RUN}/model/checkpoints"
             " --settings {params.settings:q} --train {params.sets} --data {params.data} --feats {params.feats}"
-            " --dev-trials {input.dev_trials} --seed {params.seed}"
+            " --stop-after {resources.stop_after} --dev-trials {input.dev_trials} --seed {params.seed}"

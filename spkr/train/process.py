@@ -11,12 +11,16 @@ NEVER = -1  # as a threshold: the greatest size there is
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """While the block runs, SIGTERM and SIGINT only add their number to the list that it gets; the second one kills."""
+    """While the block runs, SIGTERM and SIGINT only add their number to the list that it gets; a second SIGINT kills.
+
+    A second SIGTERM does not: at a job's time limit, SLURM sends one to the job's step and its srun passes on another.
+    """
     caught: list[int] = []
 
     def note(number, frame):
         caught.append(number)
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

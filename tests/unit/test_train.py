@@ -608,10 +608,14 @@ def test_killed_twice_the_command_ends_with_the_same_bytes(toy, tmp_path):
     assert log_without_speed(out) == log_without_speed(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("stop", "step"), [(signal.SIGTERM, 7), (signal.SIGINT, 14), (signal.SIGTERM, 15)])
-def test_a_signal_saves_a_checkpoint_and_has_its_exit_status(toy, finished, tmp_path, monkeypatch, caplog, stop, step):
+@pytest.mark.parametrize(
+    ("stop", "times", "step"), [(signal.SIGTERM, 1, 7), (signal.SIGINT, 1, 14), (signal.SIGTERM, 2, 15)]
+)
+def test_a_signal_saves_a_checkpoint_and_has_its_exit_status(
+    toy, finished, tmp_path, monkeypatch, caplog, stop, times, step
+):
     def signalled(self, index, get=CropBatches.__getitem__):
-        if index == step:
+        for _ in range(times if index == step else 0):
             os.kill(os.getpid(), stop)
         return get(self, index)
 
