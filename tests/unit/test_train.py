@@ -395,6 +395,7 @@ def test_options_are_those_of_the_default_config():
         ({"filter": {"min_utts_per_speaker": 7, "min_voiced_frames": 1}}, "0 of 6 speakers are left"),
         ({"filter": {"min_utts_per_speaker": 1, "min_voiced_frames": 99}}, "0 of 6 speakers are left"),
         ({"optimizer": "adam"}, "train.optimizer: 'adam'"),
+        ({"epochs": 2, "average": 3}, "train.average: 3 of 2 epochs"),
         ({"model": {"pooling": "max"}}, "model.pooling: 'max'"),
         ({"data": {"valid": "/nowhere"}}, "/nowhere/utt2spk: no such file"),
         ({"sets": ["train", "more"]}, "set 'more': no directory is given"),
