@@ -114,7 +114,7 @@ def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, 
     check_same_keys("settings: train.filter", options["filter"], "the options", FILTER_OPTIONS)
     check_same_keys("settings: train.batches", options["batches"], "the options", BATCH_OPTIONS)
     if not 1 <= options["average"] <= options["epochs"]:
-        raise InputError(f"train.average: {options['average']} of {options['epochs']} epochs; expected 1 to all of them")
+        raise InputError(f"train.average: {options['average']} of {options['epochs']} epochs; expected some of them")
     for given in dirs:
         if missing := sorted({*train_sets, "valid", "dev"} - given.keys()):
             raise InputError(f"set {missing[0]!r}: no directory is given; expected one of data and one of features")
