@@ -30,10 +30,10 @@ from pathlib import Path
 
 import soundfile
 
-from spkr.corpus.split import shuffled
 from spkr.errors import InputError
 from spkr.files import read_lines
 from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
+from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
 
 PARTS = {"an4_clstk": "an4_train.transcription", "an4test_clstk": "an4_test.transcription"}

@@ -36,10 +36,10 @@ from pathlib import Path
 from himia_trials import MIC, NAME, POINT, SPEED, SPK, Microphones, dev_trials, read_trials, said, write_lists
 
 from spkr.corpus.durations import read_parts, write_parts
-from spkr.corpus.split import shuffled
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import invert, read_map, write_data_dir
+from spkr.kaldi.select import shuffled
 
 LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first: their faults are seen sooner
 

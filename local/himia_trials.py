@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations, product
 from pathlib import Path
 
-from spkr.corpus.split import shuffled
 from spkr.errors import InputError
 from spkr.files import read_lines
 from spkr.kaldi.datadir import invert, write_spk2utt
+from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import write_trials
 
 NAME = re.compile(r"SV\d{4}_\d_\d\d_[SNF]\d+")

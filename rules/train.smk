@@ -3,7 +3,8 @@
 
 def feature_files(sets):
     """The lists of these sets' features; the scp files name the arks."""
-    return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=["feats.scp", "vad.scp", "utt2num_voiced"])
+    files = ["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk"]
+    return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
 
 
 # `spkr`, in as many processes as there are GPUs. The shell decides: as a parameter, another number would train anew.

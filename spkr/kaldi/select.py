@@ -1,8 +1,9 @@
-"""Which utterances are learnt from: several sets together, and the filters, each of which is counted."""
+"""Which utterances are taken: several sets together, filters, each of which is counted, and a choice by seed."""
 
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from spkr.errors import InputError
@@ -55,3 +56,8 @@ def filter_utterances(
             "lower min_voiced_frames or min_utts_per_speaker in the config"
         )
     return kept
+
+
+def shuffled(seed: int, names: Iterable[str]) -> list[str]:
+    """Names in an order that depends on the seed and on nothing else, Python's version included."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).hexdigest())

@@ -1,8 +1,7 @@
 """Parts of data directories and several together: subset_data_dir.sh, split_data.sh, combine_data.sh."""
 
-import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from itertools import chain
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import check_data_dir, read_spk2utt, write_data_dir
 from spkr.kaldi.rules import Files, invert, restrict
+from spkr.kaldi.select import shuffled
 
 ALWAYS = ("utt2spk", "spk2utt")
 
@@ -69,7 +69,7 @@ def last(n: int) -> Callable[[Files], Collection[str]]:
 
 def at_random(n: int, seed: int) -> Callable[[Files], Collection[str]]:
     """n utterances, in an order that the seed and their names alone decide (--num-utt)."""
-    return lambda files: _shuffled(files["utt2spk"], seed)[: _at_most(n, files)]
+    return lambda files: shuffled(seed, files["utt2spk"])[: _at_most(n, files)]
 
 
 def shortest(n: int) -> Callable[[Files], Collection[str]]:
@@ -98,16 +98,12 @@ def whole_speakers(n: int, seed: int) -> Callable[[Files], Collection[str]]:
 
     def choose(files: Files) -> Collection[str]:
         spk2utt, chosen = invert(files["utt2spk"]), []
-        for spk in _shuffled(spk2utt, seed):
+        for spk in shuffled(seed, spk2utt):
             if len(chosen) < _at_most(n, files):
                 chosen += spk2utt[spk]
         return chosen
 
     return choose
-
-
-def _shuffled(names: Iterable[str], seed: int) -> list[str]:
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
 
 
 def _at_most(n: int, files: Files) -> int:

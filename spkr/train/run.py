@@ -68,9 +68,11 @@ def train(
     utt2spk = read_maps([Path(data_dirs[s]) / "utt2spk" for s in train_sets])
     check_same_keys("feats.scp", reader.feats, "utt2spk", utt2spk)
     num_voiced = read_maps([Path(feats_dirs[s]) / "utt2num_voiced" for s in train_sets])
-    lengths = "utt2num_voiced" if front_end.select_voiced else "utt2num_frames"
-    num_frames = {utt: int(n) for utt, n in read_maps([Path(feats_dirs[s]) / lengths for s in train_sets]).items()}
     utt2spk = filter_utterances(utt2spk, num_voiced, **options["filter"])
+    counts = num_voiced
+    if not front_end.select_voiced:
+        counts = read_maps([Path(feats_dirs[s]) / "utt2num_frames" for s in train_sets])
+    num_frames = {utt: int(counts[utt]) for utt in utt2spk}
     speakers = sorted(set(utt2spk.values()))
     evaluation = Evaluation.read(data_dirs, feats_dirs, dev_trials, front_end, utt2spk, speakers, train_sets)
     index = {spk: i for i, spk in enumerate(speakers)}
