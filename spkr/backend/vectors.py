@@ -1,8 +1,8 @@
 """What happens to embeddings between the table and the score: averages, affine transforms, length normalisation.
 
-Every row of a result depends on that row of the input alone, to the last bit: `np.vecdot` is one dot product a
-pair, whereas the rounding of a matrix product depends on how many rows stand beside it. So a score is the same
-whatever else is scored with it.
+Every row of a result depends on that row of the input alone, to the last bit, so that a score is the same whatever
+else is scored with it. The rounding of a matrix product depends on how many rows there are; so one is only taken of
+a fixed number of rows, and `np.vecdot`, one dot product a pair, elsewhere.
 """
 
 import logging
@@ -12,6 +12,7 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
+ROWS = 256  # of every matrix product
 CHUNK = 128  # trials whose vectors are gathered at a time, and
 BLOCK = 1024  # test vectors among which they choose: few enough to stay in the processor's cache
 
@@ -28,7 +29,7 @@ def average_models(
     """
     rows = [[row[utt] for utt in utts] for utts in models]
     counts = np.array([len(of_model) for of_model in rows])
-    averages = vectors[[of_model[0] for of_model in rows]]
+    averages = vectors.take([of_model[0] for of_model in rows], axis=0)
     for k in np.flatnonzero(counts > 1):
         averages[k] = vectors[rows[k]].mean(axis=0, dtype=np.float64)
     return averages, counts
@@ -43,7 +44,11 @@ def transform_vectors(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     dtype = np.result_type(vectors, matrix, np.float32)
     dim = vectors.shape[1]
     A = np.ascontiguousarray(matrix[:, :dim], dtype)
-    y = np.vecdot(np.ascontiguousarray(vectors, dtype)[:, None, :], A[None, :, :]).astype(np.float64)
+    y = np.empty((len(vectors), len(A)))
+    for start in range(0, len(vectors), ROWS):
+        x = vectors[start : start + ROWS].astype(dtype, copy=False)
+        filled = np.pad(x, ((0, ROWS - len(x)), (0, 0))) if len(x) < ROWS else x
+        y[start : start + ROWS] = (filled @ A.T)[: len(x)]
     return y + matrix[:, dim] if matrix.shape[1] == dim + 1 else y
 
 

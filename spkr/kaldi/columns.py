@@ -9,6 +9,7 @@ import numpy as np
 
 from spkr.errors import InputError
 from spkr.kaldi.decimals import LAST, parse_decimals, words_before
+from spkr.kaldi.names import Names
 
 PIECE = 1 << 18  # bytes: what is made of a piece stays in a processor's cache, and any file fits into memory
 TARGET, NONTARGET = b"target", b"nontarget"
@@ -33,10 +34,9 @@ class Piece:
         """One field; `line` is counted from 0."""
         return self.text[self.starts[line, column] : self.ends[line, column]]
 
-    def names(self) -> tuple[list[bytes], list[bytes]]:
-        """The first two columns."""
-        fields = self.text.split()
-        return fields[:: self.columns], fields[1 :: self.columns]
+    def places(self, column: int, names: Names, add: bool = True) -> np.ndarray:
+        """A column as numbers among these names, int32 (lines,); -1 for new ones, unless they are to be added."""
+        return names.places(self.text, self.starts[:, column], self.ends[:, column], add)
 
     def targets(self, column: int) -> np.ndarray:
         """A column of `target` and `nontarget` as bool (lines,); InputError for another label."""

@@ -14,7 +14,6 @@ Methods 4, 6 and 7 take a value outside their range for its end. Source: Kaldi, 
 (commit f4007661).
 """
 
-import math
 import struct
 from mmap import mmap
 
@@ -29,6 +28,7 @@ METHODS = {  # kind, and the range (low, span) unless it is the matrix'
     7: (b"CM3 ", (0.0, 1.0)),
 }
 FEW_ROWS = 8
+RANGE_AND_SIZE = struct.Struct("<ffii")
 DTYPES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
 STEPS = (64, 128, 63)  # of a column's bytes, between its quantiles at 0, 25, 75 and 100 %
 QUANTILE_BYTES = np.cumsum((0, *STEPS))
@@ -50,6 +50,12 @@ class Cursor:
         self.position = begin + count
         return self.data[begin : begin + count]
 
+    def unpack(self, layout: struct.Struct) -> tuple:
+        """The next values, as a layout has them."""
+        values = layout.unpack_from(self.data, self.position)
+        self.position += layout.size
+        return values
+
     def read_to(self, mark: bytes) -> bytes:
         """The bytes up to a mark, and that."""
         end = self.data.find(mark, self.position) + len(mark)
@@ -61,9 +67,12 @@ class Cursor:
         """The next numbers, not copied."""
         if min(shape) < 1:
             raise ValueError(f"empty, or damaged: its size is {shape}")
-        values = np.frombuffer(self.data, dtype, math.prod(shape), self.position)
+        try:
+            values = np.ndarray(shape, dtype, self.data, self.position)
+        except TypeError as e:  # the buffer is too small
+            raise ValueError(f"cut short: {e}") from None
         self.position += values.nbytes
-        return values.reshape(shape)
+        return values
 
 
 def compress(x: np.ndarray, method: int) -> bytes:
@@ -71,7 +80,7 @@ def compress(x: np.ndarray, method: int) -> bytes:
     rows, cols = x.shape
     kind, fixed = METHODS[method if method > 1 else 2 if rows > FEW_ROWS else 3]
     low, span = fixed or _range(x)
-    header = kind + struct.pack("<ffii", low, span, rows, cols)
+    header = kind + RANGE_AND_SIZE.pack(low, span, rows, cols)
     return header + (_columns(x, low, span) if kind == b"CM " else _linear(x, low, span, DTYPES[kind]).tobytes())
 
 
@@ -107,7 +116,7 @@ def _columns(x: np.ndarray, low: float, span: float) -> bytes:
 
 def decompress(at: Cursor, kind: bytes) -> np.ndarray:
     """The matrix (rows, cols), float32, whose `kind` was just read; raises as Cursor does."""
-    low, span, rows, cols = struct.unpack("<ffii", at.read(16))
+    low, span, rows, cols = at.unpack(RANGE_AND_SIZE)
     if kind != b"CM ":
         return low + span / np.iinfo(DTYPES[kind]).max * at.numbers((rows, cols), DTYPES[kind]).astype(np.float32)
     quantiles = low + span / 65535 * at.numbers((cols, 4), "<u2").astype(np.float32)

@@ -124,7 +124,7 @@ def _read_binary(at: Cursor) -> np.ndarray:
 
 def _sizes(at: Cursor, count: int) -> tuple[int, ...]:
     """So many integers, each of them after a byte that says its width: 4."""
-    numbers = SIZES[count].unpack(at.read(5 * count))
+    numbers = at.unpack(SIZES[count])
     if numbers[0] != 4 or numbers[-2] != 4:
         raise ValueError("a size that is no integer of four bytes")
     return numbers[1::2]

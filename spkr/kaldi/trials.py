@@ -6,7 +6,6 @@
 A name in a trial is a model of `models_<list>` or, without such a file or entry, an utterance.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +16,7 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.columns import read_pieces
+from spkr.kaldi.names import Names
 
 LABELLED, UNLABELLED = "<enrolment> <test> target|nontarget", "<enrolment> <test>"
 
@@ -34,9 +34,12 @@ class Trials:
     @classmethod
     def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
         """The list whose columns these are."""
-        sides = [_numbers(), _numbers()]
-        places = [_places(numbers, names) for numbers, names in zip(sides, (enrol, test), strict=True)]
-        return cls(*map(list, sides), *places, None if target is None else np.array(target, bool))
+        sides, places = [], []
+        for column in (list(enrol), list(test)):
+            number = {name: k for k, name in enumerate(dict.fromkeys(column))}
+            sides.append(list(number))
+            places.append(np.array([number[name] for name in column], np.int32))
+        return cls(*sides, *places, None if target is None else np.array(target, bool))
 
     def __len__(self) -> int:
         return len(self.enrol)
@@ -59,32 +62,20 @@ class Trials:
         return repeated
 
 
-def _numbers() -> defaultdict:
-    """name -> its number; a name that is new takes the next one."""
-    numbers = defaultdict()
-    numbers.default_factory = numbers.__len__
-    return numbers
-
-
-def _places(numbers: Mapping, names: Iterable) -> np.ndarray:
-    return np.fromiter(map(numbers.__getitem__, names), np.int32)
-
-
 def read_trials(path: str | Path, labelled: bool = True) -> Trials:
     """Read a trial list; `labelled=False` also takes one without labels, as Kaldi's scoring does.
 
     Names are numbered in the order in which they come first. Raises InputError, with the line, for a line with
     another number of fields than is expected or than the first has, an unknown label or a repeated trial.
     """
-    enrol, test, columns = _numbers(), _numbers(), []
+    enrol, test, columns = Names(), Names(), []
     for piece in read_pieces(path, LABELLED) if labelled else read_pieces(path, LABELLED, UNLABELLED):
-        first, second = piece.names()
         target = piece.targets(2) if piece.columns == 3 else None
-        columns.append((_places(enrol, first), _places(test, second), target))
+        columns.append((piece.places(0, enrol), piece.places(1, test), target))
     i, j, target = zip(*columns, strict=True)
     trials = Trials(
-        [_decode(path, name) for name in enrol],
-        [_decode(path, name) for name in test],
+        [_decode(path, name) for name in enrol.numbers],
+        [_decode(path, name) for name in test.numbers],
         np.concatenate(i),
         np.concatenate(j),
         None if target[0] is None else np.concatenate(target),

@@ -1,6 +1,5 @@
 """Score files: joined to their trial list, or with the labels beside the scores."""
 
-from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from spkr.errors import InputError
 from spkr.kaldi.columns import read_pieces
+from spkr.kaldi.names import Names
 from spkr.kaldi.trials import Trials
 
 
@@ -17,13 +17,10 @@ def read_scores(path: str | Path, trials: Trials) -> np.ndarray:
     The file may be in another order than the list. Raises InputError, with the line, for a line of another form,
     a score that is not finite, a trial that is not in the list or is scored twice, and for a trial left out.
     """
-    numbers = [{name.encode(): k for k, name in enumerate(side)} for side in (trials.enrol_names, trials.test_names)]
+    sides = [Names([name.encode() for name in side]) for side in (trials.enrol_names, trials.test_names)]
     read = []
     for piece in read_pieces(path, "<enrolment> <test> <score>"):
-        places = [
-            np.fromiter(map(known.get, names, repeat(-1)), np.int32, piece.lines)
-            for known, names in zip(numbers, piece.names(), strict=True)
-        ]
+        places = [piece.places(column, names, add=False) for column, names in enumerate(sides)]
         if (unknown := np.minimum(*places) < 0).any():
             line = int(unknown.argmax())
             enrol, test = (piece.field(line, k).decode(errors="replace") for k in range(2))
