@@ -56,10 +56,11 @@ def augmented(
     sounds: Mapping[str, Sounds] | None = None,
     where: str = "utt2spk",
 ) -> dict[str, dict[str, str]]:
-    """The files of a data directory's augmented copies, clean ones included: wav.scp, utt2spk, utt2dur, utt2aug.
+    """The files of a data directory's augmented copies, clean ones included: wav.scp, utt2spk, utt2dur,
+    utt2aug, and segments and reco2sum where it has them.
 
     Args:
-        data: content of the clean directory's wav.scp, utt2spk and utt2dur; segments where it has them.
+        data: content of the clean directory's wav.scp, utt2spk and utt2dur; segments and reco2sum where it has them.
         options: what copies are made.
         seed: of all that is drawn.
         sounds: recordings by kind (rir, noise, music, speech); what is not there is synthesised.
@@ -68,8 +69,9 @@ def augmented(
     Raises InputError where a copy would have another utterance's name, where babble has no other speakers, or where a
     recording's header cannot be read.
     """
-    audio = "segments" if "segments" in data else "wav.scp"
-    out: dict[str, dict[str, str]] = {name: {} for name in (audio, "utt2spk", "utt2dur", "utt2aug")}
+    recordings = [name for name in ("wav.scp", "reco2sum") if name in data]
+    audio = ["segments"] if "segments" in data else recordings  # what has a line for each copy
+    out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
     drawing = Drawing(options, Others(data["utt2spk"], where), sounds or {})
     for utt, spk in data["utt2spk"].items():
         for speed in options.speeds:
@@ -84,11 +86,12 @@ def augmented(
                 spec = {"speed": f"{speed:g}"}
                 if copy:
                     spec |= drawing.copy(copy, random_for(seed, name), spk, seconds)
-                out[audio][name] = data[audio][utt]
+                for file in audio:
+                    out[file][name] = data[file][utt]
                 out["utt2spk"][name] = prefix + spk
                 out["utt2dur"][name] = f"{seconds:.3f}"
                 out["utt2aug"][name] = " ".join(f"{k}={v}" for k, v in spec.items())
-    return {"wav.scp": dict(data["wav.scp"])} | out
+    return {file: dict(data[file]) for file in recordings} | out
 
 
 class Others:

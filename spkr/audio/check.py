@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.read import open_audio, sample_range
+from spkr.audio.read import decode, open_audio, sample_range
 from spkr.errors import InputError
 from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
-FULL_SCALE = 1 - 2.0**-15  # of 16 bits
+FULL_SCALE = 2**15 - 1  # of 16 bits
 BLOCK = 0.1  # seconds of which the level is taken
-SILENT = 10 ** (-70 / 20)  # of full scale
+SILENT = 2**15 * 10 ** (-70 / 20)  # -70 dB of full scale
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,13 @@ def listen(source: str, allow_pipes: bool = False) -> Heard:
     clipped = silent = frames = blocks = 0
     with open_audio(source, allow_pipes) as f:
         size = round(BLOCK * f.samplerate)
-        for minute in f.blocks(round(60 / BLOCK) * size, dtype="float32"):
-            if not np.isfinite(minute).all():
-                raise InputError(f"{source}: has samples that are not finite; replace the file")
+        for minute in decode(source, f, 0, f.frames, round(60 / BLOCK) * size):
             starts = np.arange(0, len(minute), size)
             energies = np.add.reduceat(np.square(minute), starts)
             silent += int((energies < SILENT**2 * np.diff(starts, append=len(minute))).sum())
             clipped += int((np.abs(minute) >= FULL_SCALE).sum())
             frames += len(minute)
             blocks += len(starts)
-        if frames < f.frames:
-            raise InputError(f"{source}: cut short after {frames} samples; replace the file")
         return Heard(f.samplerate, frames, clipped / frames, silent / blocks)
 
 

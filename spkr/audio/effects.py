@@ -131,22 +131,39 @@ def distort(
 
     Raises InputError where the impulse response is silence, and as the readers do.
     """
-    out = samples
+    out, response = samples, room_of(spec, rate, rng, read_file)
     if "rt60" in spec:
-        out = fftconvolve(out, room_response(spec["rt60"], spec["drr"], rate, rng))[: len(samples)]
+        out = fftconvolve(out, response)[: len(samples)]
     elif "rir" in spec:
-        response = read_file(spec["rir"], 0, None)
-        if not response.any():
-            raise InputError(f"{spec['rir']}: silence; expected the impulse response of a room")
         out = reverberate(out, response)
-    if "noise" in spec:
-        out = _mixed(out, _one_after_another(spec["noise"], len(out), rate, read_file), spec["snr"])
-    elif "snr" in spec:
-        noises = _at_once(spec, len(out), rng, read_utterance, read_file)
-        out = _mixed(out, [(0, x) for x in (noises if len(spec["snr"]) > 1 else [sum(noises)])], spec["snr"])
+    if "snr" in spec:
+        noises = noises_of(spec, len(out), rate, rng, read_utterance, read_file)
+        out = mixed(out, noises, spec["snr"], power(out))
     if "codec" in spec:
         out = telephone(out, rate, spec["codec"])
     return out.astype(np.float32, copy=False)
+
+
+def room_of(spec: Spec, rate: int, rng: np.random.Generator, read_file: ReadFile) -> np.ndarray | None:
+    """The impulse response of the room that `spec` has, if it has one; InputError where it is silence."""
+    if "rt60" in spec:
+        return room_response(spec["rt60"], spec["drr"], rate, rng)
+    if "rir" not in spec:
+        return None
+    response = read_file(spec["rir"], 0, None)
+    if not response.any():
+        raise InputError(f"{spec['rir']}: silence; expected the impulse response of a room")
+    return response
+
+
+def noises_of(
+    spec: Spec, n: int, rate: int, rng: np.random.Generator, read_utterance: ReadUtterance, read_file: ReadFile
+) -> list[Noise]:
+    """What n samples of speech are mixed with, each at a ratio of its own or all at that of `spec`."""
+    if "noise" in spec:
+        return _one_after_another(spec["noise"], n, rate, read_file)
+    noises = _at_once(spec, n, rng, read_utterance, read_file)
+    return [(0, noise) for noise in (noises if len(spec["snr"]) > 1 else [sum(noises)])]
 
 
 def _at_once(
@@ -170,9 +187,9 @@ def _one_after_another(parts: list[Part], n: int, rate: int, read_file: ReadFile
     return noises
 
 
-def _mixed(speech: np.ndarray, noises: list[Noise], snrs: list[float]) -> np.ndarray:
-    """Speech (samples,) with noises at their ratios, or at one ratio that is each one's."""
-    out, speech_power = speech.copy(), power(speech)
+def mixed(samples: np.ndarray, noises: list[Noise], snrs: list[float], speech_power: float) -> np.ndarray:
+    """(samples,) and noises at their ratios to speech of that power, or at one ratio that is each one's."""
+    out = samples.copy()
     for i, (begin, noise) in enumerate(noises):
         if noise_power := power(noise):
             gain = math.sqrt(speech_power / noise_power / 10 ** (snrs[i % len(snrs)] / 10))

@@ -5,21 +5,25 @@ What is read is named as in a wav.scp: a path, or a command and `|` that writes 
 """
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
+from math import gcd
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from spkr.audio.whole import Damaged, FlacSum, check_header, is_stream
 from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT
 
-STREAM = 0x7FFFF000  # such a size of a WAV file's data, or more, is written where it is not known (sox, ffmpeg)
+RATES = range(1000, 400_000)  # Hz; what is beyond is a damaged header, and a block of 0.1 s would fill the memory
+MAX_FILTER = 4_000_000  # coefficients for resampling: from 44,100 to 16,000 Hz they are 70,560, from 44,101 too many
+MAX_SAMPLE = 2.0**31  # full scale is 1, or what somebody took for it; the energy of this is still finite
+BLOCK = 1 << 22  # samples decoded at once: a header may promise more than there is memory
 
 
 def read_audio(
@@ -40,14 +44,51 @@ def read_audio(
     before the part does, as extract-segments has it.
     """
     with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
-        first, last = sample_range(source, f, start, end)
-        f.seek(first)
-        samples = f.read(last - first, dtype="float32", always_2d=True)[:, 0] * 32768
-    if len(samples) < last - first:
-        raise InputError(f"{source}: cut short after {first + len(samples)} samples; replace the file")
-    if not np.isfinite(samples).all():
-        raise InputError(f"{source}: has samples that are not finite; replace the file")
+        blocks = list(decode(source, f, *sample_range(source, f, start, end)))
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
+
+
+def read_part(file: str, rate: int, allow_downsample: bool, start: float, count: int | None) -> np.ndarray:
+    """The first channel of a file from `start` seconds on, at most `count` samples of it at `rate` Hz (None: all).
+
+    Raises InputError as `read_audio` does.
+    """
+    with open_audio(file, first_channel=True) as f:
+        seconds = f.frames / f.samplerate
+    end = seconds if count is None else start + (count + 1) / rate
+    last = end if end < seconds else -1
+    return read_audio(file, rate, allow_downsample, start=start, end=last, first_channel=True)[:count]
+
+
+def decode(
+    source: str | Path, f: soundfile.SoundFile, first: int, last: int, size: int = BLOCK
+) -> Iterator[np.ndarray]:
+    """Yield an open file's first channel from sample `first` to `last`, at most `size` at once: (samples,).
+
+    They are float32 on the scale of 16-bit integers; those of 16 bits are read as such, in half the time.
+
+    Raises InputError, naming the source, where they are cut short, not finite or huge, or, of a whole FLAC file, not
+    those that were encoded.
+    """
+    if first:
+        f.seek(first)
+    flac = FlacSum(f) if (first, last) == (0, f.frames) else None
+    dtype = "int16" if f.subtype == "PCM_16" else "float32"
+    at = first
+    while at < last:
+        block = f.read(min(size, last - at), dtype=dtype, always_2d=True)
+        at += len(block)
+        if not len(block):
+            raise InputError(f"{source}: cut short after {at} samples; replace the file")
+        if dtype == "float32" and not -MAX_SAMPLE < block.min() <= block.max() < MAX_SAMPLE:  # false with a NaN, too
+            raise InputError(f"{source}: has samples that are not finite, or huge; replace the file")
+        if flac:
+            flac.update(block)
+        samples = block[:, 0].astype(np.float32)
+        yield samples if dtype == "int16" else samples * 32768
+    if flac:
+        flac.check()
 
 
 def check_audio(
@@ -85,9 +126,14 @@ def open_audio(
                 raise InputError(f"{source}: the audio file has no samples; replace or remove it")
             if f.channels != 1 and not first_channel:
                 raise InputError(f"{source}: {f.channels} channels; expected one")
+            if f.samplerate not in RATES:
+                raise InputError(f"{source}: sampled at {f.samplerate} Hz, which no recording is; replace the file")
+            check_header(f)
             yield f
-    except (soundfile.SoundFileError, TypeError) as e:  # TypeError: a name that libsndfile takes for headerless audio
-        raise InputError(f"{source}: not readable as audio ({e}); replace the file") from None
+    except Damaged as e:
+        raise InputError(f"{source}: {e}; replace the file") from None
+    except soundfile.LibsndfileError as e:
+        raise InputError(f"{source}: not readable as audio ({e.error_string.rstrip('.')}); replace the file") from None
 
 
 @contextmanager
@@ -97,6 +143,8 @@ def _at_rate(
     with open_audio(source, allow_pipes, first_channel) as f:
         if f.samplerate != rate and not (allow_downsample and f.samplerate > rate):
             raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz (feats.sample_frequency)")
+        if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
+            raise InputError(f"{source}: sampled at {f.samplerate} Hz, too odd to be resampled; expected {rate} Hz")
         yield f
 
 
@@ -128,23 +176,14 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
         content = None
     else:
         raise InputError(f"{source}: no such audio file; was the corpus moved or deleted after data preparation?")
-    f = soundfile.SoundFile(source if content is None else BytesIO(content))
-    if f.format == "WAV" and not f.frames:  # 0 may mean that the length was not known; libsndfile then wants 8 before
+    try:
+        f = soundfile.SoundFile(source if content is None else BytesIO(content))
+    except TypeError:
+        raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
+    if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile then wants 8 before
         content = content or Path(source).read_bytes()
         return soundfile.SoundFile(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
-    if _is_cut_short(f, source if content is None else content):
-        raise InputError(f"{source}: cut short after {f.frames} samples, fewer than its header says; replace the file")
     return f
-
-
-def _is_cut_short(f: soundfile.SoundFile, content: str | Path | bytes) -> bool:
-    """Whether there is less than a header says, of which libsndfile reads what there is."""
-    if f.format == "NIST":
-        with BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb") as g:
-            count = re.search(rb"sample_count -i (\d+)", g.read(1024))
-        return bool(count) and f.frames < int(count[1])
-    size = re.search(r"^data : (\d+) \(should be", f.extra_info, re.MULTILINE) if f.format in ("WAV", "WAVEX") else None
-    return bool(size) and int(size[1]) < STREAM
 
 
 @lru_cache(maxsize=1)  # segments of one recording follow each other

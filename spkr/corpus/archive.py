@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import posixpath
 import shutil
 import stat
@@ -27,21 +28,24 @@ DAMAGED = (
 NESTED = (".tar", ".tar.gz", ".tgz", ".zip")
 RECORD = "unpacked.json"  # written last into an unpacked corpus
 CHUNK = 1 << 20  # bytes read at once
+MAX_NAME = 255  # bytes of a file's name
+DEPTH = 3  # archives in archives; there are some that hold themselves
 
 # (name, content) of what an archive holds; the content is a file to read from, None for a folder,
 # or the name that a link points at, seen from the top of the archive.
 Members = Iterator[tuple[str, IO[bytes] | str | None]]
 
 
-def unpack(archive: str | Path, out_dir: str | Path) -> int:
+def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
     """Unpack a tar (compressed or not) or zip archive as the folder `out_dir`; return the number of files.
 
     A link becomes a copy of the file that it names, so nothing is ever read or written through a link.
     Permissions and times are those of new files. An archive in the archive becomes a folder beside it,
-    `<its name>.unpacked`, and is removed.
+    `<its name>.unpacked`, and is removed; at most `depth` deep.
 
     Raises InputError, and leaves nothing behind, where the archive or one in it is cut short or damaged, or a member
-    has an absolute path, climbs out by '..', links to what is no file of the archive, is a device, or comes twice.
+    has an absolute path, climbs out by '..', links to what is no file of the archive, is a device, comes twice, or has
+    a name that no file can have.
     """
     archive = Path(archive)
     if not archive.is_file():
@@ -54,6 +58,8 @@ def unpack(archive: str | Path, out_dir: str | Path) -> int:
                 path = PurePosixPath(name)
                 if path.is_absolute() or ".." in path.parts:
                     raise _refused(archive, name, "lies outside the folder")
+                if "\0" in name or any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
+                    raise _refused(archive, name, "has a name that no file can have")
                 if path in files or path in links:
                     raise _refused(archive, name, "stands there twice")
                 if isinstance(content, str):
@@ -75,7 +81,10 @@ def unpack(archive: str | Path, out_dir: str | Path) -> int:
             ) from None
         except (FileExistsError, NotADirectoryError):
             raise _refused(archive, name, "is a file and a folder at once") from None
-        return len(files) + sum(_unpack_nested(archive, folder, f) for f in files if f.name.endswith(NESTED))
+        nested = [f for f in files if f.name.endswith(NESTED)]
+        if nested and not depth:
+            raise _refused(archive, nested[0], "is an archive too deep in others")
+        return len(files) + sum(_unpack_nested(archive, folder, f, depth - 1) for f in nested)
 
 
 def _is_zip(archive: Path) -> bool:
@@ -84,11 +93,11 @@ def _is_zip(archive: Path) -> bool:
         return f.read(4) in (b"PK\3\4", b"PK\5\6") and zipfile.is_zipfile(archive)
 
 
-def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath) -> int:
+def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath, depth: int) -> int:
     """Unpack one file of `folder`, itself an archive; how many files more there are now."""
     path = folder / name
     try:
-        more = unpack(path, path.with_name(f"{path.name}.unpacked"))
+        more = unpack(path, path.with_name(f"{path.name}.unpacked"), depth)
     except InputError as e:
         why = str(e).removeprefix(f"{path}: ").partition(";")[0]
         raise _refused(archive, name, f"is an archive that cannot be unpacked ({why})") from None

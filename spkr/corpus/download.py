@@ -14,8 +14,9 @@ def download(url: str, path: str | Path, sha256: str | None = None) -> None:
     """Download `url` to `path`, going on where an earlier call broke off, with a progress bar on stderr.
 
     The data lie in `<path>.part` until their length, and their sha256 where it is known, are found right.
-    Raises InputError where the server cannot be reached, refuses, breaks off (the next call goes on) or sends
-    something else than expected (the .part is removed: the next call begins anew).
+    Raises InputError where the server cannot be reached, refuses, sends on from https to where anybody on the way can
+    change the data (unless the sha256 is known), breaks off (the next call goes on) or sends something else than
+    expected (the .part is removed: the next call begins anew).
     """
     import requests  # here, as an archive at hand needs no network
 
@@ -25,6 +26,8 @@ def download(url: str, path: str | Path, sha256: str | None = None) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if url.startswith("https:") and not sha256:
+                _check_secure(url, [r.url for r in [*response.history, response]])
             if response.status_code != 416:  # 416: nothing beyond what the .part holds
                 response.raise_for_status()
                 _receive(response, part, have)
@@ -35,6 +38,12 @@ def download(url: str, path: str | Path, sha256: str | None = None) -> None:
     if sha256 and (found := sha256_of(part)) != sha256.lower():
         raise _refused(part, f"{url} has the sha256 {found}; expected {sha256}")
     part.replace(path)
+
+
+def _check_secure(url: str, asked: list[str]) -> None:
+    for redirect in asked:
+        if not redirect.startswith("https:"):
+            raise InputError(f"{url} was sent on to {redirect}, which is not https; get it by hand if that is right")
 
 
 def _receive(response, part: Path, have: int) -> None:

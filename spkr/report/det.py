@@ -5,13 +5,11 @@ Martin et al., The DET curve in assessment of detection task performance, Eurosp
 
 from pathlib import Path
 
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.special import ndtri
 
-from spkr.files import replacing
+from spkr.report.figures import figure_at
 
 TICKS = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95, 99])  # percent
 # Okabe and Ito's colours, distinct to the colour-blind; dashes and markers serve a print in grey.
@@ -24,14 +22,6 @@ LOOKS = [
     {"color": "#56B4E9", "linestyle": (0, (8, 2)), "marker": "P"},
     {"color": "#000000", "linestyle": (0, (3, 1)), "marker": "X"},
 ]
-STYLE = {
-    "svg.hashsalt": "spkr",  # else the ids in the file are drawn at random
-    "axes.edgecolor": "#666666",
-    "axes.labelcolor": "#222222",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "font.size": 10,
-}
 
 
 def thin(p_miss: np.ndarray, p_fa: np.ndarray, step: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
@@ -52,9 +42,8 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
     Args: curves holds for each back-end (p_miss, p_fa, eer): the operating points in order of threshold, both (n,)
     as `error_rates` gives them (and `thin` may have thinned them), and the EER for the legend, all from 0 to 1.
     """
-    with matplotlib.style.context(["default", STYLE]):
-        width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
-        figure = Figure(figsize=(width, height))
+    width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
+    with figure_at(stem, width, height) as figure:
         axes = figure.add_axes((0.7 / width, 1 - (side + 0.35) / height, side / width, side / height))
         low, high = _draw_axes(axes, title, curves)
         for i, (backend, (p_miss, p_fa, eer)) in enumerate(curves.items()):
@@ -67,9 +56,6 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
             axes.plot([cross], [cross], color=look["color"], zorder=3, **point)
             axes.plot([], [], **style, **point, label=f"{backend}: EER {100 * eer:.2f} %")
         figure.legend(loc="lower center", ncols=2, handlelength=4.5, frameon=False)
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-            with replacing(f"{stem}.{kind}", "wb") as f:
-                figure.savefig(f, format=kind, dpi=160, metadata=metadata)
 
 
 def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:
@@ -85,7 +71,6 @@ def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float,
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(ndtri(ticks / 100), [f"{tick:g}" for tick in ticks])
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="False alarms (%)", ylabel="Misses (%)")
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_title(title, fontsize=11, loc="left")
+    axes.grid()
+    axes.set_title(title, fontsize=11, loc="left", parse_math=False)
     return low, high

@@ -1,6 +1,9 @@
 import hashlib
 import io
 import json
+import shutil
+import ssl
+import subprocess
 import tarfile
 import threading
 import zipfile
@@ -195,6 +198,26 @@ def test_unsafe_tar_is_refused_and_leaves_nothing(tmp_path, bad, why):
     assert names(tmp_path) == ["inner", "secret"]
 
 
+@pytest.mark.parametrize("name", ["a\0b", "x" * 256, "é" * 128])
+def test_name_that_no_file_can_have_is_refused(tmp_path, name):
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        info = member("x")
+        info.pax_headers = {"path": name}
+        tar.addfile(info)
+    with pytest.raises(InputError, match="has a name that no file can have"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+    assert names(tmp_path) == ["a.tar"]
+
+
+def test_odd_names_are_only_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    odd = ["a b", "$(touch ran)", "`touch ran`", 'it\'s "é"', "-rf", "~", "a\nb", "c:\\..\\d", "*"]
+    files = {f"wav/{name}.wav": name.encode() for name in odd}
+    unpack(tar_of(tmp_path / "a.tar", files=files), tmp_path / "out")
+    assert content_of(tmp_path / "out") == files
+    assert names(tmp_path) == ["a.tar", "out"]
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_unsafe_zip_is_refused_and_leaves_nothing(tmp_path, link):
     archive = tmp_path / "a.zip"
@@ -289,6 +312,17 @@ def test_damaged_archive_in_the_archive_is_named_and_leaves_nothing(tmp_path):
     assert names(tmp_path) == ["inner.tar.gz", "train.tar"]
 
 
+def test_archives_in_archives_come_to_an_end(tmp_path):
+    files = {"x": b"x"}
+    for depth in range(5):
+        archive = tar_of(tmp_path / f"{depth}.tar", files=files)
+        files = {archive.name: archive.read_bytes()}
+    assert unpack(tmp_path / "3.tar", tmp_path / "out") == 1
+    with pytest.raises(InputError, match="4.tar: member '3.tar' is an archive that cannot .* too deep in others"):
+        unpack(tmp_path / "4.tar", tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
 # --- downloading
 
 
@@ -348,6 +382,60 @@ def test_error_of_the_server_is_told(tmp_path, server):
     with pytest.raises(InputError, match="cannot be reached .404 Client Error"):
         download(server.url + "x", tmp_path / "an4.tar.gz")
     assert names(tmp_path) == []
+
+
+@pytest.fixture
+def secure(tmp_path_factory, monkeypatch):
+    """A server of https that sends everybody on to `to`, and whose certificate is trusted."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    paths = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    subprocess.run([*command, *names, *paths], check=True, capture_output=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "certificate"))
+
+    class Onward(BaseHTTPRequestHandler):
+        to = ""
+
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", self.to)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Onward) as httpd:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+        threading.Thread(target=httpd.serve_forever, args=(0.01,)).start()
+        Onward.url = f"https://127.0.0.1:{httpd.server_port}/an4.tar.gz"
+        yield Onward
+        httpd.shutdown()
+
+
+def test_way_from_https_to_http_is_refused_unless_the_checksum_is_known(tmp_path, server, secure):
+    secure.to = server.url
+    with pytest.raises(InputError, match=f"{secure.url} was sent on to {server.url}, which is not https"):
+        download(secure.url, tmp_path / "an4.tar.gz")
+    assert names(tmp_path) == []
+    download(secure.url, tmp_path / "an4.tar.gz", hashlib.sha256(NOISE).hexdigest())
+    assert (tmp_path / "an4.tar.gz").read_bytes() == NOISE
 
 
 # --- the whole

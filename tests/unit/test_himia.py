@@ -217,12 +217,12 @@ def test_name_twice_in_a_list_is_refused(corpus):
     "spoil, why",
     [
         (lambda path: path.unlink(), "no such file"),
-        (lambda path: path.write_bytes(b""), "unreadable audio"),
-        (lambda path: path.write_bytes(b"not audio at all" * 99), "unreadable audio"),
+        (lambda path: path.write_bytes(b""), "not readable as audio"),
+        (lambda path: path.write_bytes(b"not audio at all" * 99), "not readable as audio"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "cut short after 1100 samples"),
-        (lambda path: write_audio(path, 0), "no audio in it"),
-        (lambda path: write_audio(path, 4410, 44100, 2), "2 channels; expected 1"),
-        (lambda path: write_audio(path, rate=8000), "sampling rate 8000; expected 16000 or more"),
+        (lambda path: write_audio(path, 0), "the audio file has no samples"),
+        (lambda path: write_audio(path, 4410, 44100, 2), "2 channels; expected one"),
+        (lambda path: write_audio(path, rate=8000), "sampled at 8000 Hz; expected 16000 Hz or more"),
         (lambda path: write_audio(path.parent / "copy" / path.name), "two files have this name"),
     ],
 )

@@ -1,0 +1,46 @@
+"""Sums of audio files, by which a recording that was replaced after data preparation is seen before it is decoded.
+
+reco2sum of a data directory: `<recording> <bytes> <crc32>`, of the first and the middle block of the file, since a
+whole corpus could not be read twice, and recordings of one length may all begin with silence. A pipe has `-`.
+"""
+
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from spkr.errors import InputError
+
+BLOCK = 4096  # bytes
+NO_FILE = "-"
+
+
+def audio_sum(source: str | Path) -> str:
+    """`<bytes> <crc32>` of an audio file, or NO_FILE for a command that ends in |; OSError where it cannot be read."""
+    if str(source).rstrip().endswith("|"):
+        return NO_FILE
+    with Path(source).open("rb", buffering=0) as f:
+        size = os.fstat(f.fileno()).st_size
+        crc = zlib.crc32(os.pread(f.fileno(), BLOCK, size // 2), zlib.crc32(os.pread(f.fileno(), BLOCK, 0)))
+    return f"{size} {crc:08x}"
+
+
+def audio_sums(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
+    """reco2sum of a data directory's wav.scp."""
+    return {recording: audio_sum(source) for recording, source in wav_scp.items()}
+
+
+def check_sum(source: str | Path, expected: str) -> None:
+    """Raise InputError where an audio file is not the one that a data directory was made from."""
+    advice = "put it back, or prepare the data again (snakemake -R data)"
+    try:
+        found = audio_sum(source)
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such audio file; it was there when the data were prepared: {advice}") from None
+    except OSError as e:
+        raise InputError(f"{source}: cannot be read ({e.strerror})") from None
+    if found != expected:
+        raise InputError(
+            f"{source}: not the recording that the data were prepared from (its bytes and crc32 are {found}, and were "
+            f"{expected}); {advice}"
+        )
