@@ -1,11 +1,13 @@
 # From a corpus to EER and minDCF.   snakemake --cores 8 -s Snakefile   (README.md says more)
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
 
 from snakemake.utils import min_version
 
+from spkr import orphan
 from spkr.config import check_config
 
 min_version("9.0")
@@ -17,6 +19,7 @@ workdir: os.environ.get("SPKR_WORKDIR", ROOT)  # the run's own, where this is th
 
 
 os.environ["SPKR_WORKDIR"] = os.getcwd()  # ROOT, or --directory, of which a job's Snakemake is not told
+os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""  # jobs end when this process is killed
 RECIPE = config.setdefault("recipe", "an4")
 
 
@@ -24,8 +27,9 @@ configfile: ROOT / "conf/default.yaml"
 configfile: ROOT / f"recipes/{RECIPE}/config.yaml"
 
 
-for section in ("feats", "model", "train", "backend"):
-    if not isinstance(config[section], str):  # `model` may be the path of a trained one
+for section in ("feats", "model", "train", "finetune", "backend"):
+    # `model` may be the path of a trained one, and there need be no fine-tuning
+    if not isinstance(config[section], str) and config[section]["preset"]:
 
         configfile: ROOT / f"conf/{section}/{config[section]['preset']}.yaml"
 
@@ -36,7 +40,7 @@ configfile: ROOT / f"recipes/{RECIPE}/config.yaml"  # again: it goes before its 
 check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
 
 # Jobs find spkr, and corpora, whatever environment they are started from; bash's strictness is Snakemake's own prefix.
-shell.prefix(f"set -euo pipefail; export PATH={Path(sys.executable).parent}:$PATH; ")
+shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 corpora = (
     workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
 )

@@ -30,11 +30,13 @@ from pathlib import Path
 
 import soundfile
 
+from spkr.audio.sums import audio_sums
 from spkr.errors import InputError
 from spkr.files import read_lines
 from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
+from spkr.manifest import artefacts
 
 PARTS = {"an4_clstk": "an4_train.transcription", "an4test_clstk": "an4_test.transcription"}
 SHOWN = 3  # problems that an error message names; it counts them all
@@ -179,6 +181,7 @@ def prepare(corpus_dir: Path, out_dir: Path, seed: int, dev_speakers: int, sampl
     for name, utts in sets.items():
         files = {
             "wav.scp": {utt: u.path for utt, u in utts.items()},
+            "reco2sum": audio_sums({utt: u.path for utt, u in utts.items()}),
             "utt2spk": {utt: u.spk for utt, u in utts.items()},
             "utt2dur": {utt: f"{u.seconds:.6f}" for utt, u in utts.items()},
             "text": {utt: u.text for utt, u in utts.items()},
@@ -202,8 +205,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--expect", type=json.loads, default={}, help="JSON: set -> [utterances, speakers], list -> [trials, targets]"
     )
+    args = vars(parser.parse_args(argv))
+    manifests = [args["out_dir"] / name / "manifest.json" for name in ("train", "valid", "dev", "test")]
     try:
-        prepare(**vars(parser.parse_args(argv)))
+        with artefacts("data", args, *manifests, code=Path(__file__).parent):
+            prepare(**args)
     except InputError as e:
         sys.exit(f"an4.py: error: {e}")
 

@@ -40,6 +40,7 @@ from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import invert, read_map, write_data_dir
 from spkr.kaldi.select import shuffled
+from spkr.manifest import artefacts
 
 LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first: their faults are seen sooner
 
@@ -144,11 +145,13 @@ def write_set(
     utts: Collection[str],
     paths: Mapping[str, str],
     seconds: Mapping[str, str],
+    sums: Mapping[str, str],
     spk2gender: Mapping[str, str] | None,
 ) -> None:
     """Write one data directory, with what the names say of each recording."""
     files: dict[str, Mapping] = {
         "wav.scp": {utt: paths[utt] for utt in utts},
+        "reco2sum": {utt: sums[utt] for utt in utts},
         "utt2spk": {utt: utt[SPK] for utt in utts},
         "utt2dur": {utt: seconds[utt] for utt in utts},
         "utt2point": {utt: utt[POINT] for utt in utts},
@@ -183,14 +186,14 @@ def write_data(
     genders = read_map(spk2gender) if spk2gender else None
     bad_files = []
     for name in LISTS:
-        utts, seconds, bad = read_parts(out_dir / f"recordings/{name}", parts)
+        utts, seconds, sums, bad = read_parts(out_dir / f"recordings/{name}", parts)
         bad |= read_bad_files(out_dir / "recordings/bad_files", name)
         check_share(name, bad, len(utts) + len(bad), max_bad_share)
         for why, number in Counter(bad.values()).most_common():
             print(f"{name}: {number} bad files: {why}")
         bad_files += [f"{name}\t{file}\t{why}\n" for file, why in sorted(bad.items())]
         for part, chosen in (split(utts, seed) if name == "train" else {name: utts}).items():
-            write_set(out_dir / part, chosen, utts, seconds, genders)
+            write_set(out_dir / part, chosen, utts, seconds, sums, genders)
             print(f"{part}: {len(chosen)} utterances of {len({utt[SPK] for utt in chosen})} speakers", flush=True)
         if name == "train":
             continue
@@ -224,8 +227,14 @@ def main(argv: list[str] | None = None) -> None:
         p.add_argument("--allow-partial", action="store_true", help="the corpus may be a part of what is expected")
         p.add_argument("--max-bad-share", type=float, default=0.0, help="of recordings in a set (%(default)s)")
     args = vars(parser.parse_args(argv))
+    run, data = args.pop("run"), args["out_dir"]
+    folders, reads = [data / "recordings"], []
+    if run is write_data:
+        folders, reads = [data, *(data / name for name in ("train", "valid", "dev", "test"))], folders
+    manifests = [folder / "manifest.json" for folder in folders]
     try:
-        args.pop("run")(**args)
+        with artefacts("data" if reads else "recordings", args, *manifests, reads=reads, code=Path(__file__).parent):
+            run(**args)
     except InputError as e:
         sys.exit(f"himia.py: error: {e}")
 

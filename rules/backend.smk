@@ -12,11 +12,12 @@ if not config["backend"]["from"]:
         """Train the back-end on embeddings of training speakers."""
         input:
             xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=BACKEND_SETS),
+            manifests=expand(f"{RUN}/xvectors/{{set}}/manifest.json", set=BACKEND_SETS),
             utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
             num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
             code=code(*[f"spkr/backend/{m}.py" for m in ("train", "stats", "lda", "plda", "vectors", "embeddings")]),
         output:
-            expand(f"{RUN}/backend/{{file}}", file=BACKEND_FILES),
+            expand(f"{RUN}/backend/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
         log:
             f"{RUN}/log/backend.log",
         resources:
@@ -35,9 +36,10 @@ if ADAPT_TO:
         input:
             backend=expand(f"{TRAINED_BACKEND}/{{file}}", file=BACKEND_FILES),
             xvectors=f"{RUN}/xvectors/{ADAPT_TO}/xvector.scp",
+            manifest=f"{RUN}/xvectors/{ADAPT_TO}/manifest.json",
             code=code(*[f"spkr/backend/{m}.py" for m in ("adapt", "plda", "vectors")]),
         output:
-            expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
+            expand(f"{BACKEND_DIR}/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
         log:
             f"{RUN}/log/adapt.log",
         params:

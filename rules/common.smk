@@ -1,4 +1,5 @@
 # What the rules share: names of sets and folders, and settings as a job's parameter.
+import copy
 import hashlib
 import json
 import re
@@ -39,7 +40,14 @@ def as_options(settings):
     return shlex.join(as_json(word) if isinstance(word, dict) else str(word) for word in words)
 
 
-def settings(section):
+def changed(section, changes):
+    """A config section with some values changed."""
+    options = copy.deepcopy(config[section])
+    update_config(options, changes)
+    return options
+
+
+def settings(section, changes={}):
     """What of a config section its jobs compute with; the rest says which jobs there are."""
     wiring = {
         "preset",
@@ -54,7 +62,7 @@ def settings(section):
         "adapt",
         "score",
     }
-    return {k: v for k, v in config[section].items() if k not in wiring}
+    return {k: v for k, v in changed(section, changes).items() if k not in wiring}
 
 
 def growing(mem_mb):
@@ -74,16 +82,19 @@ def front_end_name():
 
 
 PRETRAINED = config["model"] if isinstance(config["model"], str) else None
-MODEL = PRETRAINED or f"{RUN}/model/final.pt"
+FINETUNE = None if PRETRAINED or not config["finetune"]["preset"] else config["finetune"]
+TRAINED = [f"{RUN}/model", f"{RUN}/finetuned"] if FINETUNE else [f"{RUN}/model"]  # the last one's network is taken
+MODEL = PRETRAINED or f"{TRAINED[-1]}/final.pt"
 
 # Features are shared by the runs of one front end; those for a trained network are named by its path.
 FRONT_END = "of-" + re.sub(r"\W+", "-", PRETRAINED).strip("-") if PRETRAINED else front_end_name()
 FEATS = f"{EXP}/feats/{FRONT_END}"
 
 
-def learnt_from(section):
+def learnt_from(section, changes={}):
     """The sets that a section learns from; augmented copies are a set of their own, `<set>_<augmentation>`."""
-    name, sets = config[section]["augment"], config[section]["sets"]
+    options = changed(section, changes)
+    name, sets = options["augment"], options["sets"]
     if name and name not in config["augment"]:
         raise InputError(
             f"config: {section}.augment: no {name!r} in the section augment: {', '.join(config['augment'])}"

@@ -7,9 +7,12 @@ CORPUS = f"exp/corpora/{config['corpus']['name']}"
 ARCHIVES = {os.path.normpath(f"{CORPUS}/{folder}"): archive for folder, archive in config["corpus"]["archives"].items()}
 UNPACKED = [f"{folder}/unpacked.json" for folder in ARCHIVES or [CORPUS]]
 SCRIPT = config["corpus"]["script"]
-SCRIPTS = code(*sorted(path.relative_to(ROOT) for path in ROOT.glob(f"{SCRIPT.removesuffix('.py')}*.py")))
+SCRIPTS = code(
+    *sorted(path.relative_to(ROOT) for path in ROOT.glob(f"{SCRIPT.removesuffix('.py')}*.py")),
+    *[f"spkr/kaldi/{m}.py" for m in ("select", "trials")],
+)
 PARTS = config["corpus"]["parts"]
-DATA_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", *config["corpus"]["files"]]
+DATA_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum", "manifest.json", *config["corpus"]["files"]]
 if config["corpus"]["spk2gender"] and "spk2gender" not in DATA_FILES:
     DATA_FILES.append("spk2gender")
 TRIAL_FILES = [
@@ -49,7 +52,7 @@ if config["corpus"]["synthesise"]:
         params:
             options=config["corpus"]["synthesise_options"],
         shell:
-            "python {input.code} {CORPUS} {params.options} 2>&1 | tee {log}"
+            "python {input.code:q} {CORPUS} {params.options} 2>&1 | tee {log}"
 
 else:
 
@@ -79,6 +82,7 @@ if PARTS:
                 f"{EXP}/data/recordings/{{set}}.{{part}}.scp", set=["train", "dev", "test"], part=range(1, PARTS + 1)
             ),
             f"{EXP}/data/recordings/bad_files",
+            f"{EXP}/data/recordings/manifest.json",
         log:
             f"{EXP}/log/recordings.log",
         resources:
@@ -86,7 +90,7 @@ if PARTS:
         params:
             options=corpus_options("parts", "expect", "allow_partial", "max_bad_share"),
         shell:
-            "python {input.code[0]} recordings {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
+            "python {input.code[0]:q} recordings {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
 
     rule durations:
         """Read the headers of one part of a set's recordings."""
@@ -95,6 +99,7 @@ if PARTS:
             code=code("spkr/corpus/durations.py"),
         output:
             f"{EXP}/data/recordings/{{set}}.{{part}}.seconds",
+            f"{EXP}/data/recordings/manifest.{{set}}.{{part}}.json",
         log:
             f"{EXP}/log/durations.{{set}}.{{part}}.log",
         shell:
@@ -115,6 +120,7 @@ if PARTS:
             expand(f"{EXP}/data/{{set}}/{{file}}", set=["train", "valid", "dev", "test"], file=DATA_FILES),
             TRIAL_FILES,
             f"{EXP}/data/bad_files",
+            f"{EXP}/data/manifest.json",
         log:
             f"{EXP}/log/data.log",
         resources:
@@ -125,7 +131,7 @@ if PARTS:
                 *("dev_points", "dev_utterances", "spk2gender"),
             ),
         shell:
-            "python {input.code[0]} data {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
+            "python {input.code[0]:q} data {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
 
 else:
 
@@ -142,18 +148,18 @@ else:
         params:
             options=corpus_options("seed", "dev_speakers", "expect"),
         shell:
-            "python {input.code[0]} {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
+            "python {input.code[0]:q} {CORPUS} {EXP}/data {params.options} 2>&1 | tee {log}"
 
 
 rule augment:
     """Say what the augmented copies of a set are; no audio is written."""
     input:
-        expand(f"{EXP}/data/{{{{clean}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur"]),
+        expand(f"{EXP}/data/{{{{clean}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum"]),
         code=code(*[f"spkr/audio/{m}.py" for m in ("augment", "augment_options", "sounds")]),
     output:
         expand(
             f"{EXP}/data/{{{{clean}}}}_{{{{augment}}}}/{{file}}",
-            file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "utt2aug"],
+            file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum", "utt2aug", "manifest.json"],
         ),
     log:
         f"{EXP}/log/augment.{{clean}}_{{augment}}.log",

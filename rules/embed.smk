@@ -15,7 +15,7 @@ rule embed:
     output:
         expand(
             f"{RUN}/xvectors/{{{{set}}}}/{{file}}",
-            file=["xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts"],
+            file=["xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts", "manifest.json"],
         ),
     log:
         f"{RUN}/log/embed.{{set}}.log",

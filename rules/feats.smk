@@ -13,16 +13,17 @@ rule feats:
     input:
         f"{EXP}/data/{{set}}/wav.scp",
         f"{EXP}/data/{{set}}/utt2spk",
+        f"{EXP}/data/{{set}}/reco2sum",
         model=[PRETRAINED] if PRETRAINED else [],
         code=code(
             *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "compliance", "logmel", "vad")],
             *[f"spkr/audio/{m}.py" for m in ("read", "effects", "acoustics")],
-            *[f"spkr/kaldi/{m}.py" for m in ("datadir", "rules", "table")],
+            *[f"spkr/kaldi/{m}.py" for m in ("datadir", "rules", "table", "compression")],
         ),
     output:
         expand(
             f"{FEATS}/{{{{set}}}}/{{file}}",
-            file=["feats.{shard}.ark", "vad.{shard}.ark", *SHARD_LISTS],
+            file=["feats.{shard}.ark", "vad.{shard}.ark", *SHARD_LISTS, "manifest.{shard}.json"],
         ),
     log:
         f"{FEATS}/log/{{set}}.{{shard}}.log",
@@ -48,7 +49,7 @@ rule merge_feats:
     output:
         expand(
             f"{FEATS}/{{{{set}}}}/{{file}}",
-            file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk"],
+            file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk", "manifest.json"],
         ),
     log:
         f"{FEATS}/log/{{set}}.merge.log",

@@ -12,15 +12,17 @@ rule report:
             f"{EXP}/data/{{set}}/{{file}}", set=sorted({s for s, _ in LISTS.values()}), file=["utt2spk", *ATTRIBUTES]
         ),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=BACKENDS),
-        valid=[] if PRETRAINED else f"{RUN}/model/valid.json",
+        valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
+        train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
         code=code(
             *[f"spkr/metrics/{m}.py" for m in ("eer", "dcf", "interval", "identification", "scores")],
-            *[f"spkr/report/{m}.py" for m in ("results", "sides", "slices", "det")],
+            *[f"spkr/report/{m}.py" for m in ("results", "sides", "slices", "det", "training", "figures")],
         ),
     output:
-        expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt"]),
+        expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt", "manifest.json"]),
         [f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
         expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
+        [] if PRETRAINED else expand(f"{RUN}/results/training.{{end}}", end=["png", "svg"]),
     log:
         f"{RUN}/log/report.log",
     params:
@@ -40,5 +42,5 @@ rule report:
     shell:
         "spkr --log {log} eval {RUN}/results --list {params.lists} --scores {params.scores}"
         " --utt2spk {params.utt2spk} --models {params.models} --by {params.by}"
-        " --primary {params.primary} {params.valid}"
+        " --primary {params.primary} {params.valid} --train-logs {input.train_logs}"
         " --name {params.name} --run {params.run} --model {params.model} --seed {params.seed} > /dev/null"

@@ -2,8 +2,9 @@
 
 
 def feature_files(sets):
-    """The lists of these sets' features; the scp files name the arks."""
+    """The lists of these sets' features, and the shards' manifests, which say what is in the arks."""
     files = ["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk"]
+    files += [f"manifest.{i + 1}.json" for i in range(SHARDS)]
     return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
 
 
@@ -14,23 +15,36 @@ LAUNCH = (
 )
 
 
+def of_sets(sets, folder):
+    """A folder of each set that a training reads, by its name."""
+    return [f"{s}={folder}/{s}" for s in [*sets, "valid", "dev"]]
+
+
+def training_files(sets):
+    """What says which utterances a training reads, and of whom."""
+    sets = [*sets, "valid", "dev"]
+    return feature_files(sets) + expand(f"{EXP}/data/{{set}}/utt2spk", set=sets)
+
+
 if not PRETRAINED:
 
     rule train:
         """Train the speaker network; a killed run goes on where it was."""
         input:
-            feature_files([*TRAIN_SETS, "valid", "dev"]),
-            expand(f"{EXP}/data/{{set}}/utt2spk", set=[*TRAIN_SETS, "valid", "dev"]),
+            training_files(TRAIN_SETS),
             dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
             init_from=config["train"]["init_from"] or [],
             code=code(
                 *NETWORK,
-                *[f"spkr/train/{m}.py" for m in ("run", "loop", "batches", "evaluate", "novograd", "schedule")],
+                *[f"spkr/train/{m}.py" for m in ("run", "loop", "batches", "order", "arks", "waveforms", "on_device")],
+                *[f"spkr/train/{m}.py" for m in ("evaluate", "novograd", "schedule")],
                 *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
             ),
         output:
             f"{RUN}/model/final.pt",
             f"{RUN}/model/valid.json",
+            f"{RUN}/model/manifest.json",
+            f"{RUN}/model/train_log.tsv",
         log:
             f"{RUN}/log/train.log",
         threads: 8
@@ -40,12 +54,46 @@ if not PRETRAINED:
             runtime=1440,
             stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM
         params:
+            out=f"{RUN}/model",
             settings=as_json({s: settings(s) for s in ("model", "train", "feats")}),
             sets=TRAIN_SETS,
-            data=[f"{s}={EXP}/data/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
-            feats=[f"{s}={FEATS}/{s}" for s in [*TRAIN_SETS, "valid", "dev"]],
+            data=of_sets(TRAIN_SETS, f"{EXP}/data"),
+            feats=of_sets(TRAIN_SETS, FEATS),
             seed=config["seed"],
         shell:
-            LAUNCH + " --log {log} train {RUN}/model --checkpoints {RUN}/model/checkpoints"
+            LAUNCH + " --log {log} train {params.out} --checkpoints {params.out}/checkpoints"
             " --settings {params.settings:q} --train {params.sets} --data {params.data} --feats {params.feats}"
             " --stop-after {resources.stop_after} --dev-trials {input.dev_trials} --seed {params.seed}"
+
+
+if FINETUNE:
+    CHANGES = FINETUNE["train"]
+    TUNING_SETS = learnt_from("train", CHANGES)
+    if "margin" in FINETUNE["head"] and config["model"]["head"]["type"] == "softmax":
+        raise InputError("config: finetune.head.margin: model.head.type softmax has no margin; expected another head")
+
+    use rule train as finetune with:
+        input:
+            training_files(TUNING_SETS),
+            dev_trials=f"{EXP}/data/dev/trials_{changed('train', CHANGES)['dev_trials']}",
+            init_from=f"{RUN}/model/final.pt",
+            code=rules.train.input.code,
+        output:
+            f"{RUN}/finetuned/final.pt",
+            f"{RUN}/finetuned/valid.json",
+            f"{RUN}/finetuned/train_log.tsv",
+            f"{RUN}/finetuned/manifest.json",
+        log:
+            f"{RUN}/log/finetune.log",
+        params:
+            out=f"{RUN}/finetuned",
+            settings=as_json(
+                {
+                    "model": settings("model", {"head": FINETUNE["head"]}),
+                    "train": settings("train", CHANGES | {"init_from": f"{RUN}/model/final.pt"}),
+                    "feats": settings("feats"),
+                }
+            ),
+            sets=TUNING_SETS,
+            data=of_sets(TUNING_SETS, f"{EXP}/data"),
+            feats=of_sets(TUNING_SETS, FEATS),

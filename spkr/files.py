@@ -1,5 +1,7 @@
 """Files as every stage treats them: whole or absent, and read with the line number at hand."""
 
+import errno
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -9,29 +11,89 @@ from pathlib import Path
 from typing import IO
 
 from spkr.errors import InputError
+from spkr.orphan import is_orphan
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+# What this process has put under its final name so far, with what is known of it: manifests are made from it
+written: dict[Path, dict[str, object]] = {}
 
 
 @contextmanager
-def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
+def replacing(path: str | Path, mode: str = "w", orphaned: bool = False) -> Iterator[IO]:
     """Open a temporary file beside `path`, which takes that name when the block ends without an error.
 
-    On an error it is removed, so nothing half-written is ever found under its final name.
+    On an error it is removed, so nothing half-written is ever found under its final name. While it is written it is
+    locked, so that another process can tell it from one that a killed process left (`is_left_over`).
+
+    Raises InputError where the workflow that started this process is gone, unless `orphaned` files are allowed, and
+    where the disk is full or may only be read.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(fd, mode, encoding=None if "b" in mode else "utf-8") as f:
+                _lock(fd)
+                yield f
+                f.flush()
+                os.fsync(f.fileno())
+                umask = os.umask(0)
+                os.umask(umask)
+                Path(tmp).chmod(0o666 & ~umask)  # mkstemp's 0600 would lock colleagues out
+                if not orphaned and is_orphan():
+                    raise InputError(
+                        f"{path}: not written, as the workflow that started this job is gone; start it again"
+                    )
+                Path(tmp).replace(path)
+        except BaseException:
+            Path(tmp).unlink(missing_ok=True)
+            raise
+    written[path] = {} if "b" in mode else {"lines": path.read_bytes().count(b"\n")}
+
+
+@contextmanager
+def naming_full_disk(path: str | Path) -> Iterator[None]:
+    """Where the block fails, somewhere below, as a disk is full or may only be read, raise InputError that says so."""
     try:
-        with os.fdopen(fd, mode, encoding=None if "b" in mode else "utf-8") as f:
-            yield f
-            f.flush()
-            os.fsync(f.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(tmp).chmod(0o666 & ~umask)  # mkstemp's 0600 would lock colleagues out
-        Path(tmp).replace(path)
-    except BaseException:
-        Path(tmp).unlink(missing_ok=True)
+        yield
+    except InputError:
         raise
+    except Exception as e:
+        error = e  # or what led to it: torch.save raises an error of its own about what it could not write
+        while error and getattr(error, "errno", None) not in UNWRITABLE:
+            error = error.__context__
+        if not error:
+            raise
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); nothing half-written is left: make room, and start again"
+        ) from None
+
+
+def note(path: str | Path, **facts: object) -> None:
+    """Add to what is known of a file that `replacing` has written: its keys, its dimension."""
+    written[Path(path)] |= facts
+
+
+def is_left_over(tmp: str | Path) -> bool:
+    """Whether a temporary file of `replacing` is one that nobody writes any more."""
+    try:
+        with Path(tmp).open("rb") as f:
+            return _lock(f.fileno())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(fd: int) -> bool:
+    """Lock an open file until it is closed; False where another process has it. Some file systems know no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ from spkr.backend.embeddings import average_embeddings, check_models
 from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
 from spkr.backend.steps import Backend
 from spkr.errors import InputError
-from spkr.files import replacing
+from spkr.files import note, replacing
 from spkr.kaldi.datadir import read_map, read_spk2utt
 from spkr.kaldi.table import TableReader
 from spkr.kaldi.trials import Trials, read_trials
@@ -124,6 +124,7 @@ def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
             lines["score"] = np.frombuffer(number.replace(" ", "\0").encode(), "S14")
             text = lines.view(np.uint8)
             f.write(text[text != 0].tobytes())
+    note(path, lines=len(scores))
 
 
 def _check_names(names, trials: Trials, trials_path, models, models_path, table) -> None:

@@ -7,12 +7,14 @@ Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command l
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
-from spkr.cli import backend, corpus, data, feats, nnet, report
+from spkr.cli import backend, check, corpus, data, feats, nnet, report
 from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
+from spkr.orphan import end_when_orphaned
 
 logger = logging.getLogger("spkr")
 
@@ -22,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
     top.add_argument("--log", type=Path, metavar="FILE", help="write what is logged to FILE, too")
     verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
-    for group in (corpus, data, feats, nnet, backend, report):
+    for group in (corpus, data, feats, nnet, backend, report, check):
         group.add_verbs(verb)
     return top
 
@@ -37,6 +39,8 @@ def main(argv: list[str] | None = None) -> None:
         args.log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
+    end_when_orphaned()
     try:
         args.run(args)
     except InputError as e:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+NUMBERLESS = ("run", "verb", "log", "corpora", "stop_after")  # of parsed arguments, those that change no result
 SETTINGS = "settings: JSON, or a YAML file"
 SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
 
@@ -23,6 +24,11 @@ def verb_adder(verbs, group: str = ""):
         return p
 
     return verb
+
+
+def numbers(args: argparse.Namespace) -> dict[str, object]:
+    """The arguments of a verb that its results come from, for a manifest."""
+    return {name: value for name, value in vars(args).items() if name not in NUMBERLESS}
 
 
 def options(text: str, section: str | None = None) -> dict:

@@ -5,7 +5,7 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 
-from spkr.cli.arguments import SETTINGS, options
+from spkr.cli.arguments import SETTINGS, numbers, options
 from spkr.errors import InputError
 
 
@@ -98,34 +98,44 @@ def boolean(text: str) -> bool:
 
 def _backend(args) -> None:
     from spkr.backend.train import train_backend
+    from spkr.manifest import artefacts
 
     try:
         signature(train_backend).bind(..., ..., ..., num_voiced=..., **args.options)
     except TypeError as e:
         raise InputError(f"--options: {e}; expected backend options, without sets, kinds, primary and from") from None
-    train_backend(args.xvectors, args.utt2spk, args.out_dir, num_voiced=args.num_voiced, **args.options)
+    reads = [*args.xvectors, *args.utt2spk, *args.num_voiced]
+    with artefacts("backend", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+        train_backend(args.xvectors, args.utt2spk, args.out_dir, num_voiced=args.num_voiced, **args.options)
 
 
 def _score(args) -> None:
     from spkr.backend.score import Cohort, score_trials
     from spkr.backend.steps import Backend
+    from spkr.manifest import artefacts
 
     if (args.score_norm == "none") != (args.cohort is None):
         raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
     cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
-    backend = Backend.read(
-        args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
-        normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
-    )  # fmt: skip
-    score_trials(
-        backend, args.trials, args.xvectors, args.scores, models_path=args.models, num_utts_path=args.num_utts,
-        ignore_num_utts=args.ignore_num_utts, cohort=cohort,
-    )  # fmt: skip
+    optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
+    reads = [args.trials, args.backend_dir, *args.xvectors, *optional]
+    scores = Path(args.scores)
+    with artefacts("score", numbers(args), scores.with_name(f"manifest.{scores.name}.json"), reads=reads):
+        backend = Backend.read(
+            args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
+            normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
+        )  # fmt: skip
+        score_trials(
+            backend, args.trials, args.xvectors, scores, models_path=args.models, num_utts_path=args.num_utts,
+            ignore_num_utts=args.ignore_num_utts, cohort=cohort,
+        )  # fmt: skip
 
 
 def _copy_plda(args) -> None:
     from spkr.backend.plda import Plda
+    from spkr.manifest import check_files
 
+    check_files(args.plda)
     Plda.read(args.plda).smooth(args.smoothing).write(args.out, args.binary)
 
 
@@ -133,14 +143,19 @@ def _adapt_plda(args) -> None:
     from spkr.backend.adapt import adapt_plda
     from spkr.backend.plda import Plda
     from spkr.kaldi.table import read_vectors
+    from spkr.manifest import check_files
 
+    check_files(args.plda, args.xvectors)
     adapt_plda(Plda.read(args.plda), read_vectors(args.xvectors)[1], **_scales(args)).write(args.out)
 
 
 def _adapt_backend(args) -> None:
     from spkr.backend.adapt import adapt_backend
+    from spkr.manifest import artefacts
 
-    adapt_backend(args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
+    reads = [args.backend_dir, args.xvectors]
+    with artefacts("adapt", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+        adapt_backend(args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
 
 
 def _scales(args) -> dict[str, float]:
@@ -149,11 +164,15 @@ def _scales(args) -> dict[str, float]:
 
 def _transform(args) -> None:
     from spkr.backend.tables import transform_table
+    from spkr.manifest import check_files
 
+    check_files(*filter(None, (args.xvectors, args.mean, args.transform)))
     transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
 
 
 def _mean(args) -> None:
     from spkr.backend.tables import average_table
+    from spkr.manifest import check_files
 
+    check_files(args.spk2utt, args.xvectors)
     average_table(args.spk2utt, args.xvectors, args.out, args.num_utts)

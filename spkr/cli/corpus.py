@@ -1,8 +1,9 @@
 """Verbs that bring in a corpus."""
 
 import os
+from pathlib import Path
 
-from spkr.cli.arguments import SEED, SETTINGS, options
+from spkr.cli.arguments import SEED, SETTINGS, numbers, options
 
 
 def add_verbs(verb) -> None:
@@ -47,13 +48,18 @@ def _fetch(args) -> None:
 
 def _durations(args) -> None:
     from spkr.corpus.durations import measure_durations
+    from spkr.manifest import artefacts
 
-    measure_durations(args.scp, args.sample_rate)
+    scp = Path(args.scp)
+    with artefacts("durations", numbers(args), scp.with_name(f"manifest.{scp.stem}.json"), reads=[scp]):
+        measure_durations(scp, args.sample_rate)
 
 
 def _augment(args) -> None:
     from spkr.audio.augment import augment_data_dir
     from spkr.audio.augment_options import AugmentOptions
+    from spkr.manifest import artefacts
 
     made = AugmentOptions.from_dict(args.options)
-    augment_data_dir(args.data_dir, args.out_dir, made, args.seed, args.corpora, args.unpacked)
+    with artefacts("augment", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+        augment_data_dir(args.data_dir, args.out_dir, made, args.seed, args.corpora, args.unpacked)

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, verb_adder
+from spkr.cli.arguments import SEED, numbers, verb_adder
 from spkr.errors import InputError
 
 DIR = "exp/an4/data/train"
@@ -102,6 +102,7 @@ def _fix(args) -> None:
 
 def _subset(args) -> None:
     from spkr.kaldi import subset
+    from spkr.manifest import artefacts
 
     ways = {
         "spk_list": subset.of_speakers,
@@ -114,19 +115,26 @@ def _subset(args) -> None:
         "num_utt": lambda n: subset.at_random(n, args.seed),
     }
     (choose,) = (way(getattr(args, name)) for name, way in ways.items() if getattr(args, name) is not None)
-    subset.subset_data_dir(args.data_dir, args.out_dir, choose)
+    with artefacts("data subset", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+        subset.subset_data_dir(args.data_dir, args.out_dir, choose)
 
 
 def _split(args) -> None:
-    from spkr.kaldi.subset import split_data_dir
+    from spkr.kaldi.subset import parts_of, split_data_dir
+    from spkr.manifest import artefacts
 
-    split_data_dir(args.data_dir, args.num_split, args.per_utt)
+    outs = parts_of(args.data_dir, args.num_split, args.per_utt)
+    manifests = [out / "manifest.json" for out in outs]
+    with artefacts("data split", numbers(args), *manifests, reads=[args.data_dir]):
+        split_data_dir(args.data_dir, args.num_split, args.per_utt)
 
 
 def _combine(args) -> None:
     from spkr.kaldi.combine import combine_data_dirs
+    from spkr.manifest import artefacts
 
-    combine_data_dirs(args.out_dir, args.data_dirs)
+    with artefacts("data combine", numbers(args), f"{args.out_dir}/manifest.json", reads=args.data_dirs):
+        combine_data_dirs(args.out_dir, args.data_dirs)
 
 
 def _info(args) -> None:

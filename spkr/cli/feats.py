@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from spkr.cli.arguments import SEED, SETTINGS, options, shard
+from spkr.cli.arguments import SEED, SETTINGS, numbers, options, shard
 
 
 def add_verbs(verb) -> None:
@@ -28,17 +28,23 @@ def _feats(args) -> None:
 
     from spkr.feats.extract import extract_shard
     from spkr.feats.options import FrontEnd
+    from spkr.manifest import artefacts
 
     front_end = FrontEnd.from_dict(args.options)
-    if args.model:
-        from spkr.nnet.model import load_model
-
-        front_end = load_model(args.model)[1].for_data_of(front_end)
     i, n = args.shard
-    extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
+    reads = [args.data_dir, args.model] if args.model else [args.data_dir]
+    with artefacts("feats", numbers(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
+        if args.model:
+            from spkr.nnet.model import load_model
+
+            front_end = load_model(args.model)[1].for_data_of(front_end)
+        extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
 
 
 def _merge_feats(args) -> None:
-    from spkr.kaldi.shards import merge_shards
+    from spkr.kaldi.shards import merge_shards, shard_lists
+    from spkr.manifest import artefacts, check_files
 
-    merge_shards(args.out_dir, args.data_dir, args.shards)
+    check_files(*shard_lists(args.out_dir, args.shards), arks=False)  # whoever reads the arks checks them
+    with artefacts("merge_feats", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+        merge_shards(args.out_dir, args.data_dir, args.shards)

@@ -1,6 +1,6 @@
 """Verbs that train a network and embed utterances."""
 
-from spkr.cli.arguments import SEED, SETTINGS, options, pair
+from spkr.cli.arguments import SEED, SETTINGS, numbers, options, pair
 
 
 def add_verbs(verb) -> None:
@@ -28,15 +28,22 @@ def add_verbs(verb) -> None:
 
 
 def _train(args) -> None:
+    from spkr.manifest import artefacts
     from spkr.train.run import train
 
-    train(
-        args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
-        args.dev_trials, args.seed, args.stop_after,
-    )  # fmt: skip
+    init_from = args.settings.get("train", {}).get("init_from")
+    reads = [path for _, path in (*args.data, *args.feats)] + [args.dev_trials] + ([init_from] if init_from else [])
+    with artefacts("train", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+        train(
+            args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
+            args.dev_trials, args.seed, args.stop_after,
+        )  # fmt: skip
 
 
 def _embed(args) -> None:
+    from spkr.manifest import artefacts
     from spkr.nnet.embed import embed_set
 
-    embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir)
+    reads = [args.model, args.data_dir, args.feats_dir]
+    with artefacts("embed", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+        embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir)

@@ -1,6 +1,8 @@
 """Verbs that measure."""
 
-from spkr.cli.arguments import SEED, pair
+from pathlib import Path
+
+from spkr.cli.arguments import SEED, numbers, pair
 from spkr.errors import InputError
 
 
@@ -21,6 +23,8 @@ def add_verbs(verb) -> None:
                    help="files beside each utt2spk, such as utt2mic: slices.tsv has the results by them")  # fmt: skip
     p.add_argument("--primary", required=True, help="the back-end chosen on dev")
     p.add_argument("--valid", help="valid.json of the training, for the identification accuracy")
+    p.add_argument("--train-logs", nargs="*", default=[], metavar="TSV",
+                   help="train_log.tsv of the training, and of the fine-tuning: training.png shows them")  # fmt: skip
     for name, dest in (("--name", "name"), ("--run", "run_name"), ("--model", "model")):
         p.add_argument(name, dest=dest, default="-", help="for the results' column of that name")
     p.add_argument("--seed", **SEED)
@@ -44,6 +48,7 @@ def _add_eer(p) -> None:
 
 
 def _evaluate(args) -> None:
+    from spkr.manifest import artefacts
     from spkr.report.results import ScoredList, report
 
     names = [name for name, _ in args.list]
@@ -57,10 +62,14 @@ def _evaluate(args) -> None:
     for name, trials in args.list:
         scores = {key.removeprefix(f"{name}."): path for key, path in args.scores if key.startswith(f"{name}.")}
         lists.append(ScoredList(name, trials, scores, models.get(name), utt2spk.get(name)))
-    table = report(
-        lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
-        primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by,
-    )  # fmt: skip
+    reads = [path for _, path in (*args.list, *args.scores, *args.utt2spk, *args.models)]
+    reads += [Path(path).with_name(name) for _, path in args.utt2spk for name in args.by]
+    reads += [*args.train_logs, *filter(None, [args.valid])]
+    with artefacts("report", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+        table = report(
+            lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
+            primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by, train_logs=args.train_logs,
+        )  # fmt: skip
     print(table, end="")
 
 

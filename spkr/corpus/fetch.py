@@ -8,7 +8,7 @@ from pathlib import Path
 from spkr.corpus.archive import RECORD, unpack
 from spkr.corpus.download import download
 from spkr.errors import InputError
-from spkr.files import replacing
+from spkr.files import naming_full_disk, replacing
 from spkr.files import sha256 as sha256_of
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,9 @@ def fetch_corpus(
             _download(archive, path, corpora, url, sha256)
     elif path.name != name:
         logger.warning("%s was withdrawn by its publisher; results need not agree with those on %s", path, name)
-    write_record(out_dir, archive=path.name, sha256=sha256_of(path), files=unpack(path, out_dir))
+    with naming_full_disk(out_dir):
+        files = unpack(path, out_dir)
+    write_record(out_dir, archive=path.name, sha256=sha256_of(path), files=files)
 
 
 def _download(archive, path, corpora, url, sha256) -> None:

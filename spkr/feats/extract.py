@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for
-from spkr.audio.read import check_audio, open_audio, read_audio
+from spkr.audio.read import check_audio, read_audio, read_part
+from spkr.audio.sums import check_sum
 from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
@@ -83,8 +84,11 @@ class Source:
                 heard.setdefault(self.clips[name], name)
             for part in parts_of(self.specs[utt]):
                 parts.setdefault(part, utt)
+        sums = {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
         for clip, utt in heard.items():
             with _naming(utt):
+                if clip.source in sums:
+                    check_sum(clip.source, sums[clip.source])
                 check_audio(clip.source, *self.audio_options, clip.start, clip.end)
         for (file, start), utt in parts.items():
             with _naming(utt):
@@ -123,14 +127,7 @@ class Source:
             return self._read(self.clips[utt])
 
     def _read_file(self, file: str, start: float, count: int | None) -> np.ndarray:
-        """A file from `start` seconds on, at most `count` samples of it."""
-        rate, allow_downsample, _ = self.audio_options
-        with open_audio(file, first_channel=True) as f:
-            seconds = f.frames / f.samplerate
-        end = seconds if count is None else start + (count + 1) / rate
-        return read_audio(
-            file, rate, allow_downsample, start=start, end=end if end < seconds else -1, first_channel=True
-        )[:count]
+        return read_part(file, *self.audio_options[:2], start, count)
 
     def _read(self, clip: Clip) -> np.ndarray:
         return read_audio(clip.source, *self.audio_options, clip.start, clip.end)

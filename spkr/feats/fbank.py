@@ -1,6 +1,7 @@
 """Kaldi's log-mel filter banks and MFCC, in torch.
 
-Samples are floats on the scale of 16-bit integers, a frame of them at least. Source: Kaldi, src/feat/feature-window.cc,
+Samples are floats on the scale of 16-bit integers, a frame of them at least; several recordings of one length may come
+together, (..., samples). Source: Kaldi, src/feat/feature-window.cc,
 mel-computations.cc and feature-mfcc.cc (commit f4007661); the comments name the functions.
 """
 
@@ -16,7 +17,7 @@ EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a l
 
 
 def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mel filter bank of one recording, (samples,) to (frames, dim), and its log energy, (frames,).
+    """Mel filter bank, (..., samples) to (..., frames, dim), and its log energy, (..., frames).
 
     Its logarithm unless `use_log_fbank` is false; the log energy is a first column more if `use_energy`.
     """
@@ -24,32 +25,32 @@ def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tens
     energy = _log_energy(frames, fe)
     mel = _mel(frames, fe)
     bands = _log(mel) if fe.use_log_fbank else mel
-    return (torch.cat([energy[:, None], bands], dim=1) if fe.use_energy else bands), energy
+    return (torch.cat([energy[..., None], bands], dim=-1) if fe.use_energy else bands), energy
 
 
 def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """MFCC of one recording, (samples,) to (frames, num_ceps), and its log energy, (frames,): C0 if `use_energy`."""
+    """MFCC, (..., samples) to (..., frames, num_ceps), and its log energy, (..., frames): C0 if `use_energy`."""
     frames = _centred_frames(samples, fe)
     energy = _log_energy(frames, fe)
     cepstra = _log(_mel(frames, fe)) @ _dct(fe, samples.device).T
     if fe.use_energy:
-        cepstra[:, 0] = energy
+        cepstra[..., 0] = energy
     return cepstra, energy
 
 
 def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log energy of each frame of one recording: (samples,) to (frames,)."""
+    """Log energy of each frame: (..., samples) to (..., frames)."""
     return _log_energy(_centred_frames(samples, fe), fe)
 
 
 def _log_energy(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log energy of (frames, window_size), before pre-emphasis and window: (frames,)."""
+    """Log energy of (..., frames, window_size), before pre-emphasis and window: (..., frames)."""
     energy = frame_energy(frames)
     return energy.clamp(min=math.log(fe.energy_floor)) if fe.energy_floor > 0 else energy
 
 
 def frame_energy(frames: torch.Tensor) -> torch.Tensor:
-    """Log energy of (frames, window_size): (frames,)."""
+    """Log energy of (..., frames, window_size): (..., frames)."""
     return _log(torch.linalg.vecdot(frames, frames))
 
 
@@ -66,30 +67,32 @@ def num_frames(num_samples: int, fe: FrontEnd) -> int:
 
 
 def _centred_frames(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Frames with dither and without their mean, (frames, window_size) (the first half of ProcessWindow)."""
+    """Frames with dither and without their mean, (..., frames, window_size) (the first half of ProcessWindow)."""
     frames = _strided(samples, fe)
     if fe.dither:
         frames = frames + fe.dither * torch.randn_like(frames)
-    return frames - frames.mean(dim=1, keepdim=True)
+    return frames - frames.mean(dim=-1, keepdim=True)
 
 
 def _strided(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
     """Cut into overlapping frames, the recording reflected at its ends (ExtractWindow): -1 is 0, len is len - 1."""
-    size, shift, n = fe.window_size, fe.window_shift, num_frames(len(samples), fe)
+    length = samples.shape[-1]
+    size, shift, n = fe.window_size, fe.window_shift, num_frames(length, fe)
     first = 0 if fe.snip_edges else shift // 2 - size // 2  # then frame t is centred on sample shift * (t + 1/2)
-    before, after = max(0, -first), max(0, first + (n - 1) * shift + size - len(samples))
-    whole = [samples[:before].flip(0), samples[max(first, 0) :], samples[len(samples) - after :].flip(0)]
-    return torch.cat(whole).unfold(0, size, shift)[:n]
+    before, after = max(0, -first), max(0, first + (n - 1) * shift + size - length)
+    ends = samples[..., :before].flip(-1), samples[..., length - after :].flip(-1)
+    whole = torch.cat([ends[0], samples[..., max(first, 0) :], ends[1]], dim=-1)
+    return whole.unfold(-1, size, shift)[..., :n, :]
 
 
 def _mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Pre-emphasis, window, spectrum and mel bands of (frames, window_size): (frames, num_mel_bins)."""
+    """Pre-emphasis, window, spectrum and mel bands of (..., frames, window_size): (..., frames, num_mel_bins)."""
     size, c = fe.window_size, fe.preemphasis_coefficient
-    padded = frames.new_zeros(len(frames), fft_size(fe))
-    torch.sub(frames[:, 1:], frames[:, :-1], alpha=c, out=padded[:, 1:size])
-    padded[:, 0] = (1 - c) * frames[:, 0]  # x[-1] is taken to be x[0]
-    padded[:, :size] *= window(fe, frames.device)
-    spectrum = torch.fft.rfft(padded)[:, :-1]  # the Nyquist bin is unused
+    padded = frames.new_zeros(*frames.shape[:-1], fft_size(fe))
+    torch.sub(frames[..., 1:], frames[..., :-1], alpha=c, out=padded[..., 1:size])
+    padded[..., 0] = (1 - c) * frames[..., 0]  # x[-1] is taken to be x[0]
+    padded[..., :size] *= window(fe, frames.device)
+    spectrum = torch.fft.rfft(padded)[..., :-1]  # the Nyquist bin is unused
     power = spectrum.real.square() + spectrum.imag.square()
     return (power if fe.use_power else power.sqrt()) @ mel_banks(fe, frames.device)
 

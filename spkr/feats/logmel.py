@@ -18,10 +18,10 @@ LOG_GUARD = 2.0**-24
 
 
 def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-mel of one recording on the 16-bit scale, (samples,) to (frames, dim), and its log energy, (frames,)."""
+    """Log-mel of the 16-bit scale's (..., samples): (..., frames, dim), and the log energy, (..., frames)."""
     x = samples / 32768
-    x = torch.cat([x[:1], x[1:] - fe.preemphasis_coefficient * x[:-1]])
-    n_fft = fft_size(fe)
+    x = torch.cat([x[..., :1], x[..., 1:] - fe.preemphasis_coefficient * x[..., :-1]], dim=-1)
+    n_fft, length = fft_size(fe), x.shape[-1]
     spectrum = torch.stft(
         x,
         n_fft,
@@ -29,19 +29,19 @@ def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Ten
         win_length=fe.window_size,
         window=window(fe, x.device),
         center=True,
-        pad_mode="reflect" if len(x) > n_fft // 2 else "constant",
+        pad_mode="reflect" if length > n_fft // 2 else "constant",
         return_complex=True,
     )
     power = spectrum.real.square() + spectrum.imag.square()
-    bands = power.T[: num_frames(len(x), fe)] @ slaney_banks(fe, x.device)
+    bands = power.mT[..., : num_frames(length, fe), :] @ slaney_banks(fe, x.device)
     return torch.log(bands + LOG_GUARD), _log_energy(samples, fe)
 
 
 def _log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log energy of each frame without its mean, before pre-emphasis and window: (samples,) to (frames,)."""
-    n = num_frames(len(samples), fe)
-    frames = pad(samples, (fe.window_size // 2, fe.window_size)).unfold(0, fe.window_size, fe.window_shift)[:n]
-    return frame_energy(frames - frames.mean(dim=1, keepdim=True))
+    """Log energy of each frame without its mean, before pre-emphasis and window: (..., samples) to (..., frames)."""
+    n = num_frames(samples.shape[-1], fe)
+    frames = pad(samples, (fe.window_size // 2, fe.window_size)).unfold(-1, fe.window_size, fe.window_shift)[..., :n, :]
+    return frame_energy(frames - frames.mean(dim=-1, keepdim=True))
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:

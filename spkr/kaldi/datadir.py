@@ -6,6 +6,7 @@
       utt2spk     <utterance> <speaker>
       spk2utt     <speaker> <utterance> <utterance> ...
       utt2dur     <utterance> <seconds>
+      reco2sum    <recording> <bytes> <crc32>        (optional; spkr.audio.sums)
       spk2gender  <speaker> m|f                      (optional)
       text        <utterance> <words>                (optional)
       utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augment)
@@ -24,7 +25,8 @@ from spkr.files import read_lines, replacing
 from spkr.kaldi.rules import CHECKS, Files, index_of, invert, joined
 
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt")
-LINE = re.compile(r"([^ \t]+)[ \t]+([^ \t].*)")  # the value may hold spaces, as a path or a transcript does
+# The value may hold spaces, as a path or a transcript does. \ud800 and the like stand for bytes that are not UTF-8.
+LINE = re.compile(r"([^\s\ud800-\udfff]+)[ \t]+(\S[^\r\n\ud800-\udfff]*)")
 
 
 def read_map(path: str | Path) -> dict[str, str]:
@@ -57,8 +59,12 @@ def write_map(path: str | Path, table: Mapping[str, object]) -> None:
 def _text(path: str | Path, table: Mapping[str, object]) -> str:
     lines = {key: f"{key} {table[key]}" for key in sorted(table)}
     for key, line in lines.items():
-        if not (match := LINE.fullmatch(line)) or match[1] != key:
-            raise InputError(f"{path}: cannot hold {line!r}: a key has no spaces, and a value is one line of text")
+        match = LINE.fullmatch(line)
+        if not match or (match[1], match[2].rstrip()) != (key, str(table[key])):
+            raise InputError(
+                f"{path}: cannot hold {line!r}: a key has no spaces, and a value is one line of UTF-8 text "
+                "that does not begin or end with one"
+            )
     return "".join(f"{line}\n" for line in lines.values())
 
 

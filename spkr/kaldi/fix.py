@@ -21,7 +21,7 @@ UTTERANCES_OF = (
 )  # and wav.scp without segments
 SPEAKERS_OF = ("cmvn.scp", "spk2gender")
 VALUES_OF = ("segments", "utt2dur", "utt2num_frames")  # where a value is malformed, the line is as good as missing
-BACKUP = ".backup"
+BACKUP, MANIFEST = ".backup", "manifest.json"
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,7 @@ def _write(path: Path, names: list[str], files: Files) -> None:
     if not changed:
         logger.info("%s: kept all %d utterances; nothing to mend", path, len(files["utt2spk"]))
         return
+    (path / MANIFEST).unlink(missing_ok=True)  # these are no longer the files that were made
     (path / BACKUP).mkdir(exist_ok=True)
     for name in names:
         shutil.copy2(path / name, path / BACKUP / name)

@@ -141,6 +141,7 @@ FORMATS = {
     "utt2dur": (_is_duration, "seconds above zero"),
     "reco2dur": (_is_duration, "seconds above zero"),
     "utt2num_frames": (lambda text: text.isdecimal() and int(text) > 0, "a whole number above zero"),
+    "reco2sum": (re.compile(r"\d+ [0-9a-f]{8}|-").fullmatch, "'<bytes> <crc32>', or - for a pipe"),
     "spk2gender": (lambda text: text in ("m", "f"), "m or f"),
     "segments": (_is_segment, "'<recording> <start> <end>' in seconds, start before end, or an end of -1"),
     "wav.scp": (lambda text: not text.startswith("~"), "a path without ~, which nothing replaces"),

@@ -135,6 +135,11 @@ def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
         logger.info("%s: copied, whole", source)
 
 
+def parts_of(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:
+    """The data directories that `split_data_dir` writes."""
+    return [Path(path) / f"split{n}{'utt' * per_utt}" / str(i + 1) for i in range(n)]
+
+
 def split_data_dir(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:
     """Split into `path`/split<n>/1 to n, each of whole speakers, or split<n>utt of equally many utterances.
 
@@ -146,7 +151,7 @@ def split_data_dir(path: str | Path, n: int, per_utt: bool = False) -> list[Path
     groups = [[utt] for utt in sorted(files["utt2spk"])] if per_utt else list(invert(files["utt2spk"]).values())
     if not 1 <= n <= len(groups):
         raise InputError(f"{path}: {len(groups)} {'utterances' if per_utt else 'speakers'} do not make {n} parts")
-    outs = [path / f"split{n}{'utt' * per_utt}" / str(i + 1) for i in range(n)]
+    outs = parts_of(path, n, per_utt)
     for out, part in zip(outs, (_equal if per_utt else _balanced)(groups, n), strict=True):
         write_data_dir(out, restrict(files, set(chain.from_iterable(part))))
     logger.info("%s: %d parts; trials and models are left where they are", outs[0].parent, n)

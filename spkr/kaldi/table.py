@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.files import replacing
+from spkr.files import note, replacing
 from spkr.kaldi.compression import METHODS, Cursor
 from spkr.kaldi.objects import DAMAGES, encode, encode_text, read_array
 from spkr.kaldi.select import read_maps
@@ -36,6 +36,7 @@ class TableWriter:
         self.ark = Path(ark)
         self.encode = encode_text if text else lambda value: encode(value, compress)
         self.lines: list[str] = []
+        self.dims: set[int] = set()
         self.last = ""
 
     def __enter__(self):
@@ -47,12 +48,14 @@ class TableWriter:
         if key <= self.last:
             raise InputError(f"{self.ark}: key {key!r} after {self.last!r}; keys must be sorted and unique")
         try:
-            data = self.encode(self._checked(np.asarray(value)))
+            value = self._checked(np.asarray(value))
+            data = self.encode(value)
         except ValueError as e:
             raise InputError(f"{self.ark}: {key}: {e}") from None
         self._file.write(f"{key} ".encode())
         self.lines.append(f"{key} {self.ark}:{self._file.tell()}\n")
         self._file.write(data)
+        self.dims.add(value.shape[-1])
         self.last = key
 
     @staticmethod
@@ -72,6 +75,7 @@ class TableWriter:
     def __exit__(self, kind, error, traceback):
         if self._replacing.__exit__(kind, error, traceback) or error is not None:
             return
+        note(self.ark, keys=len(self.lines), **({"dim": min(self.dims)} if len(self.dims) == 1 else {}))
         with replacing(self.ark.with_suffix(".scp")) as f:
             f.writelines(self.lines)
 

@@ -1,5 +1,6 @@
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,24 @@ def test_error_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyboardInterrupt
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_full_disk_is_said_of_the_file_that_was_written_whatever_library_met_it(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    full = "file: cannot be written \\(No space left on device\\); nothing half-written is left"
+    with pytest.raises(InputError, match=full), replacing(tmp_path / "file", "wb"):
+        try:
+            Path("/dev/full").write_bytes(b"more")
+        except OSError:
+            raise RuntimeError("unexpected pos 46848 vs 46744")  # noqa: B904, as torch.save does
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "file"):
+        (tmp_path / "input").read_bytes()
+    with pytest.raises(InputError, match="^input: wrong$"), replacing(tmp_path / "file"):
+        raise InputError("input: wrong")
 
 
 def test_lines_come_with_their_numbers(tmp_path):

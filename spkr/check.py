@@ -1,0 +1,112 @@
+"""Looking through a folder of artefacts for all that is not as it was made."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from spkr.audio.sums import check_sum
+from spkr.errors import InputError
+from spkr.files import is_left_over
+from spkr.kaldi.datadir import read_map
+from spkr.manifest import MAX_THREADS, NAMES, arks_of, faults, read_manifest
+
+TEMPORARY = ".*.tmp"  # as spkr.files.replacing names them
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a file."""
+
+    path: Path
+    problem: str
+    manifest: Path | None = None  # that lists it
+    stage: str = ""  # that makes it again
+    ours: bool = True  # or else a recording, which nobody but the user may touch
+
+    @property
+    def made(self) -> int:
+        """When its manifest was written, in nanoseconds."""
+        return self.manifest.stat().st_mtime_ns if self.manifest else 0
+
+    def remove(self) -> None:
+        """Take the file away, and the manifest, by whose absence the workflow sees that the job must run again."""
+        for path in (self.path, self.manifest):
+            if path and self.ours:
+                path.unlink(missing_ok=True)
+
+
+@dataclass
+class Checked:
+    """What was looked at under a folder, and what is wrong with it."""
+
+    files: int = 0
+    bytes: int = 0
+    recordings: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def commands(self) -> list[str]:
+        """What makes damaged files again: a command for each stage, in the order in which they were made.
+
+        In one command with what was made from it, a file would have all made again that lies between, too.
+        """
+        of_stage: dict[str, list[str]] = {}
+        for found in sorted((f for f in self.findings if f.stage), key=lambda f: f.made):
+            of_stage.setdefault(found.stage, []).append(str(found.path))
+        return [shlex.join(["snakemake", "--cores", "all", *paths]) for paths in of_stage.values()]
+
+
+def check_tree(folder: Path) -> Checked:
+    """Check all that manifests under a folder list, the audio that its data directories name, and files left over.
+
+    Raises InputError where there is no such folder, or no manifest in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected that of a recipe, such as exp/an4, or one in it")
+    paths = sorted(Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    manifests = [path for path in paths if fnmatch(path.name, NAMES)]
+    if not manifests:
+        raise InputError(f"{folder}: holds no manifest; there is nothing to check")
+    checked, entries = Checked(), []
+    for manifest in manifests:
+        try:
+            entries += read_manifest(manifest)
+        except InputError as e:
+            problem = str(e).removeprefix(f"{manifest}: ").partition("; ")[0]
+            checked.findings.append(Finding(manifest, problem, manifest, "unknown"))
+    for entry, fault in faults(entries):
+        checked.findings.append(Finding(entry.path, fault, entry.manifest, entry.stage))
+    known = {entry.path for entry in entries}
+    for ark in dict.fromkeys(ark for path in paths if path.suffix == ".scp" for ark in arks_of(path)):
+        if ark not in known and not ark.exists():
+            checked.findings.append(Finding(ark, "missing, though a table names it", stage="unknown"))
+    for path in paths:
+        if fnmatch(path.name, TEMPORARY) and is_left_over(path):
+            checked.findings.append(Finding(path, "left half-written by a job that was killed"))
+    recordings = set()
+    for sums in (path for path in paths if path.name == "reco2sum"):
+        try:
+            wav, expected = read_map(sums.with_name("wav.scp")), read_map(sums)
+            recordings |= {(wav[recording], expected[recording]) for recording in wav}
+        except (InputError, KeyError) as e:
+            checked.findings.append(Finding(sums, f"cannot be compared with the recordings ({e})", ours=False))
+    checked.findings += _check_audio(sorted(recordings))
+    checked.files, checked.bytes, checked.recordings = len(entries), sum(e.bytes for e in entries), len(recordings)
+    return checked
+
+
+def _check_audio(recordings: list[tuple[str, str]]) -> Iterator[Finding]:
+    def fault(recording: tuple[str, str]) -> str | None:
+        try:
+            check_sum(*recording)
+        except InputError as e:
+            return str(e).removeprefix(f"{recording[0]}: ")
+        return None
+
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
+        for (source, _), problem in zip(recordings, pool.map(fault, recordings), strict=True):
+            if problem:
+                yield Finding(Path(source), problem, ours=False)
