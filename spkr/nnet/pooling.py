@@ -1,6 +1,6 @@
 """Pooling over time: from frames to one vector an utterance, over its real frames only.
 
-`xvector`            mean and standard deviation (D. Snyder et al., "X-vectors", ICASSP 2018, section 3)
+`xvector`            mean and standard deviation (D. Snyder et al., "X-vectors", ICASSP 2018, section 2.3)
 `gram`               the uncentred second moments of every pair of channels (NeMo 0.11's "gram")
 `super`              both
 `attentive`          mean and standard deviation of frames that count by an attention (K. Okabe et al., "Attentive

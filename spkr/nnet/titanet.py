@@ -2,7 +2,7 @@
 
 Source: N. Koluguri et al., "TitaNet: Neural model for speaker representation with 1D depth-wise separable convolutions
 and global context", ICASSP 2022, section 2 and figure 1: a prolog, mega blocks of growing kernels, an epilog. Widths
-are those of NeMo's titanet-small.yaml.
+are those of NeMo's titanet-small.yaml; with the paper's speakers, M and L have as many weights as the paper says.
 """
 
 from collections.abc import Sequence

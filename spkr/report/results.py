@@ -19,6 +19,7 @@ from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
 from spkr.report.sides import read_sides, speakers_of_trials
 from spkr.report.slices import measure_slices, read_attributes, write_slices
+from spkr.report.training import plot_training, read_log
 
 PRIORS = (0.01, 0.001, 0.05)
 COLUMNS = (
@@ -53,13 +54,15 @@ def report(
     valid_json: str | Path | None = None,
     priors: Sequence[float] = (),
     by: Sequence[str] = (),
+    train_logs: Sequence[str | Path] = (),
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
     Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, and the
     identification accuracy), table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what
     is not measured is nan (null in JSON). slices.tsv has the results by attribute (spkr.report.slices), where some are
-    asked for. Nothing is written unless all lists could be measured.
+    asked for, and training.png and .svg show the trainings of `train_logs`, one after the other. Nothing is written
+    unless all lists could be measured.
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
     valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS;
@@ -68,6 +71,7 @@ def report(
     """
     _check(lists, primary, by)
     identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
+    trainings = [read_log(path) for path in train_logs]
     rows, slices, curves = [], [], {}
     for scored in lists:
         measured, of_slices, curves[scored.name], answers = evaluate(scored, priors, by)
@@ -79,6 +83,8 @@ def report(
     _write(Path(out_dir), rows, identification, table, curves)
     if by:
         write_slices(Path(out_dir) / "slices.tsv", slices)
+    if trainings:
+        plot_training(Path(out_dir) / "training", trainings)
     return table
 
 

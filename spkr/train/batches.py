@@ -1,6 +1,6 @@
 """Batches of crops, each a pure function of the seed and its number, so that a resumed run sees the same ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
-
-POOL = 8  # batches that are sorted by length together
+from spkr.train.arks import stretches
+from spkr.train.order import POOL, balanced, buffered, by_length
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,38 @@ class BatchOptions:
     time_mask_width: int
     freq_masks: int  # likewise, each up to `freq_mask_width` coefficients
     freq_mask_width: int
+    utts_per_speaker: int  # that an epoch takes of each speaker; 0: every utterance once
+    utts_per_speaker_in_batch: int  # of these, how many lie in one batch
+    shuffle_buffer: int  # utterances that are read in stretches and let out at random; 0: each is read where it lies
 
     def __post_init__(self):
         if self.short not in ("tile", "pad"):
             raise InputError(f"train.batches.short: {self.short!r}; expected tile or pad")
         if len(self.crop) != 2 or not 0 < self.crop[0] <= self.crop[1]:
             raise InputError(f"train.batches.crop: {self.crop}; expected [shortest, longest] in seconds")
+        if self.shuffle_buffer and self.utts_per_speaker:
+            raise InputError(
+                "train.batches.shuffle_buffer: reads in the arks' order; expected utts_per_speaker: 0 with it"
+            )
+        group = self.utts_per_speaker_in_batch
+        if group > 1 and not self.utts_per_speaker:
+            raise InputError(
+                f"train.batches.utts_per_speaker_in_batch: {group}; expected 1 where utts_per_speaker is 0"
+            )
+        for name in ("batch_size", "utts_per_speaker"):
+            if (total := getattr(self, name)) % group:
+                raise InputError(
+                    f"train.batches.utts_per_speaker_in_batch: {group}; expected a divisor of {name}, {total}"
+                )
 
 
 class CropBatches(Dataset):
     """Item `step` is a batch: features (N, T, dim), lengths (N,) or None if all are T, speakers (N,), utterances.
 
-    An epoch is a shuffle of all utterances, cut into batches of `batch_size`; those left over wait for the next.
+    What a subclass has in the place of the features, its method `features` turns into them.
+
+    An epoch is a shuffle of all utterances, or of as many of every speaker, cut into batches of `batch_size`; those
+    left over wait for the next.
 
     Args:
         reader: where the features come from.
@@ -61,58 +81,105 @@ class CropBatches(Dataset):
         self.reader, self.labels, self.options, self.seed = reader, labels, options, seed
         self.utts = sorted(labels)
         self.num_frames = np.array([num_frames[utt] for utt in self.utts])
-        self.steps_per_epoch = len(self.utts) // options.batch_size
+        self.speakers = np.array([labels[utt] for utt in self.utts])
+        total = options.utts_per_speaker * len(set(labels.values())) or len(self.utts)
+        self.steps_per_epoch = total // options.batch_size
         if not self.steps_per_epoch:
             raise InputError(
-                f"train.batches.batch_size: {options.batch_size}, but only {len(self.utts)} utterances to learn from"
+                f"train.batches.batch_size: {options.batch_size}, but only {total} utterances to learn from"
             )
+        self._stretches = stretches([reader.feats, reader.vad], self.utts) if options.shuffle_buffer else []
         self._epoch, self._order = 0, self._shuffle(0)
 
     def _shuffle(self, epoch: int) -> np.ndarray:
         """(steps_per_epoch, batch_size) numbers of utterances."""
-        rng, size = np.random.default_rng([self.seed, epoch]), self.options.batch_size
-        order = rng.permutation(len(self.utts))[: self.steps_per_epoch * size]
-        if self.options.short == "tile":
-            return order.reshape(-1, size)
-        pools = np.split(order, range(POOL * size, len(order), POOL * size))
-        by_length = [pool[np.argsort(self.num_frames[pool], kind="stable")] for pool in pools]
-        return rng.permutation(np.concatenate(by_length).reshape(-1, size))
+        rng, o = np.random.default_rng([self.seed, epoch]), self.options
+        if o.utts_per_speaker:
+            order = balanced(rng, self.speakers, o.utts_per_speaker, o.utts_per_speaker_in_batch)
+        elif o.shuffle_buffer:
+            order, self._reading = buffered(rng, self._stretches, o.shuffle_buffer)
+            self._begins = np.cumsum([0] + [len(stretch.utts) for stretch in self._reading[:-1]])
+        else:
+            order = rng.permutation(len(self.utts))
+        order = order[: self.steps_per_epoch * o.batch_size]
+        if o.short == "tile":
+            return order.reshape(-1, o.batch_size)
+        pools = by_length(order, self.num_frames, o.batch_size, o.utts_per_speaker_in_batch)
+        if o.shuffle_buffer:  # what is read together stays together
+            return np.concatenate([rng.permutation(pool) for pool in pools])
+        return rng.permutation(np.concatenate(pools))
 
-    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, list[str]]:
+    def utterances(self, step: int) -> list[str]:
+        """Those of a batch, of all processes together."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._shuffle(epoch)
+        return [self.utts[i] for i in self._order[position]]
+
+    def _read_ahead(self, position: int) -> None:
+        """Read what comes into the shuffle buffer with this batch of the epoch; the system's cache is that buffer."""
+        size = self.options.batch_size
+        end = self.options.shuffle_buffer + (position + POOL) * size
+        first, last = np.searchsorted(self._begins, [end - size if position else 0, end])
+        for stretch in self._reading[first:last]:
+            stretch.read()
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, list[str]]:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        whole = self.utterances(step)
+        if self.options.shuffle_buffer:
+            self._read_ahead(position)
         seconds = np.random.default_rng([self.seed, epoch, position]).uniform(*self.options.crop)
         length = max(1, round(seconds * 1000 / self.reader.front_end.frame_shift))
         rows = range(self.rank, self.options.batch_size, self.size)
-        utts = [self.utts[self._order[position, row]] for row in rows]
-        crops = [
-            self._crop(utt, length, np.random.default_rng([self.seed, epoch, position, row]))
-            for utt, row in zip(utts, rows, strict=True)
-        ]
+        utts = [whole[row] for row in rows]
+        rngs = [np.random.default_rng([self.seed, epoch, position, row]) for row in rows]
+        crops, lengths = self.cut(utts, length, rngs)
+        same_length = bool((lengths == lengths.max()).all())
+        speakers = torch.tensor([self.labels[utt] for utt in utts])
+        return crops, None if same_length else lengths, speakers, utts
+
+    def cut(
+        self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A crop of each utterance, `length` frames or fewer if short ones are padded, and their lengths (N,)."""
+        crops = [self._crop(self.reader[utt], length, rng) for utt, rng in zip(utts, rngs, strict=True)]
         lengths = torch.tensor([len(c) for c in crops])
         longest = int(lengths.max())
         feats = np.stack([np.pad(c, ((0, longest - len(c)), (0, 0))) for c in crops])
-        speakers = torch.tensor([self.labels[utt] for utt in utts])
-        return torch.from_numpy(feats), None if (lengths == longest).all() else lengths, speakers, utts
+        return torch.from_numpy(feats), lengths
 
-    def _crop(self, utt: str, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A random stretch of `length` frames, (length, dim), or fewer if short ones are padded, with masks."""
-        feats = self.reader[utt]
-        start = int(rng.integers(max(1, len(feats) - length + 1)))
-        if len(feats) < length and self.options.short == "tile":
-            feats = np.tile(feats, (-(-length // len(feats)), 1))
-        return self._mask(feats[start : start + length].copy(), rng)
+    def features(self, crops: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """What the network sees of a batch's crops, on the device: (N, T, dim)."""
+        return crops.to(device, non_blocking=True)
 
-    def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band."""
-        o, fill = self.options, crop.mean(axis=0)
-        for _ in range(o.time_masks):
-            crop[_stretch(len(crop), o.time_mask_width, rng)] = fill
-        for _ in range(o.freq_masks):
-            band = _stretch(crop.shape[1], o.freq_mask_width, rng)
-            crop[:, band] = fill[band]
+    def _crop(self, feats: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+        """A random stretch of (frames, dim), with masks."""
+        crop = self.stretch(feats, length, rng)
+        fill = crop.mean(axis=0)
+        frames, bands = self.masks(*crop.shape, rng)
+        crop[frames] = fill
+        crop[:, bands] = fill[bands]
         return crop
+
+    def stretch(self, frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+        """A random stretch of `length` of an utterance's (frames, ...), or fewer if short ones are padded."""
+        start = int(rng.integers(max(1, len(frames) - length + 1)))
+        if len(frames) < length and self.options.short == "tile":
+            return np.resize(frames, (length, *frames.shape[1:]))
+        return frames[start : start + length].copy()
+
+    def masks(self, length: int, dim: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band.
+
+        Returns: (length,) and (dim,) bool, true for the frames and bands that are hidden.
+        """
+        o, frames, bands = self.options, np.zeros(length, bool), np.zeros(dim, bool)
+        for _ in range(o.time_masks):
+            frames[_stretch(length, o.time_mask_width, rng)] = True
+        for _ in range(o.freq_masks):
+            bands[_stretch(dim, o.freq_mask_width, rng)] = True
+        return frames, bands
 
 
 def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:

@@ -2,6 +2,7 @@
 
 checkpoints/<fingerprint>/
   settings.json     what the fingerprint stands for, to read and compare
+  arks.json         digests of the arks that it learns from
   step-<n>.pt       model, optimiser, step, and what the log of the epoch needs; the last few
   best.pt           that of the epoch with the lowest EER on dev
   train_log.tsv     a line an epoch
@@ -20,6 +21,7 @@ import torch
 
 from spkr.errors import InputError
 from spkr.files import replacing
+from spkr.train.arks import Arks
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +45,15 @@ class RunFolder:
     Args:
         root: folder of the runs' folders.
         identity: all that decides the run's numbers, as JSON takes it.
+        arks: what it learns from.
         keep: checkpoints that are left when another is saved.
 
-    Raises InputError where another trainer holds the folder.
+    Raises InputError where another trainer holds the folder, and where an ark has changed since the run began.
     """
 
-    def __init__(self, root: str | Path, identity: dict, keep: int = 2):
+    def __init__(self, root: str | Path, identity: dict, arks: Arks, keep: int = 2):
         self.path = Path(root) / fingerprint(identity)
-        self.keep = keep
+        self.arks, self.keep = arks, keep
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = (self.path / ".lock").open("w")
         try:
@@ -68,6 +71,20 @@ class RunFolder:
             self._say_why_not_another(identity)
         with replacing(self.path / "settings.json") as f:
             json.dump(identity, f, indent=1, sort_keys=True)
+        self._check_arks()
+
+    def _check_arks(self) -> None:
+        """Compare the arks with those that the checkpoints were made from, or note them where there are none."""
+        file = self.path / "arks.json"
+        before = json.loads(file.read_text()) if file.exists() and self._steps() else {}
+        for ark, digest in self.arks.digests.items():
+            if before.get(ark, digest) != digest:
+                raise InputError(
+                    f"{ark}: changed since the training in {self.path} began; put back what it was, or remove that "
+                    "folder to start afresh"
+                )
+        with replacing(file) as f:
+            json.dump(self.arks.digests, f, indent=1)
 
     def _say_why_not_another(self, identity: dict) -> None:
         """Log how this run differs from the unfinished ones beside it, whose checkpoints it cannot take up."""
@@ -88,10 +105,23 @@ class RunFolder:
         return sorted(self.path.glob("step-*.pt"), key=lambda p: int(p.stem.split("-")[1]))
 
     def save(self, step: int, state: dict, best: bool = False) -> None:
-        """Write a checkpoint by rename, as the best one too if it is that, then drop all but the last few."""
+        """Write a checkpoint by rename, as the best one too if it is that, then drop all but the last few.
+
+        Raises InputError where an ark has changed meanwhile, or the disk takes no more; the last one then stays.
+        """
+        self.arks.check()
         for name in [f"step-{step}.pt", *(["best.pt"] if best else [])]:
-            with replacing(self.path / name, "wb") as f:
-                torch.save(state, f)
+            try:
+                with replacing(self.path / name, "wb", orphaned=True) as f:
+                    torch.save(state, f)
+            except (OSError, RuntimeError) as e:
+                cause = e.__context__ if isinstance(e, RuntimeError) else e  # torch's own follows that of the disk
+                if not isinstance(cause, OSError):
+                    raise
+                raise InputError(
+                    f"{self.path / name}: cannot be saved ({cause.strerror}); make room and start again: training goes "
+                    "on from the checkpoint before it"
+                ) from None
         for old in self._steps()[: -self.keep]:
             old.unlink()
 

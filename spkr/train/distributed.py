@@ -6,6 +6,7 @@ the learning rate.
 """
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,19 @@ class Processes:
     device: torch.device
 
     @classmethod
-    def join(cls, batch_size: int) -> "Processes":
-        """Meet the others, by NCCL on GPUs and gloo on processors; InputError where a batch has no equal shares."""
+    def join(cls, batch_size: int, accumulate: int = 1) -> "Processes":
+        """Meet the others, by NCCL on GPUs and gloo on processors.
+
+        Raises InputError where a batch has no equal shares, each of `accumulate` equal parts of two rows or more.
+        """
         size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
         if batch_size % size:
             raise InputError(f"train.batches.batch_size: {batch_size} is no multiple of the {size} processes")
+        if batch_size // size % accumulate or batch_size // size < 2 * accumulate:
+            raise InputError(
+                f"train.accumulate: {accumulate}; expected equal parts, of two utterances or more, of the "
+                f"{batch_size // size} of a batch in each process"
+            )
         device = torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
         if size == 1:
             return cls(0, 1, device)
@@ -50,6 +59,10 @@ class Processes:
         if self.device.type == "cuda":
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         return DistributedDataParallel(net, device_ids=[self.device] if self.device.type == "cuda" else None)
+
+    def apart(self, trained: nn.Module) -> AbstractContextManager:
+        """A block whose gradients stay this process' own, to be averaged with those of the next backward pass."""
+        return nullcontext() if self.size == 1 else trained.no_sync()
 
     def sums(self, values: list[float]) -> list[float]:
         """Each value's sum over the processes."""

@@ -1,6 +1,5 @@
 """One training run from its files to its model: what is read and checked at the door, what is written at the end."""
 
-import hashlib
 import json
 import logging
 import os
@@ -16,21 +15,38 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
+from spkr.manifest import PACKAGE, code_version
 from spkr.nnet.model import SpeakerNet, init_from, load_model, save_model
+from spkr.train.arks import Arks
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
 from spkr.train.evaluate import Evaluation
 from spkr.train.loop import Run
+from spkr.train.watch import LOG_COLUMNS, write_history
+from spkr.train.waveforms import WaveBatches, on_the_fly
 
-NUMBERLESS = ("workers", "checkpoint_steps")  # options that change no number
+NUMBERLESS = ("workers", "checkpoint_steps", "nan_retry")  # options that change no number of a run that goes well
 OPTIONS = (
     *("filter", "batches", "epochs", "optimizer", "lr", "min_lr", "warmup", "betas", "weight_decay"),
-    *("label_smoothing", "init_from", "average", "mixed_precision", "compile", "deterministic", *NUMBERLESS),
+    *(
+        "waveforms",
+        "on_the_fly",
+        "label_smoothing",
+        "init_from",
+        "average",
+        "accumulate",
+        "mixed_precision",
+        "compile",
+        "deterministic",
+    ),
+    *NUMBERLESS,
 )
 FILTER_OPTIONS = ("min_voiced_frames", "min_utts_per_speaker")
 BATCH_OPTIONS = tuple(field.name for field in fields(BatchOptions))
-CODE = ("nnet", "train", "feats")  # packages whose code makes the numbers of a training
+CODE = tuple(
+    PACKAGE / name for name in ("nnet", "train", "feats", "audio")
+)  # whose code makes the numbers of a training
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +62,7 @@ def train(
     seed: int,
     stop_after: float | None = None,
 ) -> None:
-    """Train a speaker network and write final.pt and valid.json to `out_dir`.
+    """Train a speaker network and write final.pt, valid.json and train_log.tsv to `out_dir`.
 
     Args:
         out_dir: where the results go.
@@ -78,8 +94,13 @@ def train(
     index = {spk: i for i, spk in enumerate(speakers)}
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}
     batch_options = BatchOptions(**options["batches"])
-    processes = Processes.join(batch_options.batch_size)
-    batches = CropBatches(reader, labels, num_frames, batch_options, seed, processes.rank, processes.size)
+    processes = Processes.join(batch_options.batch_size, options["accumulate"])
+    shared = reader, labels, num_frames, batch_options, seed, processes.rank, processes.size
+    if options["waveforms"]:
+        learnt = ([folders[s] for s in train_sets] for folders in (data_dirs, feats_dirs))
+        batches = WaveBatches(*learnt, options["on_the_fly"], *shared)
+    else:
+        batches = CropBatches(*shared)
 
     torch.manual_seed(seed)
     net = SpeakerNet(settings["model"], front_end.dim, len(speakers))
@@ -92,18 +113,22 @@ def train(
     torch.use_deterministic_algorithms(options["deterministic"])
     numbers = {k: v for k, v in options.items() if k not in NUMBERLESS}
     data = {s: _digests(data_dirs[s], feats_dirs[s]) for s in train_sets}
+    if options["waveforms"]:
+        data["waveforms"] = batches.sources()
     if options["init_from"]:
         data["init_from"] = sha256(options["init_from"])
     identity = {"seed": seed, "settings": settings | {"train": numbers}, "data": data}
-    folder = RunFolder(checkpoints, identity) if processes.first else None
-    run = Run(processes, folder, net, options, batches, evaluation, _code_version())
+    folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
+    run = Run(processes, folder, net, options, batches, evaluation, code_version(*CODE))
     run.run(stop_after)
 
     if folder:
         training = {"seed": seed, "settings": numbers, "sets": train_sets, "steps": run.step}
+        training["lr_factor"] = run.lr_factor
         save_model(Path(out_dir) / "final.pt", net, settings["model"], front_end, speakers, training)
         with replacing(Path(out_dir) / "valid.json") as f:
             json.dump({"valid_accuracy": run.history[-1]["valid_accuracy"], "n": len(evaluation.valid_speakers)}, f)
+        write_history(Path(out_dir) / "train_log.tsv", run.history, LOG_COLUMNS)
         folder.finish()
     processes.leave()
 
@@ -117,6 +142,8 @@ def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, 
     check_same_keys("settings: train.batches", options["batches"], "the options", BATCH_OPTIONS)
     if not 1 <= options["average"] <= options["epochs"]:
         raise InputError(f"train.average: {options['average']} of {options['epochs']} epochs; expected some of them")
+    if on_the_fly(options["on_the_fly"]).copies and not options["waveforms"]:
+        raise InputError("train.on_the_fly: copies, of features from arks; set train.waveforms to true with them")
     for given in dirs:
         if missing := sorted({*train_sets, "valid", "dev"} - given.keys()):
             raise InputError(f"set {missing[0]!r}: no directory is given; expected one of data and one of features")
@@ -125,10 +152,3 @@ def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, 
 def _digests(data_dir: str, feats_dir: str) -> list[str]:
     """Of the files that say which utterances a set has."""
     return [sha256(f) for f in (f"{data_dir}/utt2spk", f"{feats_dir}/feats.scp", f"{feats_dir}/utt2num_voiced")]
-
-
-def _code_version() -> str:
-    """A digest of the code that makes the numbers of a training."""
-    root = Path(__file__).parents[1]
-    files = sorted(f for package in CODE for f in (root / package).glob("*.py"))
-    return hashlib.sha256("".join(sha256(f) for f in files).encode()).hexdigest()[:12]

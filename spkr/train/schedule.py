@@ -13,15 +13,20 @@ from spkr.train.novograd import NovoGrad
 def make_optimizer(parameters: Iterable[Parameter], settings: dict) -> Optimizer:
     """NovoGrad, AdamW or SGD (Nesterov's, its momentum the first of `betas`) with `lr` and `weight_decay`.
 
+    On a GPU, AdamW and SGD are torch's fused ones.
+
     Raises InputError for another optimiser.
     """
+    parameters = list(parameters)
+    fused = all(parameter.is_cuda for parameter in parameters)
     lr, betas, decay = settings["lr"], tuple(settings["betas"]), settings["weight_decay"]
     if settings["optimizer"] == "novograd":
         return NovoGrad(parameters, lr=lr, betas=betas, weight_decay=decay)
     if settings["optimizer"] == "adamw":
-        return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay)
+        return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=fused)
     if settings["optimizer"] == "sgd":
-        return SGD(parameters, lr=lr, momentum=betas[0], weight_decay=decay, nesterov=betas[0] > 0)
+        momentum = {"momentum": betas[0], "nesterov": betas[0] > 0}
+        return SGD(parameters, lr=lr, weight_decay=decay, fused=fused, **momentum)
     raise InputError(f"train.optimizer: {settings['optimizer']!r}; expected novograd, adamw or sgd")
 
 

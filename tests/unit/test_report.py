@@ -120,6 +120,17 @@ def test_two_reports_agree_to_the_byte(tmp_path, lists):
     assert one == two
 
 
+def test_the_trainings_are_shown_where_their_logs_are_given(tmp_path, lists):
+    log = tmp_path / "train_log.tsv"
+    log.write_text("lr\tloss\ttrain_accuracy\tvalid_accuracy\tdev_eer\n0.1\t3\t0.5\t0.5\t0.2\n")
+    report(lists, tmp_path / "results", **OF_RUN, train_logs=[log, log])
+    assert {p.name for p in (tmp_path / "results").glob("training.*")} == {"training.png", "training.svg"}
+    log.write_text("epoch\n1\n")
+    with pytest.raises(InputError, match="train_log.tsv:1: no column 'dev_eer'"):
+        report(lists, tmp_path / "other", **OF_RUN, train_logs=[log])
+    assert not (tmp_path / "other").exists()
+
+
 def test_nothing_is_written_when_one_list_is_wrong(tmp_path, lists):
     broken = tmp_path / "broken"
     broken.write_text("a a1 1\n")

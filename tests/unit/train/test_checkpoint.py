@@ -1,17 +1,22 @@
+import errno
 import logging
+import os
+import resource
 import subprocess
 import sys
 
 import pytest
 import torch
 
+from spkr.errors import InputError
+from spkr.train.arks import Arks
 from spkr.train.checkpoint import RunFolder, fingerprint
 
 IDENTITY = {"seed": 1, "settings": {"lr": 0.1}}
 
 
 def folder(tmp_path, identity=IDENTITY):
-    return RunFolder(tmp_path, identity)
+    return RunFolder(tmp_path, identity, Arks([]))
 
 
 def steps(run):
@@ -86,12 +91,16 @@ def test_a_finished_run_is_cleared_when_its_folder_is_taken_again(tmp_path):
     again = folder(tmp_path)
     assert again.path == run.path
     assert again.latest() is None
-    assert {p.name for p in again.path.iterdir()} == {".lock", "settings.json"}
+    assert {p.name for p in again.path.iterdir()} == {".lock", "settings.json", "arks.json"}
 
 
 def test_two_trainers_cannot_share_a_folder(tmp_path):
     run = folder(tmp_path)
-    second = f"from spkr.train.checkpoint import RunFolder; RunFolder({str(tmp_path)!r}, {IDENTITY!r})"
+    second = f"""if True:
+        from spkr.train.arks import Arks
+        from spkr.train.checkpoint import RunFolder
+        RunFolder({str(tmp_path)!r}, {IDENTITY!r}, Arks([]))
+    """
     held = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True)
     assert f"{run.path}: another trainer is at work here" in held.stderr
     run.finish()
@@ -102,8 +111,9 @@ def test_the_lock_is_not_kept_by_a_process_that_the_trainer_forked(tmp_path):
     """As a loader's worker is, which lives on for seconds after its trainer was killed."""
     script = f"""if True:
         import os, sys, time
+        from spkr.train.arks import Arks
         from spkr.train.checkpoint import RunFolder
-        RunFolder({str(tmp_path)!r}, {IDENTITY!r})
+        RunFolder({str(tmp_path)!r}, {IDENTITY!r}, Arks([]))
         if os.fork() == 0:
             time.sleep(60)
         os.kill(os.getpid(), 9)
@@ -114,3 +124,20 @@ def test_the_lock_is_not_kept_by_a_process_that_the_trainer_forked(tmp_path):
         assert folder(tmp_path, IDENTITY).latest() is None
     finally:
         subprocess.run(["kill", "-9", "--", f"-{trainer.pid}"], check=True)
+
+
+def test_a_disk_that_takes_no_more_keeps_the_last_checkpoint_and_is_told(tmp_path):
+    run = folder(tmp_path)
+    run.save(1, {"step": 1, "net": {"w": torch.zeros(100)}})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+    try:
+        with pytest.raises(InputError) as error:
+            run.save(2, {"step": 2, "net": {"w": torch.zeros(100_000)}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    reason = f"step-2.pt: cannot be saved ({os.strerror(errno.EFBIG)}); make room and start again: training goes on"
+    assert str(error.value).startswith(f"{run.path / reason}")
+    assert steps(run) == ["step-1.pt"]
+    assert not list(run.path.glob(".*.tmp"))
+    assert run.latest()["step"] == 1

@@ -1,0 +1,115 @@
+"""What the benchmarks of training share: arks of noise, a run of the loop that is timed, the bare step beside it."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch.nn.functional import cross_entropy
+
+from spkr.feats.options import FrontEnd
+from spkr.feats.reader import FeatureReader
+from spkr.kaldi.datadir import write_map
+from spkr.kaldi.table import TableWriter
+from spkr.nnet.model import SpeakerNet
+from spkr.train.batches import BatchOptions, CropBatches
+from spkr.train.distributed import Processes
+from spkr.train.loop import Run
+from spkr.train.schedule import make_optimizer
+
+CONF = Path(__file__).parents[1] / "conf"
+DIM, SPEAKERS = 80, 100
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained: a preset of conf/model, in batches of `batch` crops of `seconds`."""
+
+    model: str
+    batch: int
+    seconds: float
+    steps: int  # in an epoch; speeds are those of whole epochs
+    epochs: int  # of which the first is left out: it warms up
+    workers: int
+    compile: bool = False
+
+    def settings(self) -> dict:
+        """The preset's settings."""
+        return yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
+
+    def options(self) -> dict:
+        """The section `train`, as `small` has it, in mixed precision; crops are of one length."""
+        options = yaml.safe_load((CONF / "default.yaml").read_text())["train"]
+        batches = {"batch_size": self.batch, "crop": [self.seconds, self.seconds], "short": "tile"}
+        own = {"epochs": self.epochs, "workers": self.workers, "compile": self.compile}
+        own["batches"] = options["batches"] | batches
+        return options | yaml.safe_load((CONF / "train/small.yaml").read_text())["train"] | own
+
+
+def write_feats(folder: Path, work: Work) -> list[str]:
+    """Compressed features of noise, as long as AN4's utterances or a little longer than the crop; their names."""
+    rng, frames = np.random.default_rng(1), round(100 * max(3, work.seconds + 1))
+    noise = rng.standard_normal((frames + 1000, DIM)).astype(np.float32)
+    utts = [f"utt{i:06}" for i in range(work.batch * work.steps)]
+    with TableWriter(folder / "feats.ark", compress=True) as feats, TableWriter(folder / "vad.ark") as vad:
+        for utt in utts:
+            start = int(rng.integers(1000))
+            feats[utt], vad[utt] = noise[start : start + frames], np.ones(frames, np.float32)
+    write_map(folder / "utt2num_frames", dict.fromkeys(utts, frames))
+    return utts
+
+
+class TimedRun(Run):
+    """A training run that nothing measures or saves; after each epoch it notes its speed, and calls `between`."""
+
+    def __init__(self, folder: Path, utts: list[str], work: Work, between=lambda: None):
+        front_end = FrontEnd.from_dict({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
+        labels = {utt: i % SPEAKERS for i, utt in enumerate(utts)}
+        frames = {utt: int(n) for utt, n in (line.split() for line in (folder / "utt2num_frames").open())}
+        options = work.options()
+        cut = BatchOptions(**options["batches"])
+        batches = CropBatches(FeatureReader([folder], front_end), labels, frames, cut, seed=1)
+        torch.manual_seed(1)
+        net = SpeakerNet(work.settings(), DIM, SPEAKERS)
+        self.speeds, self.between = [], between
+        super().__init__(Processes.join(work.batch), None, net, options, batches, None, "")
+
+    def end_epoch(self, remaining: float) -> None:
+        """Note frames a second, as the trainer's log has them."""
+        self.speeds.append(self.running["frames"] / self.running["seconds"])
+        super().end_epoch(remaining)
+        self.between()
+
+
+class BareStep:
+    """Forward, backward and step on one batch in memory, of a network like a run's."""
+
+    def __init__(self, work: Work):
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(1)
+        self.work, self.speeds = work, []
+        self.net = SpeakerNet(work.settings(), DIM, SPEAKERS).to(self.device).train()
+        self.trained = torch.compile(self.net) if work.compile else self.net
+        self.optimizer = make_optimizer(self.net.parameters(), work.options())
+        self.feats = torch.randn(work.batch, round(100 * work.seconds), DIM, device=self.device)
+        self.speakers = torch.arange(work.batch, device=self.device) % SPEAKERS
+
+    def step(self) -> None:
+        """Learn from the batch once."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.trained(self.feats, None, self.speakers)
+        loss = cross_entropy(logits, self.speakers)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+    def time_epoch(self) -> None:
+        """Note frames a second over as many steps as an epoch has."""
+        begun = time.monotonic()
+        for _ in range(self.work.steps):
+            self.step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.speeds.append(self.work.steps * self.feats.shape[0] * self.feats.shape[1] / (time.monotonic() - begun))

@@ -1,0 +1,97 @@
+"""The arks that a training reads: stretches of them, read from end to end, and whether they are what they were."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from spkr.errors import InputError
+from spkr.kaldi.table import TableReader
+
+STRETCH = 64  # utterances; of three seconds each, and a byte a coefficient, 1.5 MB
+PIECE = 1 << 20  # bytes that are read at a time
+BLOCK, BLOCKS = 1 << 16, 64  # bytes and number of the parts of an ark that are compared
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Utterances that lie one after another in an ark: their numbers (n,), and the spans of bytes that hold them.
+
+    An ark has the utterances of a speaker side by side. Read in short stretches from everywhere, they are well mixed
+    by a buffer that would hold but a few speakers of an ark read in order; and a disk moves its head but once for each.
+    """
+
+    utts: np.ndarray
+    spans: tuple[tuple[str, int, float], ...]  # path, begin and end, one a table
+
+    def read(self) -> None:
+        """Bring the stretch into the system's cache, where all processes of the machine find it."""
+        for path, begin, end in self.spans:
+            try:
+                with Path(path).open("rb", buffering=0) as f:
+                    f.seek(begin)
+                    while f.tell() < end and f.read(PIECE):
+                        pass
+            except OSError:  # whoever needs an utterance of it says what is wrong
+                return
+
+
+def stretches(tables: Sequence[TableReader], utts: Sequence[str]) -> list[Stretch]:
+    """The utterances of `utts`, by their numbers, as they lie in the arks of the first table.
+
+    The spans are also of the other tables, where they lie in the same order as in the first.
+    """
+    places, found = tables[0].places, []
+    in_arks = sorted(range(len(utts)), key=lambda i: places[utts[i]])
+    for _, of_ark in groupby(in_arks, key=lambda i: places[utts[i]][0]):
+        ark = list(of_ark)
+        for begin in range(0, len(ark), STRETCH):
+            first, after = utts[ark[begin]], ark[begin + STRETCH : begin + STRETCH + 1]
+            spans = tuple(_span(table, first, utts[after[0]] if after else None) for table in tables)
+            found.append(Stretch(np.array(ark[begin : begin + STRETCH]), spans))
+    return found
+
+
+def _span(table: TableReader, first: str, after: str | None) -> tuple[str, int, float]:
+    """From the object of an utterance to that of another one, or to the end of the ark."""
+    path, begin = table.places[first]
+    other, end = table.places[after] if after else (path, np.inf)
+    return path, begin, end if other == path else np.inf
+
+
+class Arks:
+    """The arks of some tables: `digests` of them as they are now, of a large one by 4 MiB spread evenly over it."""
+
+    def __init__(self, tables: Sequence[TableReader]):
+        paths = sorted({path for table in tables for path, _ in table.places.values()})
+        self.seen = {path: _status(path) for path in paths}
+        self.digests = {path: _digest(path) for path in paths}
+
+    def check(self) -> None:
+        """Raise InputError, naming the ark, if one has changed since this was made."""
+        for path, seen in self.seen.items():
+            if (now := _status(path)) != seen:
+                if _digest(path) != self.digests[path]:
+                    raise InputError(f"{path}: changed while it was learnt from; put back what it was, and start again")
+                self.seen[path] = now
+
+
+def _status(path: str) -> tuple[int, int]:
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; put it back, or make the features again") from None
+    return status.st_size, status.st_mtime_ns
+
+
+def _digest(path: str) -> str:
+    size, digest = Path(path).stat().st_size, hashlib.sha256()
+    digest.update(f"{size} ".encode())
+    with Path(path).open("rb", buffering=0) as f:
+        for begin in range(0, size, max(BLOCK, size // BLOCKS)):
+            f.seek(begin)
+            digest.update(f.read(BLOCK))
+    return digest.hexdigest()

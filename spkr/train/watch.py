@@ -1,0 +1,73 @@
+"""What is seen of a training: the log's lines, train_log.tsv, and TensorBoard's curves."""
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from spkr.files import replacing
+
+LOG_COLUMNS = ("epoch", "step", "lr", "loss", "grad_norm", "train_accuracy", "valid_accuracy", "dev_eer")
+SPEED_COLUMNS = ("waiting", "frames_per_second")  # share of the time spent waiting for batches; no two runs share these
+NO_SUMS = {"steps": 0, "loss": 0.0, "grad_norm": 0.0, "right": 0, "frames": 0, "seconds": 0.0, "waited": 0.0}
+
+logger = logging.getLogger(__name__)
+
+
+def means(sums: dict, batch_size: int) -> dict:
+    """What NO_SUMS has become over some steps, as columns of the log."""
+    return {
+        "loss": sums["loss"] / sums["steps"],
+        "grad_norm": sums["grad_norm"] / sums["steps"],
+        "train_accuracy": sums["right"] / sums["steps"] / batch_size,
+        "waiting": sums["waited"] / sums["seconds"],
+        "frames_per_second": sums["frames"] / sums["seconds"],
+    }
+
+
+class Watch:
+    """The logs in a run's folder, from `step` on; the times that are left are guesses in seconds."""
+
+    def __init__(self, folder: Path, step: int):
+        self.folder = folder
+        self.board = SummaryWriter(folder / "tensorboard", purge_step=step + 1)
+
+    def epoch(self, history: list[dict], epochs: int, remaining: float) -> None:
+        """Log the last row of the history: train_log.tsv whole, and the row's values for TensorBoard."""
+        row, columns = history[-1], LOG_COLUMNS + SPEED_COLUMNS
+        write_history(self.folder / "train_log.tsv", history, columns)
+        for name in columns[2:]:
+            if not math.isnan(row[name]):
+                self.board.add_scalar(name, row[name], row["step"])
+        self.board.flush()
+        logger.info(
+            "epoch %d/%d: loss %.3f, accuracy %.1f %% (valid %.1f %%), dev EER %.2f %%, %s",
+            *(row["epoch"], epochs, row["loss"], 100 * row["train_accuracy"], 100 * row["valid_accuracy"]),
+            *(100 * row["dev_eer"], _speed(row, remaining)),
+        )
+
+    def progress(self, step: int, total: int, row: dict, remaining: float) -> None:
+        """Log how an epoch goes that is not over."""
+        speed = _speed(row, remaining)
+        logger.info(
+            "step %d/%d: loss %.3f, accuracy %.1f %%, %s", step, total, row["loss"], 100 * row["train_accuracy"], speed
+        )
+
+    def close(self) -> None:
+        """Write what TensorBoard has not written."""
+        self.board.close()
+
+
+def _speed(row: dict, remaining: float) -> str:
+    left = tqdm.format_interval(remaining)
+    return f"{row['frames_per_second']:.0f} frames/s, {100 * row['waiting']:.0f} % waiting, {left} left"
+
+
+def write_history(path: str | Path, history: list[dict], columns: Sequence[str]) -> None:
+    """Write these columns of the epochs' rows as tab-separated text, by rename."""
+    with replacing(path) as f:
+        f.write("\t".join(columns) + "\n")
+        f.writelines("\t".join(f"{row[c]:.6g}" for c in columns) + "\n" for row in history)

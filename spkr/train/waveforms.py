@@ -1,0 +1,223 @@
+"""Batches of waveforms: crops cut from the recordings, with what is done to each drawn anew whenever it is heard.
+
+Reading and drawing are the loader's; adding, convolving and features are the device's (spkr.train.on_device). The
+arks say which frames there are and which are voiced.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from math import gcd, lcm
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from spkr.audio.augment import Drawing, Others
+from spkr.audio.augment_options import AugmentOptions
+from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
+from spkr.audio.read import decode, open_audio, read_part, resample, sample_range
+from spkr.audio.sounds import find_sounds
+from spkr.audio.sums import check_sum
+from spkr.errors import InputError
+from spkr.feats.options import FrontEnd
+from spkr.files import sha256
+from spkr.kaldi.datadir import check_data_dir, clips
+from spkr.kaldi.select import read_maps
+from spkr.train.batches import CropBatches
+from spkr.train.on_device import Waveforms, features, margin
+
+FILTER = 0.01  # seconds, many times as long as what one sample of resampled audio is made of
+
+
+class Recordings:
+    """The utterances of data directories, at the speeds that utt2aug gives them, of which stretches are read.
+
+    Raises InputError where a directory is malformed, or where utt2aug has more than speeds.
+    """
+
+    def __init__(self, data_dirs: Sequence[str], front_end: FrontEnd):
+        self.front_end, self.rate = front_end, front_end.sample_frequency
+        self.clips, self.percent, self.persons, self.sums, self.digests = {}, {}, {}, {}, []
+        for data_dir in data_dirs:
+            files = check_data_dir(data_dir)
+            self.clips |= clips(files)
+            self.sums |= {files["wav.scp"][reco]: value for reco, value in files.get("reco2sum", {}).items()}
+            for utt, spk in files["utt2spk"].items():
+                text = files.get("utt2aug", {}).get(utt, "speed=1")
+                spec = parse_spec(text, f"{data_dir}/utt2aug: {utt}")
+                if spec.keys() != {"speed"}:
+                    raise InputError(
+                        f"{data_dir}/utt2aug: {utt}: {text!r}; train.waveforms takes copies of other speeds alone, "
+                        "such as train.augment: speed3: train.on_the_fly says what else is done"
+                    )
+                self.percent[utt] = round(100 * spec["speed"])
+                self.persons[utt] = spk.removeprefix(f"sp{spec['speed']:g}-")
+            named = (Path(data_dir) / name for name in ("wav.scp", "segments", "utt2aug", "reco2sum"))
+            self.digests += [sha256(path) for path in named if path.exists()]
+
+    def stretch(self, utt: str, first: int, last: int) -> np.ndarray:
+        """Samples `first` to `last` of an utterance at its speed, (last - first,) float32 on the 16-bit scale.
+
+        Beyond its ends it is reflected, as frames see it (Kaldi's ExtractWindow). Raises InputError as `read_audio`
+        does, where a recording is not what it was, and where it ends before the stretch begins.
+        """
+        clip, percent = self.clips[utt], self.percent[utt]
+        if clip.source in self.sums:
+            check_sum(clip.source, self.sums[clip.source])
+        reach = round(FILTER * self.rate)
+        with open_audio(clip.source, self.front_end.allow_pipes) as f:
+            begin, end = sample_range(clip.source, f, clip.start, clip.end)
+            own, step = steps(f.samplerate, self.rate, percent)
+            before = max(0, first - reach) // step
+            begin = min(begin + before * own, end)
+            end = min(end, begin + (-(-(last + reach) // step) - before) * own)
+            blocks = list(decode(clip.source, f, begin, end))
+            samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+            if len(samples) and f.samplerate != self.rate:
+                samples = resample(samples, f.samplerate, self.rate)
+        samples = change_speed(samples, percent / 100) if len(samples) else samples
+        found = samples[max(0, first) - before * step : last - before * step]
+        if not len(found):
+            raise InputError(f"{clip.source}: {utt} is shorter than its features say; make them again")
+        return np.pad(found, (max(0, -first), last - max(0, first) - len(found)), mode="symmetric")
+
+
+def steps(rate: int, new_rate: int, percent: int) -> tuple[int, int]:
+    """The fewest samples at `rate` that are a whole number at `new_rate` and `percent` of the speed, and that number.
+
+    From such a place on, what is resampled is what it would be if it were resampled from the beginning.
+    """
+    in_rate, out_rate = rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)
+    in_speed, out_speed = percent // gcd(percent, 100), 100 // gcd(percent, 100)
+    between = lcm(out_rate, in_speed)
+    return between // out_rate * in_rate, between // in_speed * out_speed
+
+
+def on_the_fly(settings: Mapping) -> AugmentOptions:
+    """`train.on_the_fly`: the copies of an entry of the section `augment`; InputError for what no device can do."""
+    try:
+        options = AugmentOptions.from_dict(settings)
+    except InputError as e:
+        raise InputError(f"train.on_the_fly: {e}") from None
+    if options.speeds != (1,):
+        raise InputError(f"train.on_the_fly.speeds: {options.speeds}; expected [1.0]: take train.augment, as speed3")
+    if options.codec_probability or "telephone" in options.copy_names():
+        raise InputError("train.on_the_fly: a telephone; expected rooms and noise alone: learn from arks with it")
+    return options
+
+
+class WaveBatches(CropBatches):
+    """Batches of the same crops as those of arks, as `Waveforms` in the place of features.
+
+    A crop is heard as it is or as one of the copies that `settings` name, each as likely as if all had been made.
+
+    Args:
+        data_dirs, feats_dirs: of the sets that are learnt from.
+        settings: the config's `train.on_the_fly`.
+        others: as of CropBatches.
+
+    Raises InputError where these settings, or the front end, are not for waveforms.
+    """
+
+    def __init__(self, data_dirs: Sequence[str], feats_dirs: Sequence[str], settings: Mapping, reader, *others):
+        super().__init__(reader, *others)
+        self.front_end, self.copies = reader.front_end, on_the_fly(settings)
+        if self.options.shuffle_buffer:
+            raise InputError("train.batches.shuffle_buffer: is of arks; expected 0 with train.waveforms")
+        if self.front_end.cmvn.type == "speaker" or self.front_end.engine != "spkr":
+            raise InputError(
+                "train.waveforms: not with feats.cmvn.type speaker, nor with feats.engine torchaudio; change these, or "
+                "learn from the arks"
+            )
+        self.recordings = Recordings(data_dirs, self.front_end)
+        counts = read_maps([Path(feats_dir) / "utt2num_frames" for feats_dir in feats_dirs])
+        self.total = {utt: int(count) for utt, count in counts.items()}
+        folders = self.copies.folders()
+        self.sounds = find_sounds(folders, self.copies.fallback, os.environ.get("SPKR_CORPORA"), "exp/corpora")
+        self.drawing = Drawing(self.copies, Others(self.recordings.persons, f"{data_dirs[0]}/utt2spk"), self.sounds)
+
+    def sources(self) -> list[str]:
+        """Digests of what says which audio is heard."""
+        names = "\n".join(str(path) for kind in self.sounds.values() for files in kind.files for path in files)
+        return [*self.recordings.digests, hashlib.sha256(names.encode()).hexdigest()]
+
+    def features(self, crops: Waveforms, device: torch.device) -> torch.Tensor:
+        """What the network sees of a batch's crops, on the device: (N, T, dim)."""
+        return features(crops, self.front_end, device)
+
+    def cut(
+        self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]
+    ) -> tuple[Waveforms, torch.Tensor]:
+        """A crop of each utterance, `length` frames or fewer if short ones are padded, and their lengths (N,)."""
+        rows = [self._row(utt, length, rng) for utt, rng in zip(utts, rngs, strict=True)]
+        speech, rooms, noise, frames, hidden_frames, hidden_bands = zip(*rows, strict=True)
+        direct, rooms = _aligned(rooms)
+        noisy = any(x is not None for x in noise)
+        noises = [np.zeros_like(x) if y is None else y for x, y in zip(speech, noise, strict=True)]
+        lengths = torch.tensor([len(x) for x in frames])
+        waves = Waveforms(
+            speech=padded(speech),
+            num_samples=torch.tensor([len(x) for x in speech]),
+            rooms=rooms,
+            direct=direct,
+            noise=padded(noises) if noisy else None,
+            frames=padded(frames),
+            lengths=lengths,
+            hidden_frames=padded(hidden_frames),
+            hidden_bands=padded(hidden_bands),
+        )
+        return waves, lengths
+
+    def _row(self, utt: str, length: int, rng: np.random.Generator) -> tuple:
+        """Speech (samples,), room, noise, frames (T,) of it, and masks of these and of the bands."""
+        fe, total = self.front_end, self.total[utt]
+        seen = np.flatnonzero(self.reader.voiced(utt, total)) if fe.select_voiced else np.arange(total)
+        frames = self.stretch(seen, length, rng)
+        hidden = self.masks(len(frames), fe.dim, rng)
+        first, last = int(frames.min()), int(frames.max()) + 1
+        speech = self.recordings.stretch(
+            utt, (first - margin(fe)) * fe.window_shift, (last + margin(fe)) * fe.window_shift
+        )
+        return speech, *self._distortion(utt, len(speech), rng), frames - first, *hidden
+
+    def _distortion(self, utt: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The impulse response of a room, and noise (n,) for speech of unit power, if there are to be any."""
+        names, rate = self.copies.copy_names(), self.front_end.sample_frequency
+        if rng.random() * (1 + self.copies.keep * len(names)) < 1:
+            return None, None
+        name = names[rng.integers(len(names))]
+        words = self.drawing.copy(name, rng, self.recordings.persons[utt], n / rate)
+        spec = parse_spec(" ".join(f"{k}={v}" for k, v in words.items()), f"train.on_the_fly: {name}")
+
+        def talker(other: str) -> np.ndarray:
+            length = self.total[other] * self.front_end.window_shift
+            first = int(rng.integers(max(1, length - n + 1)))
+            return self.recordings.stretch(other, first, min(first + n, length))
+
+        def file(path: str, start: float, count: int | None) -> np.ndarray:
+            return read_part(path, rate, self.front_end.allow_downsample, start, count)
+
+        room = room_of(spec, rate, rng, file)
+        if "snr" not in spec:
+            return room, None
+        return room, mixed(np.zeros(n, np.float32), noises_of(spec, n, rate, rng, talker, file), spec["snr"], 1.0)
+
+
+def padded(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """Rows of several lengths as one tensor, zeros behind the shorter."""
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+
+
+def _aligned(rooms: Sequence[np.ndarray | None]) -> tuple[int, torch.Tensor | None]:
+    """Impulse responses whose greatest peaks, the direct sound, are one tap: that, and (N, taps); a None is no room."""
+    if all(room is None for room in rooms):
+        return 0, None
+    responses = [np.ones(1) if room is None else room for room in rooms]
+    peaks = [int(np.argmax(np.abs(response))) for response in responses]
+    shifted = [
+        np.pad(response, (max(peaks) - peak, 0)).astype(np.float32)
+        for response, peak in zip(responses, peaks, strict=True)
+    ]
+    return max(peaks), padded(shifted)

@@ -1,0 +1,45 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spkr.errors import InputError
+from spkr.train.distributed import Processes
+from tests.conftest import ROOT
+from tests.unit.train.runs import BATCHES, arguments, log_without_speed, settings
+
+
+def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
+    options = {"epochs": 2, "accumulate": 2, "batches": BATCHES | {"batch_size": 12}}
+    (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    def torchrun(out, *more):
+        command = [*(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"), "-m"]
+        command += ["spkr", *arguments(toy, out, tmp_path), *more]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env).stderr
+
+    log = torchrun(tmp_path / "whole")
+    assert "2 times cpu, 6 steps in all" in log
+    assert log.count("epoch 2/2") == 1  # one process speaks
+    assert len(log_without_speed(tmp_path / "whole")) == 3
+    assert "0 minutes are over: stopped after step 1" in torchrun(tmp_path / "parts", "--stop-after", "0")
+    assert "going on from step 1" in torchrun(tmp_path / "parts")
+    whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_a_batch_without_equal_shares_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(InputError, match="batch_size: 64 is no multiple of the 3 processes"):
+        Processes.join(64)
+
+
+@pytest.mark.parametrize(("batch_size", "processes", "accumulate"), [(64, 1, 3), (64, 2, 12), (8, 1, 8), (6, 3, 2)])
+def test_a_batch_without_equal_parts_is_refused(monkeypatch, batch_size, processes, accumulate):
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    message = f"train.accumulate: {accumulate}; expected equal parts.* of the {batch_size // processes} of a batch"
+    with pytest.raises(InputError, match=message):
+        Processes.join(batch_size, accumulate)

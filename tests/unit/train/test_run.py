@@ -1,0 +1,129 @@
+import logging
+
+import pytest
+import torch
+import yaml
+
+from spkr.errors import InputError
+from spkr.kaldi.datadir import read_map
+from spkr.nnet.model import load_model, read_model
+from spkr.train.checkpoint import RunFolder
+from spkr.train.run import BATCH_OPTIONS, FILTER_OPTIONS, OPTIONS
+from tests.conftest import ROOT
+from tests.unit.train.runs import EPOCHS, STEPS_PER_EPOCH, TRAIN, crash, log_without_speed, only_folder, run
+
+
+def test_options_are_those_of_the_default_config():
+    default = yaml.safe_load((ROOT / "conf/default.yaml").read_text())["train"]
+    assert set(OPTIONS) == default.keys() - {"preset", "sets", "augment", "dev_trials"}  # which say what data to take
+    assert set(FILTER_OPTIONS) == default["filter"].keys()
+    assert set(BATCH_OPTIONS) == default["batches"].keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lable_smoothing": 0.1}, "settings: train: .*first 'lable_smoothing'"),
+        ({"batches": {"batch_size": 7}}, "settings: train.batches: .* missing, first 'crop'"),
+        ({"filter": {"min_utts_per_speaker": 7, "min_voiced_frames": 1}}, "0 of 6 speakers are left"),
+        ({"filter": {"min_utts_per_speaker": 1, "min_voiced_frames": 99}}, "0 of 6 speakers are left"),
+        ({"optimizer": "adam"}, "train.optimizer: 'adam'"),
+        ({"epochs": 2, "average": 3}, "train.average: 3 of 2 epochs"),
+        ({"model": {"pooling": "max"}}, "model.pooling: 'max'"),
+        ({"data": {"valid": "/nowhere"}}, "/nowhere/utt2spk: no such file"),
+        ({"sets": ["train", "more"]}, "set 'more': no directory is given"),
+    ],
+)
+def test_wrong_input_is_refused_before_any_work(toy, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        run(toy, tmp_path, **options)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_utterance_without_features_is_refused(toy, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "utt2spk").write_text("s0-a s0\n")
+    with pytest.raises(InputError, match=r"feats.scp: 1 of 1 entries of utt2spk missing, first 's0-a'"):
+        run(toy, tmp_path, data={"train": str(data)})
+
+
+def test_filters_are_counted(toy, tmp_path, caplog):
+    voiced = sorted(int(n) for n in read_map(f"{toy.feats['train']}/utt2num_voiced").values())
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path, epochs=1, filter={"min_voiced_frames": voiced[4], "min_utts_per_speaker": 1})
+    kept = sum(n >= voiced[4] for n in voiced)
+    assert f"learning from {kept} of 36 utterances" in caplog.text
+
+
+def test_the_network_is_the_average_of_the_last_epochs(toy, finished, tmp_path, monkeypatch):
+    kept = {}
+
+    def keep(self, step, state, best=False, save=RunFolder.save):
+        kept[step] = {name: value.clone() for name, value in state["net"].items()}
+        save(self, step, state, best)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save", keep)
+        run(toy, tmp_path / "whole", average=3)
+    average = load_model(tmp_path / "whole/model/final.pt")[0].state_dict()
+    for name, value in average.items():
+        mean = sum(kept[step][name].double() for step in (20, 25, 30)) / 3
+        torch.testing.assert_close(value, mean.to(value.dtype))
+    last = load_model(finished / "model/final.pt")[0].state_dict()
+    assert all(torch.equal(kept[30][name], value) for name, value in last.items())
+    crash(monkeypatch, toy, tmp_path / "crashed", 27, average=3)
+    run(toy, tmp_path / "crashed", average=3)
+    whole, crashed = ((tmp_path / name / "model/final.pt").read_bytes() for name in ("whole", "crashed"))
+    assert whole == crashed
+
+
+def test_the_best_checkpoint_is_kept(finished):
+    log = log_without_speed(finished)[1:]
+    best = min(log, key=lambda line: float(line[7]))
+    assert torch.load(only_folder(finished) / "best.pt", weights_only=True)["step"] == int(best[1])
+
+
+def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
+    path = str(finished / "model/final.pt")
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path, init_from=path, epochs=1, lr=1e-12, min_lr=0.0)
+    assert f"weights of {path}; 6 of 6 speakers are known to it" in caplog.text
+    before, after = (load_model(p)[0] for p in (path, tmp_path / "model/final.pt"))
+    for (name, a), b in zip(before.named_parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path / "new", init_from=path, epochs=1, lr=1e-12, sets=["train", "dev"])
+    assert "6 of 10 speakers are known to it" in caplog.text
+    new = load_model(tmp_path / "new/model/final.pt")[0]
+    torch.testing.assert_close(new.affine[0].weight, before.affine[0].weight)
+    assert new.head.affine.weight.shape[0] == 10
+
+
+def test_a_network_that_does_not_fit_is_no_start(toy, finished, tmp_path):
+    path = str(finished / "model/final.pt")
+    with pytest.raises(InputError, match="final.pt: another network than the config's model"):
+        run(toy, tmp_path, init_from=path, model={"filters": 8})
+    other = toy.front_end.to_dict() | {"preemphasis_coefficient": 0.9}
+    model = read_model(path) | {"front_end": other}
+    torch.save(model, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="train.init_from: .* has another front end"):
+        run(toy, tmp_path, init_from=str(tmp_path / "other.pt"))
+
+
+def test_the_model_file_says_how_it_was_trained_and_not_when(toy, finished, tmp_path):
+    training = read_model(finished / "model/final.pt")["training"]
+    numbers = {k: v for k, v in TRAIN.items() if k not in ("workers", "checkpoint_steps", "nan_retry")}
+    assert training == {
+        "seed": 1,
+        "settings": numbers,
+        "sets": ["train"],
+        "steps": EPOCHS * STEPS_PER_EPOCH,
+        "lr_factor": 1.0,
+    }
+    again = run(toy, tmp_path)
+    assert (again / "final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
+
+
+def test_another_seed_gives_another_network(toy, finished, tmp_path):
+    assert (run(toy, tmp_path, seed=2) / "final.pt").read_bytes() != (finished / "model/final.pt").read_bytes()
