@@ -7,13 +7,9 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.dag.dry_run import jobs
 
 STAGES = {"corpus": 1, "data": 1, "train": 1, "embed": 3, "backend": 1, "score": 12, "report": 1}
-
-
-def jobs(output: str) -> dict[str, int]:
-    """The table of job counts that a dry run prints."""
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", output, re.M) if name != "total"}
 
 
 def config_file(folder, **settings) -> str:
@@ -61,7 +57,7 @@ def test_the_graph_of_a_million_files_is_small(snakemake, tmp_path):
     found = jobs(output)
     assert found["durations"] == 3 * 16 and found["feats"] == 100 * found["merge_feats"]
     assert (
-        "fetch himia/train.tar.gz exp/corpora/himia/train --url http://www.openslr.org/resources/85/train.tar.gz"
+        "fetch himia/train.tar.gz exp/corpora/himia/train --url https://www.openslr.org/resources/85/train.tar.gz"
         in output
     )
     assert "--allow-partial" not in output
