@@ -1,4 +1,5 @@
 # make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
+# make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # Each installs what it needs into .venv first, once.
 
@@ -6,13 +7,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-slurm slurm lint install clean
+.PHONY: demo test test-faults test-slurm slurm lint install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
 
 test: install
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-faults: install
+	$(BIN)/pytest -m faults tests/faults
 
 test-slurm: install slurm
 	$(BIN)/pytest -m slurm tests/slurm
