@@ -28,8 +28,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
+from spkr.audio.check import listen
 from spkr.audio.sums import audio_sums
 from spkr.errors import InputError
 from spkr.files import read_lines
@@ -69,24 +68,11 @@ def read_transcripts(path: Path, problems: list[str]) -> dict[str, str]:
 
 
 def read_seconds(path: Path, sample_rate: int) -> float:
-    """Duration of an audio file, decoded to its end; ValueError says what is wrong with it."""
-    try:
-        with soundfile.SoundFile(path) as f:
-            rate, channels, header = f.samplerate, f.channels, f.extra_info
-            frames = len(f.read(dtype="int16"))
-    except soundfile.LibsndfileError as e:
-        raise ValueError(f"unreadable audio ({e.error_string})") from None
-    if rate != sample_rate:
-        raise ValueError(f"sampling rate {rate}; expected {sample_rate}")
-    if channels != 1:
-        raise ValueError(f"{channels} channels; expected 1")
-    if not frames:
-        raise ValueError("no audio in it")
-    # libsndfile reads what there is of a file that was cut short.
-    promised = re.search(rb"sample_count -i (\d+)", path.open("rb").read(1024))
-    if re.search(r"^data : \d+ \(should be", header, re.M) or (promised and frames < int(promised[1])):
-        raise ValueError(f"cut short after {frames} samples, fewer than its header says")
-    return frames / rate
+    """Duration of an audio file, decoded to its end; InputError says what is wrong with it."""
+    heard = listen(str(path))
+    if heard.samplerate != sample_rate:
+        raise InputError(f"{path}: sampling rate {heard.samplerate}; expected {sample_rate}")
+    return heard.frames / heard.samplerate
 
 
 def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) -> dict[str, Utterance]:
@@ -113,6 +99,8 @@ def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) ->
             if name not in texts:
                 raise ValueError(f"no transcript in {transcripts}")
             utterances[utt] = Utterance(spk, path, read_seconds(path, sample_rate), texts[name])
+        except InputError as e:
+            problems.append(str(e))
         except ValueError as e:
             problems.append(f"{path}: {e}")
     problems += [f"{transcripts}: {name} has no audio under {folder}" for name in texts if name not in heard]

@@ -138,9 +138,9 @@ def test_paths_are_relative_to_the_working_directory_when_below_it(corpus, tmp_p
 @pytest.mark.parametrize(
     "content, why",
     [
-        (lambda old: b"", "unreadable audio"),
-        (lambda old: b"not audio at all" * 99, "unreadable audio"),
-        (lambda old: old[:1024], "no audio in it"),
+        (lambda old: b"", "not readable as audio"),
+        (lambda old: b"not audio at all" * 99, "not readable as audio"),
+        (lambda old: old[:1024], "the audio file has no samples"),
         (lambda old: old[:2000], "cut short after 488 samples"),
     ],
 )
@@ -166,7 +166,7 @@ def test_other_sampling_rate_names_file_and_rates(corpus):
 
 def test_stereo_is_refused(corpus):
     write_audio(corpus / FIRST, channels=2)
-    assert "2 channels; expected 1" in fails(corpus)
+    assert "2 channels; expected one" in fails(corpus)
 
 
 def test_duplicate_utterances_are_found_in_audio_and_transcripts(corpus):
@@ -195,7 +195,7 @@ def test_malformed_transcript_is_named_with_its_line(corpus, line):
 def test_all_problems_are_counted(corpus):
     for path in (corpus / "an4/wav/an4_clstk/fash").iterdir():
         path.write_bytes(b"")
-    assert "an3-fash-b.sph: unreadable audio" in (message := fails(corpus))
+    assert "an3-fash-b.sph: not readable as audio" in (message := fails(corpus))
     assert "an4-fash-b.sph" not in message and "and 2 more such problems" in message
 
 
