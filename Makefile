@@ -16,7 +16,7 @@ test: install
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 test-faults: install
-	$(BIN)/pytest -m faults tests/faults
+	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults
 
 test-slurm: install slurm
 	$(BIN)/pytest -m slurm tests/slurm
