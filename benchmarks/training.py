@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet.model import SpeakerNet
 from spkr.train.batches import BatchOptions, CropBatches
@@ -67,7 +67,7 @@ class TimedRun(Run):
     def __init__(self, folder: Path, utts: list[str], work: Work, between=lambda: None):
         front_end = FrontEnd.from_dict({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
         labels = {utt: i % SPEAKERS for i, utt in enumerate(utts)}
-        frames = {utt: int(n) for utt, n in (line.split() for line in (folder / "utt2num_frames").open())}
+        frames = {utt: int(n) for utt, n in read_map(folder / "utt2num_frames").items()}
         options = work.options()
         cut = BatchOptions(**options["batches"])
         batches = CropBatches(FeatureReader([folder], front_end), labels, frames, cut, seed=1)

@@ -15,6 +15,9 @@ LAUNCH = (
 )
 
 
+TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
+
+
 def of_sets(sets, folder):
     """A folder of each set that a training reads, by its name."""
     return [f"{s}={folder}/{s}" for s in [*sets, "valid", "dev"]]
@@ -41,10 +44,7 @@ if not PRETRAINED:
                 *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
             ),
         output:
-            f"{RUN}/model/final.pt",
-            f"{RUN}/model/valid.json",
-            f"{RUN}/model/manifest.json",
-            f"{RUN}/model/train_log.tsv",
+            expand(f"{RUN}/model/{{file}}", file=TRAINED_FILES),
         log:
             f"{RUN}/log/train.log",
         threads: 8
@@ -79,10 +79,7 @@ if FINETUNE:
             init_from=f"{RUN}/model/final.pt",
             code=rules.train.input.code,
         output:
-            f"{RUN}/finetuned/final.pt",
-            f"{RUN}/finetuned/valid.json",
-            f"{RUN}/finetuned/train_log.tsv",
-            f"{RUN}/finetuned/manifest.json",
+            expand(f"{RUN}/finetuned/{{file}}", file=TRAINED_FILES),
         log:
             f"{RUN}/log/finetune.log",
         params:

@@ -13,7 +13,7 @@ from typing import IO
 from spkr.errors import InputError
 from spkr.orphan import is_orphan
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 # What this process has put under its final name so far, with what is known of it: manifests are made from it
 written: dict[Path, dict[str, object]] = {}

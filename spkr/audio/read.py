@@ -18,7 +18,7 @@ import soundfile
 
 from spkr.audio.whole import Damaged, FlacSum, check_header, is_stream
 from spkr.errors import InputError
-from spkr.kaldi.rules import MAX_OVERSHOOT
+from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
 RATES = range(1000, 400_000)  # Hz; what is beyond is a damaged header, and a block of 0.1 s would fill the memory
 MAX_FILTER = 4_000_000  # coefficients for resampling: from 44,100 to 16,000 Hz they are 70,560, from 44,101 too many
@@ -105,11 +105,6 @@ def check_audio(
         return
     with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
         sample_range(source, f, start, end)
-
-
-def is_command(source: str | Path) -> bool:
-    """Whether a value of wav.scp is a command, whose output is the audio."""
-    return str(source).endswith("|")
 
 
 @contextmanager

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spkr.errors import InputError
+from spkr.kaldi.rules import Files, is_command
 
 BLOCK = 4096  # bytes
 NO_FILE = "-"
 
 
 def audio_sum(source: str | Path) -> str:
-    """`<bytes> <crc32>` of an audio file, or NO_FILE for a command that ends in |; OSError where it cannot be read."""
-    if str(source).rstrip().endswith("|"):
+    """`<bytes> <crc32>` of an audio file, or NO_FILE for a command; OSError where it cannot be read."""
+    if is_command(source):
         return NO_FILE
     with Path(source).open("rb", buffering=0) as f:
         size = os.fstat(f.fileno()).st_size
@@ -28,6 +29,11 @@ def audio_sum(source: str | Path) -> str:
 def audio_sums(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
     """reco2sum of a data directory's wav.scp."""
     return {recording: audio_sum(source) for recording, source in wav_scp.items()}
+
+
+def sums_of(files: Files) -> dict[str, str]:
+    """What reco2sum says of each audio file that wav.scp names, by the file; nothing where there is no reco2sum."""
+    return {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
 
 
 def check_sum(source: str | Path, expected: str) -> None:

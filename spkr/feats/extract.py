@@ -12,7 +12,7 @@ import torch
 
 from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for
 from spkr.audio.read import check_audio, read_audio, read_part
-from spkr.audio.sums import check_sum
+from spkr.audio.sums import check_sum, sums_of
 from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
@@ -84,7 +84,7 @@ class Source:
                 heard.setdefault(self.clips[name], name)
             for part in parts_of(self.specs[utt]):
                 parts.setdefault(part, utt)
-        sums = {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
+        sums = sums_of(files)
         for clip, utt in heard.items():
             with _naming(utt):
                 if clip.source in sums:

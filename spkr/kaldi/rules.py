@@ -27,6 +27,11 @@ def index_of(name: str) -> str | None:
     return next((index for index, names in INDEXES.items() if names.fullmatch(name)), None)
 
 
+def is_command(source: str | Path) -> bool:
+    """Whether a value of wav.scp is a command, whose output is the audio."""
+    return str(source).endswith("|")
+
+
 def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     """utt2spk as spk2utt: speaker -> its utterances, both sorted."""
     spk2utt: dict[str, list[str]] = {}

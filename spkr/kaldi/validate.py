@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.kaldi.datadir import REQUIRED, check_data_dir, clips, data_files, read_map
-from spkr.kaldi.rules import CHECKS, SPEAKER_ORDER, Files, index_of, invert
+from spkr.kaldi.rules import CHECKS, SPEAKER_ORDER, Files, index_of, invert, is_command
 
 SHOWN = 10  # messages of a kind
 
@@ -99,7 +99,7 @@ def _spread(values: list[float], form: str) -> str:
 
 def _headers(files: Files) -> tuple[Counter, dict[str, float]]:
     """Recordings by sampling rate, or by what keeps it from being known, and seconds of each utterance."""
-    from spkr.audio.read import is_command, open_audio, sample_range
+    from spkr.audio.read import open_audio, sample_range
 
     kinds: dict[str, str] = {}
     seconds = {}

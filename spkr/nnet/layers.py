@@ -10,6 +10,11 @@ import torch
 from torch import nn
 
 
+def within(lengths: torch.Tensor, longest: int) -> torch.Tensor:
+    """(N, longest) bool: true for so many of each row, (N,)."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
 def real(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Set padding frames to zero, as the frames beyond the end of an utterance that stands alone."""
     return x if mask is None else x * mask

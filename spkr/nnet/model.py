@@ -15,7 +15,7 @@ from spkr.files import check_same_keys, replacing
 from spkr.nnet.campplus import CAMPPlus
 from spkr.nnet.ecapa import ECAPA
 from spkr.nnet.heads import Margin, make_head, margin_share
-from spkr.nnet.layers import strided
+from spkr.nnet.layers import strided, within
 from spkr.nnet.pooling import make_pooling
 from spkr.nnet.quartznet import QuartzNet
 from spkr.nnet.resnet import ResNet
@@ -63,9 +63,7 @@ class SpeakerNet(nn.Module):
 
         `lengths` (N,) are the real frames of each utterance where the batch is padded.
         """
-        mask = None
-        if lengths is not None:
-            mask = (torch.arange(feats.shape[1], device=feats.device) < lengths[:, None]).unsqueeze(1)
+        mask = None if lengths is None else within(lengths, feats.shape[1]).unsqueeze(1)
         x = self.encoder(feats, mask)
         with torch.autocast(x.device.type, enabled=False):  # moments of many frames want more than bfloat16's digits
             return self.norms[0](self.affine[0](self.pooling(x.float(), strided(mask, self.encoder.stride))))

@@ -111,17 +111,8 @@ class RunFolder:
         """
         self.arks.check()
         for name in [f"step-{step}.pt", *(["best.pt"] if best else [])]:
-            try:
-                with replacing(self.path / name, "wb", orphaned=True) as f:
-                    torch.save(state, f)
-            except (OSError, RuntimeError) as e:
-                cause = e.__context__ if isinstance(e, RuntimeError) else e  # torch's own follows that of the disk
-                if not isinstance(cause, OSError):
-                    raise
-                raise InputError(
-                    f"{self.path / name}: cannot be saved ({cause.strerror}); make room and start again: training goes "
-                    "on from the checkpoint before it"
-                ) from None
+            with replacing(self.path / name, "wb", orphaned=True) as f:
+                torch.save(state, f)
         for old in self._steps()[: -self.keep]:
             old.unlink()
 

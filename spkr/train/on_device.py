@@ -9,11 +9,11 @@ import torch
 from scipy.fft import next_fast_len
 from torch.fft import irfft, rfft
 
-from spkr.feats import fbank, logmel
+from spkr.feats import fbank
 from spkr.feats.cmvn import SLIDING_VARIANCE_FLOOR, UTTERANCE_STD_GUARD
+from spkr.feats.extract import COMPUTE
 from spkr.feats.options import CmvnOptions, FrontEnd
-
-COMPUTE = {"fbank": fbank.fbank, "mfcc": fbank.mfcc, "logmel": logmel.logmel}
+from spkr.nnet.layers import within
 
 
 class Waveforms(NamedTuple):
@@ -43,18 +43,13 @@ def features(waves: Waveforms, fe: FrontEnd, device: torch.device) -> torch.Tens
     if w.noise is not None:
         speech = speech + power(speech, w.num_samples).sqrt()[:, None] * w.noise
     rows, beside = speech.shape[1] // fe.window_shift, margin(fe)
-    feats = COMPUTE[fe.type](speech, fe)[0][:, beside : rows - beside]
+    feats = COMPUTE[fe.engine, fe.type](speech, fe)[0][:, beside : rows - beside]
     feats = normalized(feats, w.num_samples // fe.window_shift - 2 * beside, fe.cmvn)
     seen = feats.gather(1, w.frames[..., None].expand(-1, -1, feats.shape[2]))
     inside = within(w.lengths, seen.shape[1])[..., None]
     means = seen.where(inside, 0).sum(1, keepdim=True) / w.lengths[:, None, None]
     hidden = w.hidden_frames[..., None] | w.hidden_bands[:, None]
     return torch.where(hidden, means, seen).where(inside, 0)
-
-
-def within(lengths: torch.Tensor, longest: int) -> torch.Tensor:
-    """(N, longest) bool: true for so many of each row, (N,)."""
-    return torch.arange(longest, device=lengths.device) < lengths[:, None]
 
 
 def power(samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
 from spkr.audio.read import decode, open_audio, read_part, resample, sample_range
 from spkr.audio.sounds import find_sounds
-from spkr.audio.sums import check_sum
+from spkr.audio.sums import check_sum, sums_of
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 from spkr.files import sha256
@@ -43,7 +43,7 @@ class Recordings:
         for data_dir in data_dirs:
             files = check_data_dir(data_dir)
             self.clips |= clips(files)
-            self.sums |= {files["wav.scp"][reco]: value for reco, value in files.get("reco2sum", {}).items()}
+            self.sums |= sums_of(files)
             for utt, spk in files["utt2spk"].items():
                 text = files.get("utt2aug", {}).get(utt, "speed=1")
                 spec = parse_spec(text, f"{data_dir}/utt2aug: {utt}")

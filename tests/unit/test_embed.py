@@ -12,20 +12,11 @@ from spkr.kaldi.table import read_vectors
 from spkr.nnet import embed
 from spkr.nnet.embed import embed_set, embed_utterance
 from spkr.nnet.model import SpeakerNet, load_model, save_model
+from tests.unit.nnet.networks import SMALL
 
 torch.set_num_threads(1)
 
-SETTINGS = {
-    "filters": 6,
-    "kernels": [3, 5],
-    "repeat": 1,
-    "last_filters": 10,
-    "dropout": 0.5,
-    "separable": True,
-    "pooling": "xvector",
-    "affine": [7, 5],
-    "head": {"type": "softmax"},
-}
+SETTINGS = SMALL | {"filters": 6, "kernels": [3, 5], "repeat": 1, "last_filters": 10, "affine": [7, 5]}
 FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
 
 

@@ -13,6 +13,7 @@ from spkr.kaldi.datadir import read_map
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.run import train
 from spkr.train.watch import LOG_COLUMNS, SPEED_COLUMNS
+from tests.unit.nnet.networks import SMALL
 
 torch.set_num_threads(1)
 
@@ -52,16 +53,13 @@ TRAIN = {
     "checkpoint_steps": 3,
     "nan_retry": False,
 }
-MODEL = {
+MODEL = SMALL | {
     "filters": 16,
     "kernels": [3, 5],
     "repeat": 1,
     "last_filters": 20,
     "dropout": 0.2,
-    "separable": True,
-    "pooling": "xvector",
     "affine": [12, 8],
-    "head": {"type": "softmax"},
 }
 
 

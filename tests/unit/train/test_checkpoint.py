@@ -136,7 +136,7 @@ def test_a_disk_that_takes_no_more_keeps_the_last_checkpoint_and_is_told(tmp_pat
             run.save(2, {"step": 2, "net": {"w": torch.zeros(100_000)}})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    reason = f"step-2.pt: cannot be saved ({os.strerror(errno.EFBIG)}); make room and start again: training goes on"
+    reason = f"step-2.pt: cannot be written ({os.strerror(errno.EFBIG)}); nothing half-written is left: make room, and"
     assert str(error.value).startswith(f"{run.path / reason}")
     assert steps(run) == ["step-1.pt"]
     assert not list(run.path.glob(".*.tmp"))
