@@ -34,16 +34,18 @@ class Work:
     epochs: int  # of which the first is left out: it warms up
     workers: int
     compile: bool = False
+    mixed_precision: bool = True
 
     def settings(self) -> dict:
         """The preset's settings."""
         return yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
 
     def options(self) -> dict:
-        """The section `train`, as `small` has it, in mixed precision; crops are of one length."""
+        """The section `train`, as `small` has it; crops are of one length."""
         options = yaml.safe_load((CONF / "default.yaml").read_text())["train"]
         batches = {"batch_size": self.batch, "crop": [self.seconds, self.seconds], "short": "tile"}
         own = {"epochs": self.epochs, "workers": self.workers, "compile": self.compile}
+        own["mixed_precision"] = self.mixed_precision
         own["batches"] = options["batches"] | batches
         return options | yaml.safe_load((CONF / "train/small.yaml").read_text())["train"] | own
 
@@ -98,7 +100,7 @@ class BareStep:
 
     def step(self) -> None:
         """Learn from the batch once."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.work.mixed_precision):
             logits = self.trained(self.feats, None, self.speakers)
         loss = cross_entropy(logits, self.speakers)
         self.optimizer.zero_grad(set_to_none=True)

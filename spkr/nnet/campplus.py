@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.functional import avg_pool1d
 
 from spkr.errors import InputError
+from spkr.nnet.conv import BatchNorm1d, Conv1d, join, pixelwise
 from spkr.nnet.layers import mean_over_time, real, strided
 from spkr.nnet.resnet import BasicBlock
 
@@ -37,10 +38,11 @@ class FCM(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, F, T) to (N, output_dim, T)."""
         mask = mask if mask is None else mask[:, None]
-        x = torch.relu(self.norm1(self.conv1(real(x[:, None], mask))))
+        x = torch.relu(self.norm1(pixelwise(self.conv1(real(x[:, None], mask)))))
         for block in self.blocks:
             x = block(x, mask)
-        return torch.relu(self.norm2(self.conv2(real(x, mask)))).flatten(1, 2)
+        x = torch.relu(self.norm2(self.conv2(real(x, mask))))  # (N, C, F, T)
+        return x.permute(0, 3, 1, 2).flatten(2).transpose(1, 2)
 
 
 class ContextAwareMasking(nn.Module):
@@ -51,9 +53,9 @@ class ContextAwareMasking(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, dilation: int):
         super().__init__()
-        self.local = nn.Conv1d(channels_in, channels_out, 3, dilation=dilation, padding=dilation, bias=False)
-        self.w1 = nn.Conv1d(channels_in, channels_in // 2, 1)
-        self.w2 = nn.Conv1d(channels_in // 2, channels_out, 1)
+        self.local = Conv1d(channels_in, channels_out, 3, dilation=dilation, padding=dilation, bias=False)
+        self.w1 = Conv1d(channels_in, channels_in // 2, 1)
+        self.w2 = Conv1d(channels_in // 2, channels_out, 1)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T)."""
@@ -74,16 +76,16 @@ class DenseLayer(nn.Module):
     def __init__(self, channels: int, growth: int, dilation: int):
         super().__init__()
         bottleneck = BOTTLENECK * growth
-        self.norm1 = nn.BatchNorm1d(channels)
-        self.conv = nn.Conv1d(channels, bottleneck, 1, bias=False)
-        self.norm2 = nn.BatchNorm1d(bottleneck)
+        self.norm1 = BatchNorm1d(channels)
+        self.conv = Conv1d(channels, bottleneck, 1, bias=False)
+        self.norm2 = BatchNorm1d(bottleneck)
         self.cam = ContextAwareMasking(bottleneck, growth, dilation)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C, T) to (N, C + growth, T)."""
         y = self.conv(torch.relu(self.norm1(x)))
         y = self.cam(torch.relu(self.norm2(y)), mask)
-        return torch.cat([x, y], dim=1)
+        return join([x, y])
 
 
 class Transition(nn.Module):
@@ -91,8 +93,8 @@ class Transition(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.norm = nn.BatchNorm1d(channels)
-        self.conv = nn.Conv1d(channels, channels // 2, 1, bias=False)
+        self.norm = BatchNorm1d(channels)
+        self.conv = Conv1d(channels, channels // 2, 1, bias=False)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C, T) to (N, C / 2, T); no frame sees another."""
@@ -116,8 +118,8 @@ class CAMPPlus(nn.Module):
         if len(blocks) != len(DILATIONS):
             raise InputError(f"model.blocks: {list(blocks)}; expected the layers of {len(DILATIONS)} blocks")
         self.fcm = FCM(input_dim)
-        self.tdnn = nn.Conv1d(self.fcm.output_dim, filters, 5, self.stride, padding=2, bias=False)
-        self.norm = nn.BatchNorm1d(filters)
+        self.tdnn = Conv1d(self.fcm.output_dim, filters, 5, self.stride, padding=2, bias=False)
+        self.norm = BatchNorm1d(filters)
         self.layers, width = nn.ModuleList(), filters
         for layers, dilation in zip(blocks, DILATIONS, strict=True):
             for _ in range(layers):
@@ -125,7 +127,7 @@ class CAMPPlus(nn.Module):
                 width += growth
             self.layers.append(Transition(width))
             width //= 2
-        self.last = nn.BatchNorm1d(width)
+        self.last = BatchNorm1d(width)
         self.output_dim = width
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:

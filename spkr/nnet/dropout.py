@@ -22,5 +22,6 @@ class Dropout(nn.Module):
             return dropout(x, self.p, self.training)
         dropped = min(round(256 * self.p), 255)  # of 256 values of a byte
         eights = torch.randint(-(2**63), 2**63 - 1, ((x.numel() + 7) // 8,))
-        kept = eights.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
+        strides = torch.empty_like(x, device="meta").stride()  # in the order in which x lies in memory
+        kept = eights.view(torch.uint8).as_strided(x.shape, strides) >= dropped
         return x * (kept.to(x.dtype) * (256 / (256 - dropped)))

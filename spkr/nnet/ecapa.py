@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
+from spkr.nnet.conv import BatchNorm1d, Conv1d, join, part
 from spkr.nnet.layers import SqueezeExcitation, real
 
 SCALE = 8  # groups of channels in a Res2 layer
@@ -22,8 +23,8 @@ class ConvReluNorm(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):
         super().__init__()
         padding = dilation * (kernel // 2)
-        self.conv = nn.Conv1d(channels_in, channels_out, kernel, dilation=dilation, padding=padding)
-        self.norm = nn.BatchNorm1d(channels_out)
+        self.conv = Conv1d(channels_in, channels_out, kernel, dilation=dilation, padding=padding)
+        self.norm = BatchNorm1d(channels_out)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T)."""
@@ -43,11 +44,11 @@ class Res2(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C, T) to (N, C, T)."""
-        x1, *others = x.chunk(SCALE, dim=1)
+        x1, *others = part(x, SCALE)
         y = [x1]  # y_1 = x_1
         for i, (x_i, k_i) in enumerate(zip(others, self.convs, strict=True)):
             y.append(k_i(x_i + y[-1] if i else x_i, mask))  # y_2 = K_2(x_2), y_i = K_i(x_i + y_{i-1})
-        return torch.cat(y, dim=1)
+        return join(y)
 
 
 class SERes2Block(nn.Module):
@@ -83,7 +84,7 @@ class ECAPA(nn.Module):
             raise InputError(f"model.filters: {filters}; expected a multiple of {SCALE}, the groups of a Res2 layer")
         self.first = ConvReluNorm(input_dim, filters, 5)
         self.blocks = nn.ModuleList(SERes2Block(filters, 3, dilation) for dilation in DILATIONS)
-        self.last = nn.Conv1d(len(DILATIONS) * filters, last_filters, 1)
+        self.last = Conv1d(len(DILATIONS) * filters, last_filters, 1)
         self.output_dim = last_filters
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -93,4 +94,4 @@ class ECAPA(nn.Module):
         for block in self.blocks:  # each sees the sum of all outputs before it (3.3)
             outputs.append(block(total, mask))
             total = total + outputs[-1]
-        return torch.relu(self.last(torch.cat(outputs, dim=1)))
+        return torch.relu(self.last(join(outputs)))

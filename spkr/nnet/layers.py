@@ -9,6 +9,8 @@ padding.
 import torch
 from torch import nn
 
+from spkr.nnet.conv import time_axis
+
 
 def within(lengths: torch.Tensor, longest: int) -> torch.Tensor:
     """(N, longest) bool: true for so many of each row, (N,)."""
@@ -27,9 +29,8 @@ def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
 
 def mean_over_time(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Mean of the real frames, in float32: (N, C, T) to (N, C)."""
-    if mask is None:
-        return x.mean(dim=2, dtype=torch.float32)
-    return real(x, mask).sum(dim=2, dtype=torch.float32) / mask.sum(dim=2)
+    time, x = time_axis(real(x, mask))
+    return x.sum(dim=time, dtype=torch.float32) / (x.shape[time] if mask is None else mask.sum(dim=2))
 
 
 class SqueezeExcitation(nn.Module):

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
+from spkr.nnet.conv import Conv1d, time_axis
+from spkr.nnet.layers import real
 
 VARIANCE_FLOOR = 1e-10  # Kaldi's, under the square root
 ATTENTION = 128  # width of the attention's layer
@@ -42,12 +44,12 @@ class Pooling(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
         n = x.shape[2] if mask is None else mask.sum(dim=2)  # scalar or (N, 1)
-        if mask is not None:
-            x = x * mask
+        x = real(x, mask)
+        time, frames = time_axis(x)
         statistics = []
         if self.mode in ("xvector", "super"):
-            mean = x.sum(dim=2) / n
-            variance = x.square().sum(dim=2) / n - mean.square()
+            mean = frames.sum(dim=time) / n
+            variance = frames.square().sum(dim=time) / n - mean.square()
             statistics += [mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()]
         if self.mode in ("gram", "super"):
             gram = x @ x.transpose(1, 2) / (n if mask is None else n[:, :, None])
@@ -60,8 +62,8 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, channels: int, scores: int = 1):
         super().__init__()
-        self.w = nn.Conv1d(channels, ATTENTION, 1)  # W, b
-        self.v = nn.Conv1d(ATTENTION, scores, 1)  # v, k
+        self.w = Conv1d(channels, ATTENTION, 1)  # W, b
+        self.v = Conv1d(ATTENTION, scores, 1)  # v, k
         self.output_dim = 2 * channels
 
     def forward(self, h: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -73,9 +75,10 @@ class AttentiveStatistics(nn.Module):
         e = self.v(torch.tanh(hidden))  # e_t = v^T f(W h_t + b) + k, eq. (3)
         if mask is not None:
             e = e.masked_fill(~mask, -torch.inf)
-        alpha = e.softmax(dim=2)  # eq. (4)
-        mean = (alpha * h).sum(dim=2)  # eq. (5)
-        variance = (alpha * h.square()).sum(dim=2) - mean.square()
+        time, h, e = time_axis(h, e)
+        alpha = e.softmax(dim=time)  # eq. (4)
+        mean = (alpha * h).sum(dim=time)  # eq. (5)
+        variance = (alpha * h.square()).sum(dim=time) - mean.square()
         return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)  # eq. (6)
 
 

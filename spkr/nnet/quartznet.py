@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
+from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d
 from spkr.nnet.dropout import Dropout
 from spkr.nnet.layers import SqueezeExcitation, real
 
@@ -30,10 +31,10 @@ class MaskedConv(nn.Module):
         super().__init__()
         self.kernel = kernel
         if separable and kernel > 1:
-            depthwise = nn.Conv1d(channels_in, channels_in, kernel, padding=kernel // 2, groups=channels_in, bias=False)
-            self.conv = nn.Sequential(depthwise, nn.Conv1d(channels_in, channels_out, 1, bias=False))
+            pointwise = Conv1d(channels_in, channels_out, 1, bias=False)
+            self.conv = nn.Sequential(DepthwiseConv1d(channels_in, kernel), pointwise)
         else:
-            self.conv = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
+            self.conv = Conv1d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T); mask: (N, 1, T), true on real frames, or None if all are."""
@@ -63,14 +64,14 @@ class Block(nn.Module):
         self.convs = nn.ModuleList(
             MaskedConv(a, b, kernel, separable) for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm1d(channels_out) for _ in range(repeat))
+        self.norms = nn.ModuleList(BatchNorm1d(channels_out) for _ in range(repeat))
         self.residual = (
-            nn.Sequential(nn.Conv1d(channels_in, channels_out, 1, bias=False), nn.BatchNorm1d(channels_out))
+            nn.Sequential(Conv1d(channels_in, channels_out, 1, bias=False), BatchNorm1d(channels_out))
             if residual
             else None
         )
         self.squeeze = SqueezeExcitation(channels_out, channels_out // SQUEEZE, bias=False) if squeeze else None
-        self.activation = nn.Sequential(nn.ReLU(inplace=True), Dropout(dropout))
+        self.activation = nn.Sequential(nn.ReLU(), Dropout(dropout))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T)."""

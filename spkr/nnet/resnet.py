@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from spkr.nnet.conv import pixelwise
 from spkr.nnet.layers import real, strided
 
 
@@ -66,7 +67,7 @@ class ResNet(nn.Module):
         """Map features (N, T, input_dim) to (N, output_dim, T / 8); mask: (N, 1, T), true on real frames."""
         x = x.transpose(1, 2)[:, None]  # (N, 1, F, T)
         mask = mask if mask is None else mask[:, None]
-        x = torch.relu(self.norm(self.conv(real(x, mask))))
+        x = torch.relu(self.norm(pixelwise(self.conv(real(x, mask)))))
         for block in self.blocks:
             x, mask = block(x, mask), strided(mask, block.stride[1])
         return x.flatten(1, 2)

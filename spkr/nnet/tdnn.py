@@ -9,6 +9,7 @@ out the seven frames on either side whose context is not whole.
 import torch
 from torch import nn
 
+from spkr.nnet.conv import BatchNorm1d, Conv1d
 from spkr.nnet.layers import real
 
 CONTEXTS = ((5, 1), (3, 2), (3, 3), (1, 1), (1, 1))  # kernel and dilation: {t-2..t+2}, {t-2, t, t+2}, {t-3, t, t+3}
@@ -23,10 +24,10 @@ class TDNN(nn.Module):
         super().__init__()
         widths = [input_dim, filters, filters, filters, filters, last_filters]
         self.convs = nn.ModuleList(
-            nn.Conv1d(a, b, kernel, dilation=dilation, padding=dilation * (kernel // 2))
+            Conv1d(a, b, kernel, dilation=dilation, padding=dilation * (kernel // 2))
             for a, b, (kernel, dilation) in zip(widths[:-1], widths[1:], CONTEXTS, strict=True)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width, affine=False) for width in widths[1:])
+        self.norms = nn.ModuleList(BatchNorm1d(width, affine=False) for width in widths[1:])
         self.output_dim = last_filters
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
