@@ -17,6 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
 from spkr.nnet.model import SpeakerNet
+from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
@@ -125,7 +126,9 @@ class Run:
         """The steps that are left, unless a signal came (it is in `stop`), or the time is `end`, after `minutes`."""
         source = loader(self.batches, self.step, self.total, self.options["workers"], self.device.type == "cuda")
         hidden = None if self.folder else True  # None: shown on a terminal
-        bar = tqdm(source, initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05)
+        bar = tqdm(
+            ahead(source, self.device), initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05
+        )
         begun, first = time.monotonic(), self.step
         clock = begun
         for crops, lengths, speakers, _ in bar:
