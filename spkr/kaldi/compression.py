@@ -121,4 +121,4 @@ def decompress(at: Cursor, kind: bytes) -> np.ndarray:
         return low + span / np.iinfo(DTYPES[kind]).max * at.numbers((rows, cols), DTYPES[kind]).astype(np.float32)
     quantiles = low + span / 65535 * at.numbers((cols, 4), "<u2").astype(np.float32)
     levels = quantiles @ QUANTILE_WEIGHTS  # (cols, 256)
-    return levels.take(at.numbers((cols, rows), "u1") + 256 * np.arange(cols)[:, None]).T
+    return levels.take(at.numbers((cols, rows), "u1") + np.arange(0, 256 * cols, 256, dtype=np.int32)[:, None]).T

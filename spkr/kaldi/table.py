@@ -209,6 +209,6 @@ def _read_value(at: Cursor) -> np.ndarray:
     value = read_array(at)
     if value.dtype == np.float64:
         value = value.astype(np.float32)
-    if b"\0" in np.isfinite(value).tobytes():  # a False; faster than all()
+    if b"\0" in np.isfinite(value).tobytes("A"):  # a False; faster than all()
         raise ValueError("a value is not a number, or not finite")
     return value

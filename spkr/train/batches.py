@@ -143,31 +143,32 @@ class CropBatches(Dataset):
         self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """A crop of each utterance, `length` frames or fewer if short ones are padded, and their lengths (N,)."""
-        crops = [self._crop(self.reader[utt], length, rng) for utt, rng in zip(utts, rngs, strict=True)]
-        lengths = torch.tensor([len(c) for c in crops])
-        longest = int(lengths.max())
-        feats = np.stack([np.pad(c, ((0, longest - len(c)), (0, 0))) for c in crops])
-        return torch.from_numpy(feats), lengths
+        crops = [self.stretch(self.reader[utt], length, rng) for utt, rng in zip(utts, rngs, strict=True)]
+        lengths = [len(crop) for crop in crops]
+        feats = np.zeros((len(crops), max(lengths), crops[0].shape[1]), np.float32)
+        for row, crop, rng in zip(feats, crops, rngs, strict=True):
+            row[: len(crop)] = crop
+            self._mask(row[: len(crop)], rng)
+        return torch.from_numpy(feats), torch.tensor(lengths)
 
     def features(self, crops: torch.Tensor, device: torch.device) -> torch.Tensor:
         """What the network sees of a batch's crops, on the device: (N, T, dim)."""
         return crops.to(device, non_blocking=True)
 
-    def _crop(self, feats: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A random stretch of (frames, dim), with masks."""
-        crop = self.stretch(feats, length, rng)
-        fill = crop.mean(axis=0)
-        frames, bands = self.masks(*crop.shape, rng)
-        crop[frames] = fill
-        crop[:, bands] = fill[bands]
-        return crop
+    def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> None:
+        """Hide what SpecAugment hides of (frames, dim)."""
+        if self.options.time_masks or self.options.freq_masks:
+            fill = crop.mean(axis=0)
+            frames, bands = self.masks(*crop.shape, rng)
+            crop[frames] = fill
+            crop[:, bands] = fill[bands]
 
     def stretch(self, frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
         """A random stretch of `length` of an utterance's (frames, ...), or fewer if short ones are padded."""
         start = int(rng.integers(max(1, len(frames) - length + 1)))
         if len(frames) < length and self.options.short == "tile":
             return np.resize(frames, (length, *frames.shape[1:]))
-        return frames[start : start + length].copy()
+        return frames[start : start + length]
 
     def masks(self, length: int, dim: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """SpecAugment's masks (D. Park et al., Interspeech 2019, section 2), filled with the mean of each band.
