@@ -26,7 +26,7 @@ from spkr.files import replacing
 
 ROOT = Path(__file__).parents[1]
 SEEDS, HEADS = (1, 2, 3), ("softmax", "am", "aam", "subcentre")
-VARIANTS = ("_mini", "_small", "_aam")  # presets that are another one cut down, or with another head
+NARROW = ("_mini", "_small")  # presets that are another one cut down for a small corpus
 LISTS = ("dev_trials_pairs", "trials_pairs", "trials_enrol3")
 MARKS = ("<!-- grid -->", "<!-- /grid -->")
 
@@ -51,10 +51,9 @@ def all_rows(recipe: str, whole: bool) -> list[Row]:
     """The grid of a recipe, its default first."""
     network = _read(f"recipes/{recipe}/config.yaml")["model"]["preset"]
     head = {"margin_growth": [0.0, 0.0]} | _read(f"conf/model/{network}.yaml")["model"]["head"]
-    plain = network.removesuffix("_aam")
     rows = [Row("main" if seed == 1 else f"seed{seed}", network, head["type"], seed, {}) for seed in SEEDS]
     presets = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
-    for other in [network, *(name for name in presets if name != plain and not name.endswith(VARIANTS))]:
+    for other in [network, *(name for name in presets if name != network and not name.endswith(NARROW))]:
         for kind in HEADS:
             if (other, kind) != (network, head["type"]) and (whole or other == network or kind == head["type"]):
                 model = {"preset": other, "head": head | {"type": kind}}
