@@ -39,14 +39,13 @@ def transform_vectors(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """y = A x, or A x + b where the matrix has b as one column more (Kaldi's `transform-vec`).
 
     Args: vectors (N, D), matrix (d, D) or (d, D + 1). Returns: (N, d), float64.
-    As in Kaldi, A x is computed in float32 where both are float32: half the time.
+    In float64 always: Kaldi takes float32 for float32, but there some processors round by a row's place in the product.
     """
-    dtype = np.result_type(vectors, matrix, np.float32)
     dim = vectors.shape[1]
-    A = np.ascontiguousarray(matrix[:, :dim], dtype)
+    A = np.ascontiguousarray(matrix[:, :dim], np.float64)
     y = np.empty((len(vectors), len(A)))
     for start in range(0, len(vectors), ROWS):
-        x = vectors[start : start + ROWS].astype(dtype, copy=False)
+        x = vectors[start : start + ROWS].astype(np.float64, copy=False)
         filled = np.pad(x, ((0, ROWS - len(x)), (0, 0))) if len(x) < ROWS else x
         y[start : start + ROWS] = (filled @ A.T)[: len(x)]
     return y + matrix[:, dim] if matrix.shape[1] == dim + 1 else y
