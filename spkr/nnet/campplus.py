@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import avg_pool1d
 
 from spkr.errors import InputError
-from spkr.nnet.conv import BatchNorm1d, Conv1d, join, pixelwise
+from spkr.nnet.conv import BatchNorm1d, Conv1d, flat, join, pixelwise
 from spkr.nnet.layers import mean_over_time, real, strided
 from spkr.nnet.resnet import BasicBlock
 
@@ -41,8 +41,7 @@ class FCM(nn.Module):
         x = torch.relu(self.norm1(pixelwise(self.conv1(real(x[:, None], mask)))))
         for block in self.blocks:
             x = block(x, mask)
-        x = torch.relu(self.norm2(self.conv2(real(x, mask))))  # (N, C, F, T)
-        return x.permute(0, 3, 1, 2).flatten(2).transpose(1, 2)
+        return flat(torch.relu(self.norm2(self.conv2(real(x, mask)))))
 
 
 class ContextAwareMasking(nn.Module):

@@ -82,6 +82,13 @@ def pixelwise(x: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
+def flat(x: torch.Tensor) -> torch.Tensor:
+    """Images (N, C, F, T) as (N, C * F, T), by frame where they were by pixel."""
+    if _by_frame(x):
+        return x.permute(0, 3, 1, 2).flatten(2).transpose(1, 2)
+    return x.flatten(1, 2)
+
+
 def time_axis(*tensors: torch.Tensor) -> tuple[int, *tuple[torch.Tensor, ...]]:
     """The axis of time, and tensors (N, C, T) as views in the order of axes in which the first lies in memory."""
     if _by_frame(tensors[0]):
@@ -104,5 +111,5 @@ def join(parts: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def _by_frame(x: torch.Tensor) -> bool:
-    """Whether the channels of a frame lie side by side."""
+    """Whether the channels of a frame, or of a pixel, lie side by side."""
     return x.stride(1) == 1

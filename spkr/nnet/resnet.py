@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from spkr.nnet.conv import pixelwise
+from spkr.nnet.conv import flat, pixelwise
 from spkr.nnet.layers import real, strided
 
 
@@ -70,4 +70,4 @@ class ResNet(nn.Module):
         x = torch.relu(self.norm(pixelwise(self.conv(real(x, mask)))))
         for block in self.blocks:
             x, mask = block(x, mask), strided(mask, block.stride[1])
-        return x.flatten(1, 2)
+        return flat(x)

@@ -151,9 +151,9 @@ class CropBatches(Dataset):
             self._mask(row[: len(crop)], rng)
         return torch.from_numpy(feats), torch.tensor(lengths)
 
-    def features(self, crops: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """What the network sees of a batch's crops, on the device: (N, T, dim)."""
-        return crops.to(device, non_blocking=True)
+    def features(self, crops: torch.Tensor) -> torch.Tensor:
+        """What the network sees of a batch's crops, on their device: (N, T, dim)."""
+        return crops
 
     def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> None:
         """Hide what SpecAugment hides of (frames, dim)."""

@@ -175,7 +175,7 @@ class Run:
         self.net.begin_step(self.step, self.total)
         seed = np.random.SeedSequence([self.batches.seed, self.step, self.processes.rank])
         torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's, and dither's
-        feats = self.batches.features(crops, self.device)
+        feats = self.batches.features(crops)
         self.optimizer.zero_grad(set_to_none=True)
         loss, right = self.backward(feats, lengths, speakers)
         self.scaler.unscale_(self.optimizer)
@@ -201,10 +201,7 @@ class Run:
         n = len(feats) // self.options["accumulate"]
         loss, right = torch.zeros(2, device=self.device)
         for begin in range(0, len(feats), n):
-            part = [
-                None if rows is None else rows[begin : begin + n].to(self.device, non_blocking=True)
-                for rows in (feats, lengths, speakers)
-            ]
+            part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
             last = begin + n == len(feats)
             with nullcontext() if last else self.processes.apart(self.spread):
                 with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):

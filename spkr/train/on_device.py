@@ -36,9 +36,8 @@ def margin(fe: FrontEnd) -> int:
 
 
 @torch.no_grad()
-def features(waves: Waveforms, fe: FrontEnd, device: torch.device) -> torch.Tensor:
+def features(w: Waveforms, fe: FrontEnd) -> torch.Tensor:
     """Features as the reader of arks gives them, (N, T, dim), but normalised over the crop; zeros behind its end."""
-    w = Waveforms(*(x.to(device, non_blocking=True) if isinstance(x, torch.Tensor) else x for x in waves))
     speech = w.speech if w.rooms is None else reverberated(w.speech, w.num_samples, w.rooms, w.direct)
     if w.noise is not None:
         speech = speech + power(speech, w.num_samples).sqrt()[:, None] * w.noise

@@ -143,9 +143,9 @@ class WaveBatches(CropBatches):
         names = "\n".join(str(path) for kind in self.sounds.values() for files in kind.files for path in files)
         return [*self.recordings.digests, hashlib.sha256(names.encode()).hexdigest()]
 
-    def features(self, crops: Waveforms, device: torch.device) -> torch.Tensor:
-        """What the network sees of a batch's crops, on the device: (N, T, dim)."""
-        return features(crops, self.front_end, device)
+    def features(self, crops: Waveforms) -> torch.Tensor:
+        """What the network sees of a batch's crops, on their device: (N, T, dim)."""
+        return features(crops, self.front_end)
 
     def cut(
         self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]

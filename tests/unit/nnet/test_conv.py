@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d, join, part, time_axis
+from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d, flat, join, part, time_axis
 from spkr.nnet.model import SpeakerNet
 from tests.unit.nnet.networks import SMALL_OF, stir
 
@@ -96,6 +96,13 @@ def test_the_axis_of_time_is_found_in_either_order(order):
     assert view.is_contiguous()
     torch.testing.assert_close(view.sum(time), x.sum(2))
     assert weights.shape[time] == 5
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_images_are_laid_flat_in_either_order(layout):
+    x = torch.randn(2, 3, 4, 5).contiguous(memory_format=layout)
+    assert torch.equal(flat(x), x.flatten(1, 2))
+    assert (flat(x).stride(1) == 1) == (layout is torch.channels_last)
 
 
 class Mixed(TorchDispatchMode):

@@ -24,8 +24,9 @@ def evaluation(toy, utt2spk=None, sets=("train",), trials=None, data=None):
     return Evaluation.read(toy.data | (data or {}), toy.feats, trials, toy.front_end, utt2spk, speakers, sets)
 
 
-def test_accuracy_and_eer_are_those_of_the_written_network(toy, finished):
-    net, _, speakers = load_model(finished / "model/final.pt")
+def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
+    run(toy, tmp_path, epochs=12)
+    net, _, speakers = load_model(tmp_path / "model/final.pt")
     right = []
     valid = FeatureReader([toy.feats["valid"]], toy.front_end)
     for utt, spk in read_map(f"{toy.data['valid']}/utt2spk").items():
@@ -36,11 +37,11 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, finished):
     mean = sum(vectors.values()) / len(vectors)
     unit = {utt: (v - mean) / np.linalg.norm(v - mean) for utt, v in vectors.items()}
     scores = np.array([unit[a] @ unit[b] for a, b in map(trials.pair, range(len(trials)))])
-    last = log_without_speed(finished)[-1]
+    last = log_without_speed(tmp_path)[-1]
     assert float(last[6]) == pytest.approx(np.mean(right), abs=1e-6)
     assert float(last[7]) == pytest.approx(eer_kaldi(scores[trials.target], scores[~trials.target])[0], abs=1e-6)
-    assert json.loads((finished / "model/valid.json").read_text()) == {"valid_accuracy": np.mean(right), "n": 12}
-    assert np.mean(right) > 0.5  # of six speakers: it has learnt something
+    assert json.loads((tmp_path / "model/valid.json").read_text()) == {"valid_accuracy": np.mean(right), "n": 12}
+    assert np.mean(right) > 0.7  # and it has learnt something
     assert float(last[7]) < 0.3
 
 

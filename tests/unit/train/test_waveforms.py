@@ -95,7 +95,7 @@ def pair(corpus, front_end=FBANK, name="train", copies=CLEAN, rank=0, size=1, **
 def heard(batches, step):
     """A batch with its crops as features."""
     crops, *rest = batches[step]
-    return batches.features(crops, torch.device("cpu")), *rest
+    return batches.features(crops), *rest
 
 
 @pytest.mark.parametrize(
