@@ -5,10 +5,11 @@
     python benchmarks/grid.py --only campplus-aam seed2
     python benchmarks/grid.py --whole                           # every network with every head, for a GPU
 
-The recipe's default with three seeds; then each other network with the default's head, and each other head on the
-default's network, with seed 1 and as many steps. A row is a run of the recipe, exp/<recipe>/<row>, by a config that is
-written to exp/<recipe>/grid/<row>.yaml; one that has a results.tsv is not run again (delete its folder for that). The
-table has only what ran, and stands between the lines `<!-- grid -->` and `<!-- /grid -->` of the README.
+The recipe's default with three seeds; then one network alone where the default is an ensemble of several, each other
+network with the default's head, and each other head on the default's network, with seed 1 and as many steps. A row is
+a run of the recipe, exp/<recipe>/<row>, by a config that is written to exp/<recipe>/grid/<row>.yaml; one that has a
+results.tsv is not run again (delete its folder for that). The table has only what ran, and stands between the lines
+`<!-- grid -->` and `<!-- /grid -->` of the README.
 """
 
 import argparse
@@ -36,6 +37,7 @@ class Row:
     """One run; `model` is what differs from the recipe's section."""
 
     name: str
+    networks: int
     network: str
     head: str
     seed: int
@@ -49,15 +51,17 @@ class Row:
 
 def all_rows(recipe: str, whole: bool) -> list[Row]:
     """The grid of a recipe, its default first."""
-    network = _read(f"recipes/{recipe}/config.yaml")["model"]["preset"]
+    default = _read(f"recipes/{recipe}/config.yaml")["model"]
+    network, size = default["preset"], default.get("ensemble", 1)
     head = {"margin_growth": [0.0, 0.0]} | _read(f"conf/model/{network}.yaml")["model"]["head"]
-    rows = [Row("main" if seed == 1 else f"seed{seed}", network, head["type"], seed, {}) for seed in SEEDS]
+    rows = [Row("main" if seed == 1 else f"seed{seed}", size, network, head["type"], seed, {}) for seed in SEEDS]
     presets = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
     for other in [network, *(name for name in presets if name != network and not name.endswith(NARROW))]:
         for kind in HEADS:
-            if (other, kind) != (network, head["type"]) and (whole or other == network or kind == head["type"]):
-                model = {"preset": other, "head": head | {"type": kind}}
-                rows.append(Row(f"{other}-{kind}", other, kind, 1, model))
+            other_than_default = size > 1 or (other, kind) != (network, head["type"])
+            if other_than_default and (whole or other == network or kind == head["type"]):
+                model = {"preset": other, "ensemble": 1, "head": head | {"type": kind}}
+                rows.append(Row(f"{other}-{kind}", 1, other, kind, 1, model))
     return rows
 
 
@@ -86,17 +90,17 @@ def measured(row: Row, exp: Path) -> dict[str, dict] | None:
 
 def table(rows: list[Row], exp: Path) -> str:
     """The rows that ran, and the mean of the default's seeds once all of them have."""
-    lines = ["| network | head | seed | back-end | " + " | ".join(f"`{name}`" for name in LISTS) + " |"]
-    lines.append("|---" * (4 + len(LISTS)) + "|")
+    lines = ["| networks | of type | head | seed | back-end | " + " | ".join(f"`{name}`" for name in LISTS) + " |"]
+    lines.append("|---" * (5 + len(LISTS)) + "|")
     ran = [(row, found) for row in rows if (found := measured(row, exp))]
     for row, found in ran:
         eers = (_eer(found[name]) for name in LISTS)
-        lines.append(_line(row.network, row.head, row.seed, found[LISTS[0]]["backend"], *eers))
+        lines.append(_line(row.networks, row.network, row.head, row.seed, found[LISTS[0]]["backend"], *eers))
     of_seeds = [found for row, found in ran if not row.model]
     if len(of_seeds) == len(SEEDS):
         eers = (f"**{statistics.mean(float(found[name]['eer']) for found in of_seeds):.2f}**" for name in LISTS)
         backend = of_seeds[0][LISTS[0]]["backend"]
-        lines.insert(2 + len(SEEDS), _line(rows[0].network, rows[0].head, "mean", backend, *eers))
+        lines.insert(2 + len(SEEDS), _line(rows[0].networks, rows[0].network, rows[0].head, "mean", backend, *eers))
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """The training loop with its loader, reading arks, against forward, backward and step on one batch in memory.
 
-    python benchmarks/train_loop.py [--model quartznet3x2 --batch 256 --seconds 3 --workers 8]
+    python benchmarks/train_loop.py                 # AN4's default
+    python benchmarks/train_loop.py --ensemble 1 --model quartznet3x2 --batch 256 --seconds 3 --workers 8
 
 Frames a second of wall time, on a GPU where there is one; on a processor with the threads that torch takes. Epochs of
 a few steps of the loop and as many bare steps take turns, so that a noisy minute is everybody's; the ratio is the
@@ -25,7 +26,7 @@ def main() -> None:
     """Print both speeds and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="quartznet3x1_small", help="a preset of conf/model (default: %(default)s)")
-    for name, default in (("--batch", 64), ("--steps", 4), ("--epochs", 11), ("--workers", 0)):
+    for name, default in (("--batch", 64), ("--steps", 4), ("--epochs", 11), ("--workers", 0), ("--ensemble", 4)):
         parser.add_argument(name, type=int, default=default, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a crop (default: %(default)s)")
     work = Work(**vars(parser.parse_args()))
@@ -36,7 +37,7 @@ def main() -> None:
     ratios = [a / b for a, b in zip(run.speeds[1:], bare.speeds[1:], strict=True)]
     loop, alone, ratio = map(statistics.median, (run.speeds[1:], bare.speeds[1:], ratios))
     print(
-        f"{work.model}, {work.batch} x {work.seconds:g} s, {run.device}: loop {loop:,.0f} frames/s, bare {alone:,.0f}, "
+        f"{work.ensemble} x {work.model}, {work.batch} x {work.seconds:g} s, {run.device}: loop {loop:,.0f} frames/s, bare {alone:,.0f}, "
         f"ratio {ratio:.3f} (at least {BAR}: {'reached' if ratio >= BAR else 'MISSED'})"
     )
 

@@ -13,7 +13,8 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import TableWriter
-from spkr.nnet.model import SpeakerNet
+from spkr.nnet.ensemble import of_members
+from spkr.nnet.model import make_network
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.distributed import Processes
 from spkr.train.loop import Run
@@ -33,12 +34,14 @@ class Work:
     steps: int  # in an epoch; speeds are those of whole epochs
     epochs: int  # of which the first is left out: it warms up
     workers: int
+    ensemble: int = 1  # networks side by side
     compile: bool = False
     mixed_precision: bool = True
 
     def settings(self) -> dict:
-        """The preset's settings."""
-        return yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
+        """The section `model`: the preset's, as often as `ensemble` says."""
+        preset = yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
+        return preset | {"ensemble": self.ensemble}
 
     def options(self) -> dict:
         """The section `train`, as `small` has it; crops are of one length."""
@@ -74,7 +77,7 @@ class TimedRun(Run):
         cut = BatchOptions(**options["batches"])
         batches = CropBatches(FeatureReader([folder], front_end), labels, frames, cut, seed=1)
         torch.manual_seed(1)
-        net = SpeakerNet(work.settings(), DIM, SPEAKERS)
+        net = make_network(work.settings(), DIM, SPEAKERS)
         self.speeds, self.between = [], between
         super().__init__(Processes.join(work.batch), None, net, options, batches, None, "")
 
@@ -92,7 +95,7 @@ class BareStep:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(1)
         self.work, self.speeds = work, []
-        self.net = SpeakerNet(work.settings(), DIM, SPEAKERS).to(self.device).train()
+        self.net = make_network(work.settings(), DIM, SPEAKERS).to(self.device).train()
         self.trained = torch.compile(self.net) if work.compile else self.net
         self.optimizer = make_optimizer(self.net.parameters(), work.options())
         self.feats = torch.randn(work.batch, round(100 * work.seconds), DIM, device=self.device)
@@ -101,8 +104,8 @@ class BareStep:
     def step(self) -> None:
         """Learn from the batch once."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.work.mixed_precision):
-            logits = self.trained(self.feats, None, self.speakers)
-        loss = cross_entropy(logits, self.speakers)
+            logits = of_members(self.trained(self.feats, None, self.speakers))
+        loss = sum(cross_entropy(of_one, self.speakers) for of_one in logits)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -20,7 +20,7 @@ NETWORK = [
     f"spkr/nnet/{module}.py"
     for module in (
         *("quartznet", "tdnn", "ecapa", "resnet", "titanet", "campplus"),
-        *("conv", "layers", "pooling", "dropout", "heads", "model"),
+        *("conv", "layers", "pooling", "dropout", "heads", "ensemble", "model"),
     )
 ]
 

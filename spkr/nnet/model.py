@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from spkr.feats.options import FrontEnd
 from spkr.files import check_same_keys, replacing
 from spkr.nnet.campplus import CAMPPlus
 from spkr.nnet.ecapa import ECAPA
+from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
 from spkr.nnet.layers import strided, within
 from spkr.nnet.pooling import make_pooling
@@ -31,6 +33,7 @@ ENCODERS = {
     "titanet": TitaNet,
     "campplus": CAMPPlus,
 }
+HEAD = re.compile(r"(members\.\d+\.)?head\.")  # beginning of the names of a head's weights
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class SpeakerNet(nn.Module):
     """Features of an utterance to a score for each training speaker; the embedding lies on the way.
 
     Args:
-        settings: a config's `model` section (conf/schema.yaml says what it may hold).
+        settings: a config's `model` section (conf/schema.yaml says what it may hold); `ensemble` is `make_network`'s.
         input_dim: coefficients a frame.
         num_speakers: training speakers.
 
@@ -84,6 +87,14 @@ class SpeakerNet(nn.Module):
             self.head.share.fill_(margin_share(step, total, self.margin_growth))
 
 
+def make_network(settings: dict[str, Any], input_dim: int, num_speakers: int) -> SpeakerNet | Ensemble:
+    """The network of a config's `model` section, or as many of them as its `ensemble` says; errors as of SpeakerNet."""
+    if (size := settings.get("ensemble", 1)) < 1:
+        raise InputError(f"model.ensemble: {size}; expected one network or more")
+    members = [SpeakerNet(settings, input_dim, num_speakers) for _ in range(size)]
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
 def _make_encoder(settings: dict[str, Any], input_dim: int) -> nn.Module:
     """The encoder of a config's `model` section, whose `type` is quartznet if it is left out."""
     kind = settings.get("type", "quartznet")
@@ -92,7 +103,7 @@ def _make_encoder(settings: dict[str, Any], input_dim: int) -> nn.Module:
     parameters = inspect.signature(ENCODERS[kind]).parameters.values()
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     expected = (*options, "pooling", "affine", "head")
-    check_same_keys("model", settings.keys() - {"type"}, f"a network of type {kind}", expected)
+    check_same_keys("model", settings.keys() - {"type", "ensemble"}, f"a network of type {kind}", expected)
     return ENCODERS[kind](input_dim, **{k: settings[k] for k in options})
 
 
@@ -107,7 +118,7 @@ def _xavier(module: nn.Module) -> None:
 
 def save_model(
     path: str | Path,
-    net: SpeakerNet,
+    net: SpeakerNet | Ensemble,
     settings: dict[str, Any],
     front_end: FrontEnd,
     speakers: list[str],
@@ -139,19 +150,19 @@ def read_model(path: str | Path) -> dict[str, Any]:
     return model
 
 
-def load_model(path: str | Path) -> tuple[SpeakerNet, FrontEnd, list[str]]:
+def load_model(path: str | Path) -> tuple[SpeakerNet | Ensemble, FrontEnd, list[str]]:
     """A trained network in evaluation mode, its front end, and its training speakers; InputError as `read_model`."""
     model = read_model(path)
     try:
         front_end = FrontEnd.from_dict(model["front_end"])
-        net = SpeakerNet(model["settings"], front_end.dim, len(model["speakers"]))
+        net = make_network(model["settings"], front_end.dim, len(model["speakers"]))
         net.load_state_dict(model["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: not a network that this version can build ({_first_line(e)}); train again") from None
     return net.eval(), front_end, model["speakers"]
 
 
-def init_from(net: SpeakerNet, path: str | Path, speakers: list[str]) -> None:
+def init_from(net: SpeakerNet | Ensemble, path: str | Path, speakers: list[str]) -> None:
     """Give `net` the weights of the model file `path`, all but the head's; `speakers` are those that it will learn.
 
     The head keeps what the file knows of each speaker that both have, if it is of the same shape; a new speaker's part
@@ -159,14 +170,14 @@ def init_from(net: SpeakerNet, path: str | Path, speakers: list[str]) -> None:
     """
     given, _, known = load_model(path)
     old, new = given.state_dict(), net.state_dict()
-    before_head = [{(k, v.shape) for k, v in state.items() if not k.startswith("head.")} for state in (old, new)]
+    before_head = [{(k, v.shape) for k, v in state.items() if not HEAD.match(k)} for state in (old, new)]
     if differing := sorted(name for name, _ in before_head[0] ^ before_head[1]):
         raise InputError(f"{path}: another network than the config's model, first in {differing[0]}; name one like it")
     index = {spk: i for i, spk in enumerate(known)}
     both = [(i, index[spk]) for i, spk in enumerate(speakers) if spk in index]
     rows, old_rows = torch.tensor(both, dtype=torch.long).reshape(-1, 2).T
     for name, tensor in new.items():
-        if not name.startswith("head."):
+        if not HEAD.match(name):
             tensor.copy_(old[name])
         elif name in old and old[name].numel() * len(speakers) == tensor.numel() * len(known):
             of_speaker = tensor.view(len(speakers), -1)

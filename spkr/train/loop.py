@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
+from spkr.nnet.ensemble import Ensemble, of_members
 from spkr.nnet.model import SpeakerNet
 from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
@@ -43,7 +44,7 @@ class Run:
         self,
         processes: Processes,
         folder: RunFolder | None,
-        net: SpeakerNet,
+        net: SpeakerNet | Ensemble,
         options: dict,
         batches: CropBatches,
         evaluation: Evaluation,
@@ -197,7 +198,10 @@ class Run:
     def backward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None, speakers: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of a batch, taken in `accumulate` parts; its mean loss, and how many rows are right."""
+        """Gradients of a batch, taken in `accumulate` parts; its mean loss, and how many rows are right.
+
+        The members of an ensemble learn from the sum of their losses, each as from its own; their mean is the loss.
+        """
         n = len(feats) // self.options["accumulate"]
         loss, right = torch.zeros(2, device=self.device)
         for begin in range(0, len(feats), n):
@@ -205,12 +209,13 @@ class Run:
             last = begin + n == len(feats)
             with nullcontext() if last else self.processes.apart(self.spread):
                 with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
-                    logits = self.trained(*part)
-                part_loss = cross_entropy(logits, part[2], label_smoothing=self.options["label_smoothing"])
-                share = part_loss / self.options["accumulate"]
+                    logits = of_members(self.trained(*part))
+                smoothing = self.options["label_smoothing"]
+                losses = [cross_entropy(of_one, part[2], label_smoothing=smoothing) for of_one in logits]
+                share = sum(losses) / self.options["accumulate"]
                 self.scaler.scale(share).backward()
-            loss = loss + share.detach()
-            right = right + (logits.argmax(1) == part[2]).sum()
+            loss = loss + share.detach() / len(losses)
+            right = right + (logits.mean(dim=0).argmax(1) == part[2]).sum()
         return loss, right
 
     def end_epoch(self, remaining: float) -> None:

@@ -16,7 +16,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.manifest import PACKAGE, code_version
-from spkr.nnet.model import SpeakerNet, init_from, load_model, save_model
+from spkr.nnet.model import init_from, load_model, make_network, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.checkpoint import RunFolder
@@ -103,7 +103,7 @@ def train(
         batches = CropBatches(*shared)
 
     torch.manual_seed(seed)
-    net = SpeakerNet(settings["model"], front_end.dim, len(speakers))
+    net = make_network(settings["model"], front_end.dim, len(speakers))
     if options["init_from"]:
         if (other := load_model(options["init_from"])[1].for_data_of(front_end)) != front_end:
             raise InputError(f"train.init_from: {options['init_from']} has another front end; take it: {other}")

@@ -1,0 +1,44 @@
+"""Several networks as one: they learn side by side from the same batches, and their embeddings lie end to end."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class Ensemble(nn.Module):
+    """Networks alike in all but their first weights; each learns as it would by itself.
+
+    What few training speakers leave open is settled by those weights, by each network in another way. A back-end that
+    sees all embeddings at once averages such accidents out.
+
+    Source: B. Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep ensembles",
+    NeurIPS 2017, section 2.4.
+
+    Args:
+        members: K networks of the same training speakers, with the methods of `SpeakerNet`.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        """Embed (N, T, input_dim) as (N, K times a member's dim)."""
+        return torch.cat([member.embed(feats, lengths) for member in self.members], dim=1)
+
+    def forward(
+        self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (K, N, num_speakers), each member's own; otherwise as `SpeakerNet.forward`."""
+        return torch.stack([member(feats, lengths, speakers) for member in self.members])
+
+    def begin_step(self, step: int, total: int) -> None:
+        """See `SpeakerNet.begin_step`."""
+        for member in self.members:
+            member.begin_step(step, total)
+
+
+def of_members(logits: torch.Tensor) -> torch.Tensor:
+    """The logits of one network (N, num_speakers), or of an ensemble, as (K, N, num_speakers)."""
+    return logits.reshape(-1, *logits.shape[-2:])

@@ -1,0 +1,101 @@
+"""Several networks as one: what each learns, what they give together, and their model file."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from spkr.errors import InputError
+from spkr.feats.options import FrontEnd
+from spkr.feats.reader import FeatureReader
+from spkr.kaldi.datadir import read_map
+from spkr.nnet.ensemble import Ensemble, of_members
+from spkr.nnet.model import init_from, load_model, make_network, save_model
+from tests.unit.nnet.networks import SMALL, network, stir
+from tests.unit.train.runs import crash, log_without_speed, run
+
+torch.set_num_threads(1)
+
+AAM = SMALL | {"ensemble": 3, "head": {"type": "aam", "margin": 0.2, "margin_growth": [0.0, 1.0]}}
+
+
+def ensemble(speakers=5, seed=1):
+    torch.manual_seed(seed)
+    return stir(make_network(AAM, 12, speakers), seed)
+
+
+def test_members_begin_differently_and_their_embeddings_lie_end_to_end():
+    net, feats, lengths = ensemble(), torch.randn(4, 30, 12), torch.tensor([30, 20, 30, 25])
+    embedding = net.embed(feats, lengths)
+    assert embedding.shape == (4, 3 * 10)
+    for member, own in zip(net.members, embedding.split(10, dim=1), strict=True):
+        torch.testing.assert_close(own, member.embed(feats, lengths))
+    assert not torch.allclose(*embedding.split(10, dim=1)[:2], atol=0.1)
+
+
+def test_logits_are_each_members_own():
+    net, feats, speakers = ensemble(), torch.randn(4, 30, 12), torch.tensor([0, 1, 4, 2])
+    logits = net(feats, None, speakers)
+    assert logits.shape == (3, 4, 5)
+    for member, own in zip(net.members, logits, strict=True):
+        torch.testing.assert_close(own, member(feats, None, speakers))
+    assert torch.equal(of_members(logits), logits)
+    assert torch.equal(of_members(logits[1]), logits[1:2])
+
+
+def test_all_margins_grow():
+    net = ensemble()
+    net.begin_step(5, 10)
+    assert [float(member.head.share) for member in net.members] == [0.5] * 3
+
+
+def test_one_is_no_ensemble_and_none_is_refused():
+    assert not isinstance(make_network(SMALL | {"ensemble": 1}, 12, 5), Ensemble)
+    with pytest.raises(InputError, match=r"model.ensemble: 0; expected one network or more"):
+        make_network(SMALL | {"ensemble": 0}, 12, 5)
+
+
+def test_a_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
+    alone, together = (
+        load_model(run(toy, tmp_path / str(size), model={"dropout": 0.0, "ensemble": size}) / "final.pt")[0]
+        for size in (1, 2)
+    )
+    first, second = (member.state_dict() for member in together.members)
+    assert all(torch.equal(first[name], value) for name, value in alone.state_dict().items())
+    assert not all(torch.equal(first[name], value) for name, value in second.items())
+
+
+def test_it_is_measured_by_what_its_members_say_together(toy, tmp_path):
+    model = run(toy, tmp_path, model={"ensemble": 3}, epochs=2)
+    net, _, speakers = load_model(model / "final.pt")
+    valid = FeatureReader([toy.feats["valid"]], toy.front_end)
+    with torch.no_grad():
+        right = [
+            speakers[int(net(torch.from_numpy(valid[utt])[None]).sum(dim=0).argmax())] == spk
+            for utt, spk in read_map(f"{toy.data['valid']}/utt2spk").items()
+        ]
+    assert json.loads((model / "valid.json").read_text())["valid_accuracy"] == sum(right) / len(right)
+    assert float(log_without_speed(tmp_path)[-1][3]) < 2 * math.log(6)  # the mean of their losses, not the sum
+
+
+def test_a_killed_training_of_an_ensemble_ends_with_the_same_bytes(toy, tmp_path, monkeypatch):
+    model = {"ensemble": 2}
+    whole = run(toy, tmp_path / "whole", model=model) / "final.pt"
+    crash(monkeypatch, toy, tmp_path / "crashed", 17, model=model)
+    crashed = run(toy, tmp_path / "crashed", model=model) / "final.pt"
+    assert whole.read_bytes() == crashed.read_bytes()
+
+
+def test_a_training_starts_from_an_ensemble_with_all_its_heads(tmp_path):
+    path, net = tmp_path / "final.pt", ensemble()
+    save_model(path, net, AAM, FrontEnd.from_dict({"num_mel_bins": 12}), list("abcde"), {})
+    other = ensemble(speakers=3, seed=2)
+    before = [member.head.weight.clone() for member in other.members]
+    init_from(other, path, ["c", "x", "a"])
+    for old, new, untouched in zip(net.members, other.members, before, strict=True):
+        assert torch.equal(new.affine[0].weight, old.affine[0].weight)
+        assert torch.equal(new.head.weight[[0, 2]], old.head.weight[[2, 0]])
+        assert torch.equal(new.head.weight[1], untouched[1])
+    with pytest.raises(InputError, match=r"final.pt: another network than the config's model"):
+        init_from(network(head=AAM["head"]), path, ["a"])
