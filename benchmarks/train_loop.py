@@ -36,10 +36,9 @@ def main() -> None:
         run.run()
     ratios = [a / b for a, b in zip(run.speeds[1:], bare.speeds[1:], strict=True)]
     loop, alone, ratio = map(statistics.median, (run.speeds[1:], bare.speeds[1:], ratios))
-    print(
-        f"{work.ensemble} x {work.model}, {work.batch} x {work.seconds:g} s, {run.device}: loop {loop:,.0f} frames/s, bare {alone:,.0f}, "
-        f"ratio {ratio:.3f} (at least {BAR}: {'reached' if ratio >= BAR else 'MISSED'})"
-    )
+    what = f"{work.ensemble} x {work.model}, {work.batch} x {work.seconds:g} s, {run.device}"
+    verdict = f"(at least {BAR}: {'reached' if ratio >= BAR else 'MISSED'})"
+    print(f"{what}: loop {loop:,.0f} frames/s, bare {alone:,.0f}, ratio {ratio:.3f} {verdict}")
 
 
 if __name__ == "__main__":
