@@ -127,7 +127,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
             "model: {pooling: mean}",
             ":1: model.pooling: 'mean' is not one of ['xvector', 'gram', 'super', 'attentive', ",
         ),
-        ("model: {type: ecapa}", ":1: model: 'kernels' is not one of ['preset', 'type', 'ensemble', 'filters', 'last_filters', "),
+        ("model: {type: ecapa}", ":1: model: 'kernels' is not one of ['preset', 'type', 'ensemble', 'filters', "),
         ("model: final.txt", ":1: model: 'final.txt' does not match"),
         (
             "train: {augment: speed9}",
