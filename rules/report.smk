@@ -4,6 +4,14 @@
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
 
 
+def network_name():
+    """The model file, or the preset and how many of it learn side by side: quartznet3x1_small-x4."""
+    if PRETRAINED:
+        return PRETRAINED
+    preset, size = config["model"]["preset"], config["model"].get("ensemble", 1)
+    return f"{preset}-x{size}" if size > 1 else preset
+
+
 rule report:
     """Measure all lists and back-ends."""
     input:
@@ -36,7 +44,7 @@ rule report:
         primary=config["backend"]["primary"],
         name=config["name"] or RECIPE,
         run=config["run"],
-        model=PRETRAINED or config["model"]["preset"],
+        model=network_name(),
         seed=config["seed"],
         valid=lambda w, input: f"--valid {input.valid}" if input.valid else "",
     shell:
