@@ -34,9 +34,9 @@ class Work:
     steps: int  # in an epoch; speeds are those of whole epochs
     epochs: int  # of which the first is left out: it warms up
     workers: int
-    ensemble: int = 1  # networks side by side
     compile: bool = False
     mixed_precision: bool = True
+    ensemble: int = 1  # networks side by side
 
     def settings(self) -> dict:
         """The section `model`: the preset's, as often as `ensemble` says."""

@@ -10,8 +10,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import invert, read_map, write_map
 from spkr.kaldi.table import TableWriter
-from spkr.nnet.ensemble import Ensemble
-from spkr.nnet.model import SpeakerNet, load_model
+from spkr.nnet.model import Network, load_model
 
 MAX_CHUNK = 10000  # frames at once, as Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
 MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
@@ -46,7 +45,7 @@ def embed_set(model: str | Path, data_dir: str | Path, feats_dir: str | Path, ou
 
 
 @torch.inference_mode()
-def embed_utterance(net: SpeakerNet | Ensemble, feats: np.ndarray, device: str | torch.device = "cpu") -> np.ndarray:
+def embed_utterance(net: Network, feats: np.ndarray, device: str | torch.device = "cpu") -> np.ndarray:
     """Embed (frames, dim) as (embedding dim,): the average over chunks, weighted by their frames (Kaldi's)."""
     total, weight = 0.0, 0
     for start in range(0, len(feats), MAX_CHUNK):

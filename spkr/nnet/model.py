@@ -87,7 +87,10 @@ class SpeakerNet(nn.Module):
             self.head.share.fill_(margin_share(step, total, self.margin_growth))
 
 
-def make_network(settings: dict[str, Any], input_dim: int, num_speakers: int) -> SpeakerNet | Ensemble:
+Network = SpeakerNet | Ensemble
+
+
+def make_network(settings: dict[str, Any], input_dim: int, num_speakers: int) -> Network:
     """The network of a config's `model` section, or as many of them as its `ensemble` says; errors as of SpeakerNet."""
     if (size := settings.get("ensemble", 1)) < 1:
         raise InputError(f"model.ensemble: {size}; expected one network or more")
@@ -118,7 +121,7 @@ def _xavier(module: nn.Module) -> None:
 
 def save_model(
     path: str | Path,
-    net: SpeakerNet | Ensemble,
+    net: Network,
     settings: dict[str, Any],
     front_end: FrontEnd,
     speakers: list[str],
@@ -150,7 +153,7 @@ def read_model(path: str | Path) -> dict[str, Any]:
     return model
 
 
-def load_model(path: str | Path) -> tuple[SpeakerNet | Ensemble, FrontEnd, list[str]]:
+def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
     """A trained network in evaluation mode, its front end, and its training speakers; InputError as `read_model`."""
     model = read_model(path)
     try:
@@ -162,7 +165,7 @@ def load_model(path: str | Path) -> tuple[SpeakerNet | Ensemble, FrontEnd, list[
     return net.eval(), front_end, model["speakers"]
 
 
-def init_from(net: SpeakerNet | Ensemble, path: str | Path, speakers: list[str]) -> None:
+def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
     """Give `net` the weights of the model file `path`, all but the head's; `speakers` are those that it will learn.
 
     The head keeps what the file knows of each speaker that both have, if it is of the same shape; a new speaker's part

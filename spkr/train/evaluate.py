@@ -17,8 +17,8 @@ from spkr.kaldi.datadir import read_map
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_utterance
-from spkr.nnet.ensemble import Ensemble, of_members
-from spkr.nnet.model import SpeakerNet
+from spkr.nnet.ensemble import of_members
+from spkr.nnet.model import Network
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Evaluation:
         return cls(valid, valid_speakers, dev, lists)
 
     @torch.inference_mode()
-    def accuracy(self, net: SpeakerNet | Ensemble, device: torch.device) -> float:
+    def accuracy(self, net: Network, device: torch.device) -> float:
         """Closed-set identification: the share of `valid` utterances whose best-scoring speaker is the right one."""
         right = 0
         for utt, speaker in self.valid_speakers.items():
@@ -91,7 +91,7 @@ class Evaluation:
             right += int(of_members(net(feats)).mean(dim=0).argmax()) == speaker
         return right / len(self.valid_speakers)
 
-    def eer(self, net: SpeakerNet | Ensemble, device: torch.device) -> float:
+    def eer(self, net: Network, device: torch.device) -> float:
         """EER (0..1) of centred cosine scores on the trial list of `dev`; nan where the network learns from `dev`."""
         if self.trials is None:
             return math.nan

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
-from spkr.nnet.ensemble import Ensemble, of_members
-from spkr.nnet.model import SpeakerNet
+from spkr.nnet.ensemble import of_members
+from spkr.nnet.model import Network
 from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
@@ -44,7 +44,7 @@ class Run:
         self,
         processes: Processes,
         folder: RunFolder | None,
-        net: SpeakerNet | Ensemble,
+        net: Network,
         options: dict,
         batches: CropBatches,
         evaluation: Evaluation,
