@@ -37,11 +37,16 @@ class Row:
     """One run; `model` is what differs from the recipe's section."""
 
     name: str
-    networks: int
-    network: str
+    ensemble: int
+    preset: str
     head: str
     seed: int
     model: dict
+
+    @property
+    def network(self) -> str:
+        """As results.tsv names it."""
+        return f"{self.preset}-x{self.ensemble}" if self.ensemble > 1 else self.preset
 
     @property
     def config(self) -> dict:
@@ -80,27 +85,28 @@ def run(row: Row, exp: Path, args: argparse.Namespace) -> bool:
 
 
 def measured(row: Row, exp: Path) -> dict[str, dict] | None:
-    """The primary back-end's line of each list, as results.tsv has it; None where the row has not run."""
+    """The primary back-end's line of each list, as results.tsv has it; None where the row's network has not run."""
     try:
         with (exp / row.name / "results/results.tsv").open(encoding="utf-8") as f:
-            return {line["trials"]: line for line in csv.DictReader(f, delimiter="\t") if line["primary"] == "yes"}
+            lines = [line for line in csv.DictReader(f, delimiter="\t") if line["primary"] == "yes"]
     except FileNotFoundError:
         return None
+    return {line["trials"]: line for line in lines} if all(line["model"] == row.network for line in lines) else None
 
 
 def table(rows: list[Row], exp: Path) -> str:
     """The rows that ran, and the mean of the default's seeds once all of them have."""
-    lines = ["| networks | of type | head | seed | back-end | " + " | ".join(f"`{name}`" for name in LISTS) + " |"]
+    lines = ["| networks | preset | head | seed | back-end | " + " | ".join(f"`{name}`" for name in LISTS) + " |"]
     lines.append("|---" * (5 + len(LISTS)) + "|")
     ran = [(row, found) for row in rows if (found := measured(row, exp))]
     for row, found in ran:
         eers = (_eer(found[name]) for name in LISTS)
-        lines.append(_line(row.networks, row.network, row.head, row.seed, found[LISTS[0]]["backend"], *eers))
+        lines.append(_line(row.ensemble, row.preset, row.head, row.seed, found[LISTS[0]]["backend"], *eers))
     of_seeds = [found for row, found in ran if not row.model]
     if len(of_seeds) == len(SEEDS):
         eers = (f"**{statistics.mean(float(found[name]['eer']) for found in of_seeds):.2f}**" for name in LISTS)
         backend = of_seeds[0][LISTS[0]]["backend"]
-        lines.insert(2 + len(SEEDS), _line(rows[0].networks, rows[0].network, rows[0].head, "mean", backend, *eers))
+        lines.insert(2 + len(SEEDS), _line(rows[0].ensemble, rows[0].preset, rows[0].head, "mean", backend, *eers))
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import TableWriter
-from spkr.nnet.ensemble import of_members
+from spkr.nnet.ensemble import by_member
 from spkr.nnet.model import make_network
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.distributed import Processes
@@ -36,10 +36,10 @@ class Work:
     workers: int
     compile: bool = False
     mixed_precision: bool = True
-    ensemble: int = 1  # networks side by side
+    ensemble: int = 1  # networks at once
 
     def settings(self) -> dict:
-        """The section `model`: the preset's, as often as `ensemble` says."""
+        """The section `model`: the preset's, with `ensemble`."""
         preset = yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
         return preset | {"ensemble": self.ensemble}
 
@@ -104,8 +104,8 @@ class BareStep:
     def step(self) -> None:
         """Learn from the batch once."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.work.mixed_precision):
-            logits = of_members(self.trained(self.feats, None, self.speakers))
-        loss = sum(cross_entropy(of_one, self.speakers) for of_one in logits)
+            logits = by_member(self.trained(self.feats, None, self.speakers))
+        loss = sum(cross_entropy(member, self.speakers) for member in logits)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

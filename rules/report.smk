@@ -5,7 +5,7 @@ ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)
 
 
 def network_name():
-    """The model file, or the preset and how many of it learn side by side: quartznet3x1_small-x4."""
+    """The model file, or the preset and how many networks of it are trained at once: quartznet3x1_small-x4."""
     if PRETRAINED:
         return PRETRAINED
     preset, size = config["model"]["preset"], config["model"].get("ensemble", 1)

@@ -1,4 +1,4 @@
-"""Several networks as one: they learn side by side from the same batches, and their embeddings lie end to end."""
+"""Several networks as one: they are trained at once, on the same batches, and their embeddings are concatenated."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,14 @@ from torch import nn
 
 
 class Ensemble(nn.Module):
-    """Networks alike in all but their first weights; each learns as it would by itself.
+    """Networks that differ in their initial weights alone; each is trained by the gradient of its own loss.
 
-    What few training speakers leave open is settled by those weights, by each network in another way. A back-end that
-    sees all embeddings at once averages such accidents out.
+    With few training speakers, what a network learns depends on its initial weights; a back-end that is trained on all
+    embeddings at once depends on them less.
 
     Source: B. Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep ensembles",
-    NeurIPS 2017, section 2.4.
+    NeurIPS 2017, section 2.4. There each network has batches of its own, and predictions are averaged; here batches
+    are shared, and embeddings are concatenated.
 
     Args:
         members: K networks of the same training speakers, with the methods of `SpeakerNet`.
@@ -39,6 +40,6 @@ class Ensemble(nn.Module):
             member.begin_step(step, total)
 
 
-def of_members(logits: torch.Tensor) -> torch.Tensor:
+def by_member(logits: torch.Tensor) -> torch.Tensor:
     """The logits of one network (N, num_speakers), or of an ensemble, as (K, N, num_speakers)."""
     return logits.reshape(-1, *logits.shape[-2:])

@@ -42,7 +42,8 @@ class SpeakerNet(nn.Module):
     """Features of an utterance to a score for each training speaker; the embedding lies on the way.
 
     Args:
-        settings: a config's `model` section (conf/schema.yaml says what it may hold); `ensemble` is `make_network`'s.
+        settings: a config's `model` section (conf/schema.yaml says what it may hold); `make_network` reads
+            its `ensemble`.
         input_dim: coefficients a frame.
         num_speakers: training speakers.
 
@@ -172,6 +173,9 @@ def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
     stays as it is. Raises InputError as `load_model` does, and where the two networks differ before the head.
     """
     given, _, known = load_model(path)
+    theirs, ours = (len(one.members) if isinstance(one, Ensemble) else 1 for one in (given, net))
+    if theirs != ours:
+        raise InputError(f"{path}: trained with model.ensemble: {theirs}, and the config has {ours}; give it the same")
     old, new = given.state_dict(), net.state_dict()
     before_head = [{(k, v.shape) for k, v in state.items() if not HEAD.match(k)} for state in (old, new)]
     if differing := sorted(name for name, _ in before_head[0] ^ before_head[1]):

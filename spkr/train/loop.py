@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
-from spkr.nnet.ensemble import of_members
+from spkr.nnet.ensemble import by_member
 from spkr.nnet.model import Network
 from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
@@ -200,7 +200,7 @@ class Run:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of a batch, taken in `accumulate` parts; its mean loss, and how many rows are right.
 
-        The members of an ensemble learn from the sum of their losses, each as from its own; their mean is the loss.
+        The losses of an ensemble's members are added, so each gets the gradient of its own; their mean is logged.
         """
         n = len(feats) // self.options["accumulate"]
         loss, right = torch.zeros(2, device=self.device)
@@ -209,9 +209,9 @@ class Run:
             last = begin + n == len(feats)
             with nullcontext() if last else self.processes.apart(self.spread):
                 with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
-                    logits = of_members(self.trained(*part))
+                    logits = by_member(self.trained(*part))
                 smoothing = self.options["label_smoothing"]
-                losses = [cross_entropy(of_one, part[2], label_smoothing=smoothing) for of_one in logits]
+                losses = [cross_entropy(member, part[2], label_smoothing=smoothing) for member in logits]
                 share = sum(losses) / self.options["accumulate"]
                 self.scaler.scale(share).backward()
             loss = loss + share.detach() / len(losses)

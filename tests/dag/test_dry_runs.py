@@ -96,6 +96,12 @@ def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_p
     assert "exp/an4/seed/model/final.pt" in output
 
 
+def test_results_name_how_many_networks_there_are(snakemake, tmp_path):
+    assert " --model quartznet3x1_small-x4 " in snakemake(tmp_path, "-n", "-p")
+    one = config_file(tmp_path, model={"preset": "tdnn", "ensemble": 1})
+    assert " --model tdnn --" in snakemake(tmp_path, "-n", "-p", "--configfile", one)
+
+
 def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):
     output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
     assert re.search(r"exp/an4/feats/fbank80_utt-[0-9a-f]{6}/test/feats\.1\.ark", output)

@@ -10,10 +10,10 @@ from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
-from spkr.nnet.ensemble import Ensemble, of_members
+from spkr.nnet.ensemble import Ensemble, by_member
 from spkr.nnet.model import init_from, load_model, make_network, save_model
 from tests.unit.nnet.networks import SMALL, network, stir
-from tests.unit.train.runs import crash, log_without_speed, run
+from tests.unit.train.runs import MODEL, crash, log_without_speed, run
 
 torch.set_num_threads(1)
 
@@ -25,13 +25,13 @@ def ensemble(speakers=5, seed=1):
     return stir(make_network(AAM, 12, speakers), seed)
 
 
-def test_members_begin_differently_and_their_embeddings_lie_end_to_end():
+def test_members_begin_differently_and_their_embeddings_are_concatenated():
     net, feats, lengths = ensemble(), torch.randn(4, 30, 12), torch.tensor([30, 20, 30, 25])
     embedding = net.embed(feats, lengths)
     assert embedding.shape == (4, 3 * 10)
     for member, own in zip(net.members, embedding.split(10, dim=1), strict=True):
         torch.testing.assert_close(own, member.embed(feats, lengths))
-    assert not torch.allclose(*embedding.split(10, dim=1)[:2], atol=0.1)
+    assert not torch.allclose(net.members[0].affine[0].weight, net.members[1].affine[0].weight, atol=0.1)
 
 
 def test_logits_are_each_members_own():
@@ -40,8 +40,8 @@ def test_logits_are_each_members_own():
     assert logits.shape == (3, 4, 5)
     for member, own in zip(net.members, logits, strict=True):
         torch.testing.assert_close(own, member(feats, None, speakers))
-    assert torch.equal(of_members(logits), logits)
-    assert torch.equal(of_members(logits[1]), logits[1:2])
+    assert torch.equal(by_member(logits), logits)
+    assert torch.equal(by_member(logits[1]), logits[1:2])
 
 
 def test_all_margins_grow():
@@ -56,14 +56,17 @@ def test_one_is_no_ensemble_and_none_is_refused():
         make_network(SMALL | {"ensemble": 0}, 12, 5)
 
 
-def test_a_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
-    alone, together = (
-        load_model(run(toy, tmp_path / str(size), model={"dropout": 0.0, "ensemble": size}) / "final.pt")[0]
-        for size in (1, 2)
-    )
-    first, second = (member.state_dict() for member in together.members)
-    assert all(torch.equal(first[name], value) for name, value in alone.state_dict().items())
-    assert not all(torch.equal(first[name], value) for name, value in second.items())
+def test_each_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
+    model = MODEL | {"dropout": 0.0, "ensemble": 2}
+    together = load_model(run(toy, tmp_path / "together", model=model) / "final.pt")[0]
+    speakers = sorted(set(read_map(f"{toy.data['train']}/utt2spk").values()))
+    torch.manual_seed(1)  # as `run` does
+    for k, begin in enumerate(make_network(model, toy.front_end.dim, len(speakers)).members):
+        one, path = model | {"ensemble": 1}, tmp_path / f"{k}.pt"
+        save_model(path, begin, one, toy.front_end, speakers, {})
+        alone = load_model(run(toy, tmp_path / str(k), model=one, init_from=str(path)) / "final.pt")[0].state_dict()
+        assert all(torch.equal(value, alone[name]) for name, value in together.members[k].state_dict().items())
+        assert not torch.equal(begin.affine[0].weight, alone["affine.0.weight"])
 
 
 def test_it_is_measured_by_what_its_members_say_together(toy, tmp_path):
@@ -97,5 +100,7 @@ def test_a_training_starts_from_an_ensemble_with_all_its_heads(tmp_path):
         assert torch.equal(new.affine[0].weight, old.affine[0].weight)
         assert torch.equal(new.head.weight[[0, 2]], old.head.weight[[2, 0]])
         assert torch.equal(new.head.weight[1], untouched[1])
-    with pytest.raises(InputError, match=r"final.pt: another network than the config's model"):
+    with pytest.raises(
+        InputError, match=r"final.pt: trained with model.ensemble: 3, and the config has 1; give it the same"
+    ):
         init_from(network(head=AAM["head"]), path, ["a"])

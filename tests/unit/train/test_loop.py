@@ -234,13 +234,14 @@ def test_a_run_without_retry_may_be_given_one(toy, tmp_path, monkeypatch, caplog
     assert caplog.text.count("going on from step 12") == 2
 
 
-def test_parts_of_a_batch_give_the_gradient_of_the_whole(toy, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_parts_of_a_batch_give_the_gradient_of_the_whole(toy, tmp_path, monkeypatch, ensemble):
     """Without batch norm's statistics, which are each part's own."""
-    norms = {}
+    norms, model = {}, {"dropout": 0.0, "ensemble": ensemble}
     monkeypatch.setattr(torch.nn.modules.batchnorm._BatchNorm, "forward", lambda self, x: x)
     for parts in (1, 2, 3):
         out, options = tmp_path / str(parts), BATCHES | {"batch_size": 6, "short": "pad", "crop": [0.6, 0.6]}
-        run(toy, out, epochs=1, accumulate=parts, lr=1e-12, warmup=0, batches=options, model={"dropout": 0.0})
+        run(toy, out, epochs=1, accumulate=parts, lr=1e-12, warmup=0, batches=options, model=model)
         norms[parts] = [float(x) for x in log_without_speed(out)[1][3:6]]  # loss, norm, accuracy
     assert norms[2] == pytest.approx(norms[1], rel=1e-4)
     assert norms[3] == pytest.approx(norms[1], rel=1e-4)
