@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from spkr import orphan
-from spkr.config import check_config
+from spkr.config import check_config, network_name
 
 min_version("9.0")
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import yaml
 
+from spkr.config import network_name
 from spkr.files import replacing
 
 ROOT = Path(__file__).parents[1]
@@ -44,11 +45,6 @@ class Row:
     model: dict
 
     @property
-    def network(self) -> str:
-        """As results.tsv names it."""
-        return f"{self.preset}-x{self.ensemble}" if self.ensemble > 1 else self.preset
-
-    @property
     def config(self) -> dict:
         """What its config file holds."""
         return {"run": self.name, "seed": self.seed, "model": self.model}
@@ -57,14 +53,14 @@ class Row:
 def all_rows(recipe: str, whole: bool) -> list[Row]:
     """The grid of a recipe, its default first."""
     default = _read(f"recipes/{recipe}/config.yaml")["model"]
-    network, size = default["preset"], default.get("ensemble", 1)
-    head = {"margin_growth": [0.0, 0.0]} | _read(f"conf/model/{network}.yaml")["model"]["head"]
-    rows = [Row("main" if seed == 1 else f"seed{seed}", size, network, head["type"], seed, {}) for seed in SEEDS]
+    preset, size = default["preset"], default.get("ensemble", 1)
+    head = {"margin_growth": [0.0, 0.0]} | _read(f"conf/model/{preset}.yaml")["model"]["head"]
+    rows = [Row("main" if seed == 1 else f"seed{seed}", size, preset, head["type"], seed, {}) for seed in SEEDS]
     presets = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
-    for other in [network, *(name for name in presets if name != network and not name.endswith(NARROW))]:
+    for other in [preset, *(name for name in presets if name != preset and not name.endswith(NARROW))]:
         for kind in HEADS:
-            other_than_default = size > 1 or (other, kind) != (network, head["type"])
-            if other_than_default and (whole or other == network or kind == head["type"]):
+            other_than_default = size > 1 or (other, kind) != (preset, head["type"])
+            if other_than_default and (whole or other == preset or kind == head["type"]):
                 model = {"preset": other, "ensemble": 1, "head": head | {"type": kind}}
                 rows.append(Row(f"{other}-{kind}", 1, other, kind, 1, model))
     return rows
@@ -91,7 +87,8 @@ def measured(row: Row, exp: Path) -> dict[str, dict] | None:
             lines = [line for line in csv.DictReader(f, delimiter="\t") if line["primary"] == "yes"]
     except FileNotFoundError:
         return None
-    return {line["trials"]: line for line in lines} if all(line["model"] == row.network for line in lines) else None
+    network = network_name({"preset": row.preset, "ensemble": row.ensemble})
+    return {line["trials"]: line for line in lines} if all(line["model"] == network for line in lines) else None
 
 
 def table(rows: list[Row], exp: Path) -> str:

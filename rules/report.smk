@@ -4,14 +4,6 @@
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
 
 
-def network_name():
-    """The model file, or the preset and how many networks of it are trained at once: quartznet3x1_small-x4."""
-    if PRETRAINED:
-        return PRETRAINED
-    preset, size = config["model"]["preset"], config["model"].get("ensemble", 1)
-    return f"{preset}-x{size}" if size > 1 else preset
-
-
 rule report:
     """Measure all lists and back-ends."""
     input:
@@ -44,7 +36,7 @@ rule report:
         primary=config["backend"]["primary"],
         name=config["name"] or RECIPE,
         run=config["run"],
-        model=network_name(),
+        model=PRETRAINED or network_name(config["model"]),
         seed=config["seed"],
         valid=lambda w, input: f"--valid {input.valid}" if input.valid else "",
     shell:

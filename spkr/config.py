@@ -1,4 +1,4 @@
-"""Checking a config against its schema, so that a typo is one line that names the key, before any work."""
+"""A config: its check against the schema, so that a typo is one line that names the key, and the name of its network."""
 
 import re
 from collections.abc import Iterable
@@ -32,6 +32,12 @@ def check_config(config: dict[str, Any], schema: str | Path, files: Iterable[str
             f"{_place([*path, unknown], files)}no such key; {_suggest(unknown, error.schema['properties'])}"
         )
     raise InputError(f"{_place(path, files)}{_expected(error)}")
+
+
+def network_name(model: dict[str, Any]) -> str:
+    """A `model` section's preset, and how many networks of it are trained at once: quartznet3x1_small-x4."""
+    preset, size = model["preset"], model.get("ensemble", 1)
+    return f"{preset}-x{size}" if size > 1 else preset
 
 
 def _suggest(unknown: str, known: Iterable[str]) -> str:
