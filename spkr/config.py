@@ -1,4 +1,4 @@
-"""A config: its check against the schema, so that a typo is one line that names the key, and the name of its network."""
+"""A config: its check against the schema, so that a typo is one line, and the name of its network."""
 
 import re
 from collections.abc import Iterable
