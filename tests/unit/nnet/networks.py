@@ -1,13 +1,12 @@
 """Small networks of every type, for the tests."""
 
-from pathlib import Path
-
 import torch
 import yaml
 
 from spkr.nnet.model import SpeakerNet
+from tests.conftest import ROOT
 
-CONF = Path(__file__).parents[3] / "conf"
+CONF = ROOT / "conf"
 SMALL = {
     "filters": 8,
     "kernels": [3, 5, 7],

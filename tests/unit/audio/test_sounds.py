@@ -20,8 +20,8 @@ from spkr.feats.extract import extract_shard
 from spkr.feats.options import FrontEnd
 from spkr.kaldi.datadir import read_map, write_data_dir
 from spkr.kaldi.table import TableReader
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
 RATE = 16000
 UTTS = [f"s{s}-u{u}" for s in range(3) for u in range(3)]
 KALDI4 = yaml.safe_load((ROOT / "conf/default.yaml").read_text())["augment"]["kaldi4"]

@@ -12,8 +12,9 @@ from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, read_map, read_spk2utt
 from spkr.kaldi.trials import read_trials
+from tests.conftest import ROOT
 
-SCRIPT = Path(__file__).parents[2] / "local/an4.py"
+SCRIPT = ROOT / "local/an4.py"
 spec = importlib.util.spec_from_file_location("an4", SCRIPT)
 an4 = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(an4)

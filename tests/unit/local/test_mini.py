@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from spkr.kaldi.datadir import check_data_dir
+from tests.conftest import ROOT
 
-LOCAL = Path(__file__).parents[2] / "local"
+LOCAL = ROOT / "local"
 
 
 def run(*command, **kwargs):

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+import soundfile
+
+from spkr.audio.read import check_audio, open_audio, read_audio, resample
+from spkr.errors import InputError
+from tests.unit.audio.files import RAMP, RATE, TONE, write
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("x.wav", {"subtype": "PCM_16"}),
+        ("x.wav", {"subtype": "PCM_24"}),
+        ("x.wav", {"subtype": "FLOAT"}),
+        ("x.flac", {"subtype": "PCM_16"}),
+        ("x.sph", {"format": "NIST", "subtype": "PCM_16"}),
+    ],
+)
+def test_samples_are_on_the_scale_of_16_bits(tmp_path, name, options):
+    samples = read_audio(write(tmp_path / name, **options), RATE)
+    assert samples.dtype == np.float32
+    assert samples.shape == TONE.shape
+    assert np.abs(samples - 32768 * TONE).max() <= 1
+
+
+def test_16_bit_samples_are_read_exactly(tmp_path):
+    values = np.array([-32768, -1, 0, 1, 32767], np.int16)
+    assert read_audio(write(tmp_path / "x.wav", values), RATE).tolist() == values.tolist()
+
+
+def test_higher_rate_is_brought_down_where_that_is_allowed(tmp_path):
+    t = np.arange(48000) / 48000
+    path = write(tmp_path / "x.wav", 0.25 * np.sin(2 * np.pi * 440 * t) + 0.25 * np.sin(2 * np.pi * 15000 * t), 48000)
+    with pytest.raises(InputError, match=r"x.wav: sampled at 48000 Hz; expected 16000 Hz \(feats.sample_frequency\)"):
+        read_audio(path, RATE)
+    samples = read_audio(path, RATE, allow_downsample=True)
+    assert (samples.dtype, len(samples)) == (np.float32, RATE)
+    inner = slice(1000, -1000)  # 15 kHz, which 16 kHz cannot hold, is gone; 440 Hz is as it was
+    assert np.abs(samples - 32768 * 0.5 * TONE)[inner].max() < 0.01 * 32768 * 0.25
+
+
+def test_lower_rate_is_never_brought_up(tmp_path):
+    path = write(tmp_path / "x.wav", rate=8000)
+    with pytest.raises(InputError, match="sampled at 8000 Hz"):
+        read_audio(path, RATE, allow_downsample=True)
+
+
+def faulty(path, kind):
+    if kind == "stereo":
+        write(path, np.stack([TONE, TONE], axis=1))
+    elif kind == "none":
+        write(path, TONE[:0])
+    elif kind == "text":
+        path.write_text("no audio")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, kind, message",
+    [
+        ("x.wav", "missing", "no such audio file"),
+        ("x.wav", "folder", "no such audio file"),
+        ("x.wav", "empty", "not readable as audio"),
+        ("x.wav", "text", "not readable as audio"),
+        ("x.raw", "text", "not readable as audio"),
+        ("x.wav", "none", "the audio file has no samples"),
+        ("x.wav", "stereo", "2 channels; expected one"),
+        ("cat x.wav |", "missing", "a command; expected an audio file: set feats.allow_pipes to true"),
+    ],
+)
+@pytest.mark.parametrize("use", [read_audio, check_audio])
+def test_unusable_audio_is_refused_by_name(tmp_path, name, kind, message, use):
+    path = faulty(tmp_path / name, kind)
+    with pytest.raises(InputError, match=f"{name.replace('|', '.')}: {message}"):
+        use(path, RATE)
+
+
+def test_flac_that_is_cut_short_is_refused(tmp_path):
+    path = write(tmp_path / "x.flac", np.random.default_rng(0).normal(0, 0.1, RATE))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="x.flac: not readable as audio"):
+        read_audio(path, RATE)
+
+
+def test_samples_must_be_finite(tmp_path):
+    path = write(tmp_path / "x.wav", np.array([0, np.nan, 1], np.float32), subtype="FLOAT")
+    with pytest.raises(InputError, match="x.wav: has samples that are not finite"):
+        read_audio(path, RATE)
+
+
+@pytest.mark.parametrize("rate, new_rate", [(9, 10), (11, 10), (48000, 16000), (44100, 16000)])
+def test_resampling_keeps_duration_and_pitch(rate, new_rate):
+    n = 20000
+    resampled = resample(np.sin(2 * np.pi * 0.05 * np.arange(n)).astype(np.float32), rate, new_rate)
+    assert len(resampled) == -(-n * new_rate // rate)
+    frequency = np.argmax(np.abs(np.fft.rfft(resampled))) / len(resampled)
+    assert frequency == pytest.approx(0.05 * rate / new_rate, abs=1 / len(resampled))
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.sph"])
+@pytest.mark.parametrize(
+    "start, end, expected",
+    [
+        (0, -1, RAMP),
+        (0.25, 0.5, RAMP[4000:8000]),
+        (0.5, -1, RAMP[8000:]),
+        (0.00009, 0.00019, RAMP[1:3]),  # 1.44 and 3.04 samples
+        (0.5, 1.4999, RAMP[8000:]),  # behind the end, but by less than half a second
+    ],
+)
+def test_a_part_is_read_by_the_sample(tmp_path, name, start, end, expected):
+    path = write(tmp_path / name, RAMP, **({"format": "NIST"} if name == "x.sph" else {}))
+    assert read_audio(path, RATE, start=start, end=end).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "start, end, message",
+    [
+        (0.5, 1.5, "x.wav: 1 seconds long; its segment from 0.5 to 1.5 s is not inside"),
+        (1, -1, "x.wav: 1 seconds long; its segment from 1 to -1 s is not inside"),
+        (0.5, 0.50001, "x.wav: its segment from 0.5 to 0.50001 s has no samples"),
+    ],
+)
+@pytest.mark.parametrize("use", [read_audio, check_audio])
+def test_a_part_must_lie_inside(tmp_path, start, end, message, use):
+    with pytest.raises(InputError, match=message):
+        use(write(tmp_path / "x.wav", RAMP), RATE, start=start, end=end)
+
+
+def test_only_the_part_is_decoded(tmp_path, monkeypatch):
+    decoded = []
+    read = soundfile.SoundFile.read
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda f, n, **kw: decoded.append(n) or read(f, n, **kw))
+    read_audio(write(tmp_path / "x.flac", RAMP), RATE, start=0.25, end=0.5)
+    assert decoded == [4000]
+
+
+@pytest.mark.parametrize("name, options", [("x.wav", {}), ("x.sph", {"format": "NIST", "subtype": "PCM_16"})])
+def test_file_that_is_cut_short_is_refused(tmp_path, name, options):
+    path = write(tmp_path / name, RAMP, **options)
+    path.write_bytes(path.read_bytes()[:-100])
+    for use in (read_audio, check_audio):
+        with pytest.raises(InputError, match=f"{name}: cut short after 15950 samples"):
+            use(path, RATE)
+
+
+@pytest.mark.parametrize("kind", ["RF64", "W64", "AIFF", "AU", "CAF"])
+def test_other_containers_are_read_whole_or_refused(tmp_path, kind):
+    path = write(tmp_path / "x.wav", RAMP, format=kind, subtype="PCM_16")
+    assert read_audio(path, RATE).tolist() == RAMP.tolist()
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="cut short after"):
+        check_audio(path, RATE)
+
+
+def test_containers_that_cannot_be_seen_to_be_whole_are_refused(tmp_path):
+    with pytest.raises(InputError, match="a MAT5 file; expected WAV, FLAC or NIST SPHERE"):
+        check_audio(write(tmp_path / "x.wav", RAMP, format="MAT5", subtype="PCM_16"), RATE)
+
+
+def test_odd_rate_is_not_resampled_with_a_filter_that_fills_the_memory(tmp_path):
+    path = write(tmp_path / "x.wav", RAMP, rate=16001)
+    with pytest.raises(InputError, match="sampled at 16001 Hz, too odd to be resampled"):
+        read_audio(path, RATE, allow_downsample=True)
+
+
+def test_long_audio_is_decoded_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("spkr.audio.read.BLOCK", 1000)
+    path = write(tmp_path / "x.flac", RAMP)
+    assert read_audio(path, RATE).tolist() == RAMP.tolist()
+    assert read_audio(path, RATE, start=0.25, end=0.5).tolist() == RAMP[4000:8000].tolist()
+
+
+def test_opening_takes_any_rate(tmp_path):
+    with open_audio(str(write(tmp_path / "x.wav", RAMP, rate=8000))) as f:
+        assert (f.samplerate, f.frames) == (8000, RATE)

@@ -1,0 +1,250 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+import torch
+
+from spkr.audio.augment import augment_data_dir
+from spkr.audio.augment_options import AugmentOptions
+from spkr.errors import InputError
+from spkr.feats.extract import extract_shard
+from spkr.feats.fbank import fbank
+from spkr.feats.options import CmvnOptions, FrontEnd
+from spkr.feats.reader import FeatureReader
+from spkr.kaldi.datadir import read_map, write_data_dir
+from spkr.kaldi.shards import merge_shards
+from spkr.kaldi.table import TableReader
+from tests.unit.feats.extraction import RATE, SEED, speech
+
+UTTS = [f"s{s}-u{u}" for s in range(3) for u in range(4)]
+OUTPUTS = ("feats.{}.ark", "feats.{}.scp", "vad.{}.ark", "vad.{}.scp", "utt2num_frames.{}", "utt2num_voiced.{}")
+
+
+def write_corpus(path, wav, **files):
+    utt2spk = {utt: utt.split("-")[0] for utt in wav}
+    write_data_dir(path, {"wav.scp": wav, "utt2spk": utt2spk, "utt2dur": dict.fromkeys(wav, 1), **files})
+    return path
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A data directory of twelve short recordings."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for k, utt in enumerate(UTTS):
+        soundfile.write(folder / f"{utt}.wav", speech(RATE // 2 + 977 * k, k).astype(np.int16), RATE)
+    return write_corpus(folder / "data", {utt: folder / f"{utt}.wav" for utt in UTTS})
+
+
+@pytest.fixture(scope="module")
+def copies(corpus):
+    """Its augmented copies."""
+    options = AugmentOptions(speeds=(0.9, 1.0), copies=2, babble_probability=0.5, babble_talkers=(2, 3))
+    augment_data_dir(corpus, corpus.parent / "copies", options, 1)
+    return corpus.parent / "copies"
+
+
+def extract(data, out, front_end=None, shards=1, seed=1):
+    front_end = FrontEnd(**{**vars(front_end or FrontEnd()), "shards": shards})
+    for shard in range(1, shards + 1):
+        extract_shard(data, out, front_end, shard, seed)
+    merge_shards(out, data, shards)
+    return {name: dict(TableReader(Path(out) / f"{name}.scp")) for name in ("feats", "vad")}
+
+
+def assert_same(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        assert ours[name].keys() == theirs[name].keys()
+        assert all(np.array_equal(ours[name][utt], theirs[name][utt]) for utt in ours[name])
+
+
+@pytest.mark.parametrize("front_end", [FrontEnd(), FrontEnd(type="mfcc", high_freq=7600), SEED, FrontEnd(dither=1.0)])
+def test_features_do_not_depend_on_shards(copies, tmp_path, front_end):
+    one = extract(copies, tmp_path / "1", front_end)
+    assert_same(one, extract(copies, tmp_path / "5", front_end, shards=5))
+    assert one["feats"].keys() == read_map(copies / "utt2spk").keys()
+    again = extract(copies, tmp_path / "again", front_end)
+    assert_same(one, again)
+    for name in OUTPUTS:
+        if not name.endswith("scp"):
+            assert (tmp_path / "1" / name.format(1)).read_bytes() == (tmp_path / "again" / name.format(1)).read_bytes()
+
+
+def test_features_do_not_depend_on_other_utterances(copies, tmp_path):
+    files = {name: read_map(copies / name) for name in ("wav.scp", "utt2spk", "utt2dur", "utt2aug")}
+    kept = [utt for utt in files["utt2spk"] if "babble" not in files["utt2aug"][utt]][::3]
+    write_data_dir(tmp_path / "few", {name: {utt: table[utt] for utt in kept} for name, table in files.items()})
+    whole = extract(copies, tmp_path / "whole")
+    assert_same(
+        extract(tmp_path / "few", tmp_path / "feats"),
+        {name: {utt: table[utt] for utt in kept} for name, table in whole.items()},
+    )
+
+
+def test_copies_are_changed_and_keep_the_clean_vad(copies, tmp_path):
+    tables = extract(copies, tmp_path, FrontEnd(dither=1.0))
+    for utt in tables["feats"]:
+        clean = utt.split("-aug")[0]
+        assert np.array_equal(tables["vad"][utt], tables["vad"][clean])
+        assert tables["feats"][utt].shape == tables["feats"][clean].shape
+        if utt != clean:
+            assert np.abs(tables["feats"][utt] - tables["feats"][clean]).mean() > 0.05
+    assert {0, 1} == set(np.concatenate(list(tables["vad"].values())))
+
+
+def test_vad_hears_no_dither(corpus, tmp_path):
+    clean, dithered = (extract(corpus, tmp_path / str(d), FrontEnd(dither=d)) for d in (0.0, 300.0))
+    assert_same({"vad": dithered["vad"]}, {"vad": clean["vad"]})
+    assert all(np.abs(dithered["feats"][utt] - clean["feats"][utt]).mean() > 1 for utt in UTTS)
+
+
+def test_copies_of_one_recording_hear_different_noise(corpus, tmp_path):
+    utts = ("s0-u0-aug1", "s0-u0-aug2")
+    wav = dict.fromkeys(utts, corpus.parent / "s0-u0.wav")
+    data = write_corpus(tmp_path / "data", wav, utt2aug=dict.fromkeys(utts, "speed=1 slope=0 snr=0"))
+    one, two = extract(data, tmp_path / "feats")["feats"].values()
+    assert np.abs(one - two).mean() > 0.5
+
+
+def test_noise_differs_by_seed(copies, tmp_path):
+    one, other = (extract(copies, tmp_path / str(seed), seed=seed)["feats"] for seed in (1, 2))
+    for utt, spec in read_map(copies / "utt2aug").items():
+        assert np.array_equal(one[utt], other[utt]) == (spec in ("speed=1", "speed=0.9"))
+
+
+def test_counts_are_of_the_frames_and_the_voiced_ones(corpus, tmp_path):
+    tables = extract(corpus, tmp_path, shards=2)
+    for utt, n in read_map(tmp_path / "utt2num_frames").items():
+        assert int(n) == len(tables["feats"][utt]) == len(tables["vad"][utt])
+    for utt, n in read_map(tmp_path / "utt2num_voiced").items():
+        assert int(n) == tables["vad"][utt].sum()
+        assert 0 < int(n) < len(tables["vad"][utt])
+
+
+def test_normalisation_over_a_speaker_is_over_all_of_its_utterances(corpus, tmp_path):
+    raw = extract(corpus, tmp_path)["feats"]
+    front_end = FrontEnd(cmvn=CmvnOptions("speaker", norm_vars=True), select_voiced=False)
+    reader, utt2spk = FeatureReader([tmp_path], front_end), read_map(corpus / "utt2spk")
+    for utt, spk in utt2spk.items():
+        frames = np.concatenate([raw[u].astype(float) for u in utt2spk if utt2spk[u] == spk])
+        assert np.allclose(reader[utt], (raw[utt] - frames.mean(0)) / frames.std(0), atol=1e-3)
+
+
+def test_compression_is_the_front_ends(corpus, tmp_path):
+    small, exact = (extract(corpus, tmp_path / str(c), FrontEnd(compress=c))["feats"] for c in (True, False))
+    for utt in UTTS:
+        samples = torch.from_numpy(soundfile.read(corpus.parent / f"{utt}.wav", dtype="float32")[0] * 32768)
+        assert np.array_equal(exact[utt], fbank(samples, FrontEnd())[0].numpy())
+        assert 0 < np.abs(small[utt] - exact[utt]).max() < 0.3
+    sizes = [(tmp_path / f"{c}/feats.1.ark").stat().st_size for c in (True, False)]
+    assert sizes[0] < 0.4 * sizes[1]
+
+
+def test_recordings_of_a_higher_rate_are_brought_down(corpus, tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, scipy.signal.resample_poly(speech(RATE), 3, 1) / 32768, 3 * RATE, subtype="FLOAT")
+    data = write_corpus(tmp_path / "data", {"s0-u0": path})
+    with pytest.raises(InputError, match="x.wav: sampled at 48000 Hz"):
+        extract(data, tmp_path / "feats")
+    feats = extract(data, tmp_path / "feats", FrontEnd(allow_downsample=True))["feats"]["s0-u0"]
+    direct = fbank(torch.from_numpy(speech(RATE)), FrontEnd())[0].numpy()
+    assert feats.shape == direct.shape
+    assert np.abs(feats - direct)[:, :60].mean() < 0.3
+
+
+def test_recording_without_speech_is_kept_whole_and_said(tmp_path, caplog):
+    soundfile.write(tmp_path / "x.wav", np.zeros(RATE, np.int16), RATE)
+    data = write_corpus(tmp_path / "data", {"s0-u0": tmp_path / "x.wav"})
+    extract(data, tmp_path / "feats")
+    assert "no frame of s0-u0 is voiced" in caplog.text
+    assert FeatureReader([tmp_path / "feats"], FrontEnd())["s0-u0"].shape == (100, 80)
+
+
+def spoil(path, kind):
+    path.unlink()
+    if kind == "unreadable":
+        path.write_bytes(b"RIFF of nothing")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "no samples":
+        soundfile.write(path, np.zeros(0), RATE)
+    elif kind == "other rate":
+        soundfile.write(path, speech(8000) / 32768, 8000)
+    elif kind == "two channels":
+        soundfile.write(path, np.zeros((RATE, 2)), RATE)
+    elif kind == "short":
+        soundfile.write(path, np.zeros(399), RATE)
+    elif kind == "cut short":
+        soundfile.write(path, speech(RATE) / 32768, RATE, format="FLAC")
+        path.write_bytes(path.read_bytes()[:9000])
+    elif kind == "not finite":
+        soundfile.write(path, np.full(RATE, np.nan), RATE, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    "kind, message",
+    [
+        ("missing", "no such audio file"),
+        ("unreadable", "not readable as audio"),
+        ("empty", "not readable as audio"),
+        ("no samples", "no samples"),
+        ("other rate", "sampled at 8000 Hz; expected 16000 Hz"),
+        ("two channels", "2 channels; expected one"),
+        ("short", "399 samples at speed 1, less than a frame"),
+        ("cut short", "not readable as audio"),
+        ("not finite", "not finite"),
+    ],
+)
+def test_bad_recording_is_named_and_nothing_left(corpus, tmp_path, kind, message):
+    for utt in UTTS:
+        shutil.copy(corpus.parent / f"{utt}.wav", tmp_path)
+    spoil(tmp_path / "s2-u3.wav", kind)
+    data = write_corpus(tmp_path / "data", {utt: tmp_path / f"{utt}.wav" for utt in UTTS})
+    with pytest.raises(InputError, match=f"s2-u3.wav: .*{message}"):
+        extract_shard(data, tmp_path / "feats", FrontEnd(shards=1), 1)
+    assert (tmp_path / "feats").exists() == (kind in ("short", "cut short", "not finite"))  # unseen in the header
+    assert not list((tmp_path / "feats").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        ("speed=0", "utt2aug: s2-u3: speed=0"),
+        ("slope=-1 snr=abc", "utt2aug: s2-u3: snr=abc"),
+        ("rt60=0.3", "utt2aug: s2-u3: expected"),
+        ("loud", "utt2aug: s2-u3: expected"),
+        ("babble=s0-u9 snr=3", "utt2aug: s2-u3: babble of 's0-u9', which is not in utt2spk"),
+        ("speed=10", "s2-u3.wav: .* samples at speed 10, less than a frame"),
+    ],
+)
+def test_bad_utt2aug_is_named(corpus, tmp_path, spec, message):
+    wav = read_map(corpus / "wav.scp")
+    if spec == "speed=10":
+        wav["s2-u3"] = tmp_path / "s2-u3.wav"
+        soundfile.write(tmp_path / "s2-u3.wav", np.zeros(3000), RATE)
+    data = write_corpus(tmp_path / "data", wav, utt2aug={**dict.fromkeys(UTTS, "speed=1"), "s2-u3": spec})
+    with pytest.raises(InputError, match=message):
+        extract_shard(data, tmp_path / "feats", FrontEnd(shards=1), 1)
+    assert (tmp_path / "feats").exists() == (spec == "speed=10")
+    assert not list((tmp_path / "feats").glob("*"))
+
+
+def test_more_shards_than_utterances_are_refused(corpus, tmp_path):
+    with pytest.raises(InputError, match="12 utterances do not fill 13 shards"):
+        extract_shard(corpus, tmp_path, FrontEnd(shards=13), 1)
+
+
+def test_shards_that_do_not_make_the_whole_are_refused(corpus, tmp_path):
+    for shard in (1, 2):
+        extract_shard(corpus, tmp_path, FrontEnd(shards=3), shard)
+    with pytest.raises(InputError, match="utt2num_frames.3: no such file"):
+        merge_shards(tmp_path, corpus, 3)
+    with pytest.raises(InputError, match="utt2num_frames: 4 of 12 entries of .*utt2spk missing"):
+        merge_shards(tmp_path, corpus, 2)
+    shutil.copy(tmp_path / "utt2num_frames.2", tmp_path / "utt2num_frames.3")
+    with pytest.raises(InputError, match=r"utt2num_frames.3: 's1-u0' is in .*utt2num_frames.2, too"):
+        merge_shards(tmp_path, corpus, 3)
+    assert not (tmp_path / "utt2num_frames").exists()
