@@ -124,10 +124,10 @@ def wait_for_step(process, out, step):
     pytest.fail(f"training ended before step {step}:\n{process.stderr.read()}")
 
 
-def test_killed_twice_the_command_ends_with_the_same_bytes(toy, tmp_path):
+def test_killed_three_times_the_command_ends_with_the_same_bytes(toy, tmp_path):
     epochs, out = 20, tmp_path / "killed"
     uninterrupted = run(toy, tmp_path / "whole", epochs=epochs, model={"dropout": 0.5})
-    for step in (25, 60):
+    for step in (10, 35, 60):
         process = spkr_train(toy, out, tmp_path, epochs=epochs, model={"dropout": 0.5})
         wait_for_step(process, out, step)
         time.sleep(random.uniform(0, 0.05))  # whatever it may be at
