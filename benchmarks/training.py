@@ -13,7 +13,7 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import TableWriter
-from spkr.nnet.ensemble import by_member
+from spkr.nnet.ensemble import members
 from spkr.nnet.model import make_network
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.distributed import Processes
@@ -96,18 +96,18 @@ class BareStep:
         torch.manual_seed(1)
         self.work, self.speeds = work, []
         self.net = make_network(work.settings(), DIM, SPEAKERS).to(self.device).train()
-        self.trained = torch.compile(self.net) if work.compile else self.net
+        self.trained = [torch.compile(one) if work.compile else one for one in members(self.net)]
         self.optimizer = make_optimizer(self.net.parameters(), work.options())
         self.feats = torch.randn(work.batch, round(100 * work.seconds), DIM, device=self.device)
         self.speakers = torch.arange(work.batch, device=self.device) % SPEAKERS
 
     def step(self) -> None:
         """Learn from the batch once."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.work.mixed_precision):
-            logits = by_member(self.trained(self.feats, None, self.speakers))
-        loss = sum(cross_entropy(member, self.speakers) for member in logits)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for member in self.trained:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.work.mixed_precision):
+                logits = member(self.feats, None, self.speakers)
+            cross_entropy(logits, self.speakers).backward()
         self.optimizer.step()
 
     def time_epoch(self) -> None:

@@ -31,8 +31,8 @@ class Ensemble(nn.Module):
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits (K, N, num_speakers), each member's own; otherwise as `SpeakerNet.forward`."""
-        return torch.stack([member(feats, lengths, speakers) for member in self.members])
+        """Logits (N, num_speakers), the means of the members'; otherwise as `SpeakerNet.forward`."""
+        return torch.stack([member(feats, lengths, speakers) for member in self.members]).mean(dim=0)
 
     def begin_step(self, step: int, total: int) -> None:
         """See `SpeakerNet.begin_step`."""
@@ -40,6 +40,6 @@ class Ensemble(nn.Module):
             member.begin_step(step, total)
 
 
-def by_member(logits: torch.Tensor) -> torch.Tensor:
-    """The logits of one network (N, num_speakers), or of an ensemble, as (K, N, num_speakers)."""
-    return logits.reshape(-1, *logits.shape[-2:])
+def members(net: nn.Module) -> list[nn.Module]:
+    """The networks of an ensemble, or the one that there is: each has a loss of its own."""
+    return list(net.members) if isinstance(net, Ensemble) else [net]

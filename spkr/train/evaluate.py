@@ -17,7 +17,6 @@ from spkr.kaldi.datadir import read_map
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_utterance
-from spkr.nnet.ensemble import by_member
 from spkr.nnet.model import Network
 
 logger = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ class Evaluation:
         right = 0
         for utt, speaker in self.valid_speakers.items():
             feats = torch.from_numpy(self.valid[utt]).to(device)[None]
-            right += int(by_member(net(feats)).mean(dim=0).argmax()) == speaker
+            right += int(net(feats).argmax()) == speaker
         return right / len(self.valid_speakers)
 
     def eer(self, net: Network, device: torch.device) -> float:

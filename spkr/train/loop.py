@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
-from spkr.nnet.ensemble import by_member
+from spkr.nnet.ensemble import members
 from spkr.nnet.model import Network
 from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
@@ -55,8 +55,8 @@ class Run:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.net = net.to(self.device)
-        self.spread = processes.spread(self.net)
-        self.trained = torch.compile(self.spread) if options["compile"] else self.spread
+        self.spread = [processes.spread(member) for member in members(self.net)]
+        self.trained = [torch.compile(member) if options["compile"] else member for member in self.spread]
         half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported())
         self.precision = torch.float16 if half else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options["mixed_precision"])
@@ -200,22 +200,24 @@ class Run:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of a batch, taken in `accumulate` parts; its mean loss, and how many rows are right.
 
-        The losses of an ensemble's members are added, so each gets the gradient of its own; their mean is logged.
+        The members of an ensemble learn one after another, each from its own loss, so that the activations of one
+        alone are held. The loss is the mean of theirs; right is what they say together.
         """
         n = len(feats) // self.options["accumulate"]
         loss, right = torch.zeros(2, device=self.device)
         for begin in range(0, len(feats), n):
             part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
-            last = begin + n == len(feats)
-            with nullcontext() if last else self.processes.apart(self.spread):
-                with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
-                    logits = by_member(self.trained(*part))
-                smoothing = self.options["label_smoothing"]
-                losses = [cross_entropy(member, part[2], label_smoothing=smoothing) for member in logits]
-                share = sum(losses) / self.options["accumulate"]
-                self.scaler.scale(share).backward()
-            loss = loss + share.detach() / len(losses)
-            right = right + (logits.mean(dim=0).argmax(1) == part[2]).sum()
+            last, together = begin + n == len(feats), 0
+            for spread, trained in zip(self.spread, self.trained, strict=True):
+                with nullcontext() if last else self.processes.apart(spread):
+                    with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
+                        logits = trained(*part)
+                    own = cross_entropy(logits, part[2], label_smoothing=self.options["label_smoothing"])
+                    share = own / self.options["accumulate"]
+                    self.scaler.scale(share).backward()
+                loss = loss + share.detach() / len(self.trained)
+                together = together + logits.detach()
+            right = right + (together.argmax(1) == part[2]).sum()
         return loss, right
 
     def end_epoch(self, remaining: float) -> None:

@@ -10,10 +10,10 @@ from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
-from spkr.nnet.ensemble import Ensemble, by_member
-from spkr.nnet.model import init_from, load_model, make_network, save_model
+from spkr.nnet.ensemble import Ensemble
+from spkr.nnet.model import SpeakerNet, init_from, load_model, make_network, save_model
 from tests.unit.nnet.networks import SMALL, network, stir
-from tests.unit.train.runs import MODEL, crash, log_without_speed, run
+from tests.unit.train.runs import MODEL, STEPS_PER_EPOCH, crash, log_without_speed, run
 
 torch.set_num_threads(1)
 
@@ -34,14 +34,11 @@ def test_members_begin_differently_and_their_embeddings_are_concatenated():
     assert not torch.allclose(net.members[0].affine[0].weight, net.members[1].affine[0].weight, atol=0.1)
 
 
-def test_logits_are_each_members_own():
+def test_logits_are_the_means_of_the_members():
     net, feats, speakers = ensemble(), torch.randn(4, 30, 12), torch.tensor([0, 1, 4, 2])
-    logits = net(feats, None, speakers)
-    assert logits.shape == (3, 4, 5)
-    for member, own in zip(net.members, logits, strict=True):
-        torch.testing.assert_close(own, member(feats, None, speakers))
-    assert torch.equal(by_member(logits), logits)
-    assert torch.equal(by_member(logits[1]), logits[1:2])
+    own = [member(feats, None, speakers) for member in net.members]
+    torch.testing.assert_close(net(feats, None, speakers), sum(own) / 3)
+    assert not torch.allclose(own[0], own[1])
 
 
 def test_all_margins_grow():
@@ -69,13 +66,29 @@ def test_each_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
         assert not torch.equal(begin.affine[0].weight, alone["affine.0.weight"])
 
 
+def test_members_learn_one_after_another(toy, tmp_path, monkeypatch):
+    """So that the activations of one alone are held."""
+    order = []
+
+    def seen(self, *args, forward=SpeakerNet.forward):
+        logits = forward(self, *args)
+        if logits.requires_grad:
+            order.append("forward")
+            logits.register_hook(lambda gradient: order.append("backward"))
+        return logits
+
+    monkeypatch.setattr(SpeakerNet, "forward", seen)
+    run(toy, tmp_path, model={"ensemble": 2}, epochs=1)
+    assert order == ["forward", "backward"] * 2 * STEPS_PER_EPOCH
+
+
 def test_it_is_measured_by_what_its_members_say_together(toy, tmp_path):
     model = run(toy, tmp_path, model={"ensemble": 3}, epochs=2)
     net, _, speakers = load_model(model / "final.pt")
     valid = FeatureReader([toy.feats["valid"]], toy.front_end)
     with torch.no_grad():
         right = [
-            speakers[int(net(torch.from_numpy(valid[utt])[None]).sum(dim=0).argmax())] == spk
+            speakers[int(net(torch.from_numpy(valid[utt])[None]).argmax())] == spk
             for utt, spk in read_map(f"{toy.data['valid']}/utt2spk").items()
         ]
     assert json.loads((model / "valid.json").read_text())["valid_accuracy"] == sum(right) / len(right)

@@ -10,25 +10,64 @@ from spkr.train.distributed import Processes
 from tests.conftest import ROOT
 from tests.unit.train.runs import BATCHES, arguments, log_without_speed, settings
 
+ENV = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def torchrun(*command):
+    """Two processes on gloo, and what they said."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*torchrun, *map(str, command)], capture_output=True, text=True, env=ENV)
+    return done.stdout + done.stderr
+
 
 def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
-    options = {"epochs": 2, "accumulate": 2, "batches": BATCHES | {"batch_size": 12}}
+    options = {"epochs": 2, "accumulate": 2, "batches": BATCHES | {"batch_size": 12}, "model": {"ensemble": 2}}
     (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
-    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
-    def torchrun(out, *more):
-        command = [*(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"), "-m"]
-        command += ["spkr", *arguments(toy, out, tmp_path), *more]
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env).stderr
+    def train(out, *more):
+        return torchrun("-m", "spkr", *arguments(toy, out, tmp_path), *more)
 
-    log = torchrun(tmp_path / "whole")
+    log = train(tmp_path / "whole")
     assert "2 times cpu, 6 steps in all" in log
     assert log.count("epoch 2/2") == 1  # one process speaks
     assert len(log_without_speed(tmp_path / "whole")) == 3
-    assert "0 minutes are over: stopped after step 1" in torchrun(tmp_path / "parts", "--stop-after", "0")
-    assert "going on from step 1" in torchrun(tmp_path / "parts")
+    assert "0 minutes are over: stopped after step 1" in train(tmp_path / "parts", "--stop-after", "0")
+    assert "going on from step 1" in train(tmp_path / "parts")
     whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
+
+
+SHARES = """
+import torch
+from spkr.train.distributed import Processes
+
+processes = Processes.join(6)
+torch.manual_seed(processes.rank)  # the first one's weights are taken
+net, rows = torch.nn.Linear(3, 2), torch.arange(18.0).reshape(6, 3)
+spread, own = processes.spread(net), rows[processes.rank :: 2]
+
+
+def gradient(rows):
+    return torch.autograd.grad(net(rows).square().mean(), net.weight)[0]
+
+
+with processes.apart(spread):
+    spread(own).square().mean().backward()
+torch.testing.assert_close(net.weight.grad, gradient(own))
+net.zero_grad()
+spread(own).square().mean().backward()
+torch.testing.assert_close(net.weight.grad, gradient(rows))
+assert processes.sums([1.5, processes.rank]) == [3, 1] and processes.largest([processes.rank, 7]) == [1, 7]
+assert processes.from_first(f"of {processes.rank}") == "of 0"
+processes.leave()
+print("all is as it should be")
+"""
+
+
+def test_gradients_are_those_of_the_whole_batch(tmp_path):
+    (tmp_path / "shares.py").write_text(SHARES)
+    said = torchrun(tmp_path / "shares.py")
+    assert said.count("all is as it should be") == 2, said
 
 
 def test_a_batch_without_equal_shares_is_refused(monkeypatch):
