@@ -15,6 +15,7 @@ a calculation: each takes such a batch, and the gradients are exchanged after th
 """
 
 import argparse
+import gc
 import platform
 import statistics
 import subprocess
@@ -68,8 +69,10 @@ def busy(device: torch.device) -> float:
     """Percent of the last moments in which the GPU worked."""
     if device.type != "cuda":
         return float("nan")
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", f"--id={device.index or 0}"]
-    return float(subprocess.run(query, capture_output=True, text=True, check=True).stdout)
+    gpu = f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}"
+    query = ["nvidia-smi", gpu, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    said = subprocess.run(query, capture_output=True, text=True).stdout.strip()
+    return float(said) if said.isdigit() else float("nan")
 
 
 def measure(work: Work, rate: float, link: float) -> str:
@@ -118,6 +121,8 @@ def main() -> None:
     print("| network | frames/s | of bare step | GB | busy % | of bandwidth bound | hours | two GPUs |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for model in models:
+        gc.collect()  # the run before
+        torch.compiler.reset()
         if device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

@@ -79,7 +79,7 @@ class TimedRun(Run):
         torch.manual_seed(1)
         net = make_network(work.settings(), DIM, SPEAKERS)
         self.speeds, self.between = [], between
-        super().__init__(Processes.join(work.batch), None, net, options, batches, None, "")
+        super().__init__(Processes.join(work.batch), None, net, options, batches, None, {"code": ""})
 
     def end_epoch(self, remaining: float) -> None:
         """Note frames a second, as the trainer's log has them."""

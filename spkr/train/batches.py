@@ -11,6 +11,7 @@ from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.train.arks import stretches
 from spkr.train.order import POOL, balanced, buffered, by_length
+from spkr.train.process import ignore_stop_signals
 
 
 @dataclass(frozen=True)
@@ -198,4 +199,5 @@ def loader(batches: CropBatches, first: int, end: int, workers: int, pin_memory:
         sampler=range(first, end),
         num_workers=workers,
         pin_memory=pin_memory,
+        worker_init_fn=ignore_stop_signals,
     )

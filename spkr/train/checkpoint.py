@@ -3,7 +3,7 @@
 checkpoints/<fingerprint>/
   settings.json     what the fingerprint stands for, to read and compare
   arks.json         digests of the arks that it learns from
-  step-<n>.pt       model, optimiser, step, and what the log of the epoch needs; the last few
+  step-<n>.pt       model, optimiser, step, settings, speakers, and what the log of the epoch needs; the last few
   best.pt           that of the epoch with the lowest EER on dev
   train_log.tsv     a line an epoch
   tensorboard/
@@ -110,7 +110,7 @@ class RunFolder:
         Raises InputError where an ark has changed meanwhile, or the disk takes no more; the last one then stays.
         """
         self.arks.check()
-        for name in [f"step-{step}.pt", *(["best.pt"] if best else [])]:
+        for name in [*(["best.pt"] if best else []), f"step-{step}.pt"]:  # the step that best.pt lacks is done again
             with replacing(self.path / name, "wb", orphaned=True) as f:
                 torch.save(state, f)
         for old in self._steps()[: -self.keep]:

@@ -8,6 +8,7 @@ the learning rate.
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from spkr.errors import InputError
+
+PATIENCE = timedelta(hours=2)  # of the others while the first one measures and saves
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Processes:
     def join(cls, batch_size: int, accumulate: int = 1) -> "Processes":
         """Meet the others, by NCCL on GPUs and gloo on processors.
 
-        Raises InputError where a batch has no equal shares, each of `accumulate` equal parts of two rows or more.
+        Raises InputError where a batch has no equal shares, each of `accumulate` equal parts of two rows or more, and
+        where there are GPUs, but not one for each process of this machine.
         """
         size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
         if batch_size % size:
@@ -39,12 +43,14 @@ class Processes:
                 f"train.accumulate: {accumulate}; expected equal parts, of two utterances or more, of the "
                 f"{batch_size // size} of a batch in each process"
             )
+        if (gpus := torch.cuda.device_count()) and local >= gpus:
+            raise InputError(f"process {local + 1} of this machine has no GPU of its own; expected at most {gpus}")
         device = torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
         if size == 1:
             return cls(0, 1, device)
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
         return cls(int(os.environ["RANK"]), size, device)
 
     @property

@@ -38,7 +38,10 @@ class NoNumber(InputError):
 
 
 class Run:
-    """A training run: its state, taken up from the folder's last checkpoint if there is one, and its steps."""
+    """A training run: its state, taken up from the folder's last checkpoint if there is one, and its steps.
+
+    `about` goes into the checkpoints: the version of the `code`, and what a reader may want beside.
+    """
 
     def __init__(
         self,
@@ -48,16 +51,16 @@ class Run:
         options: dict,
         batches: CropBatches,
         evaluation: Evaluation,
-        code: str,
+        about: dict,
     ):
-        self.processes, self.folder, self.code = processes, folder, code  # the first process alone has a folder
+        self.processes, self.folder, self.about = processes, folder, about  # the first process alone has a folder
         self.options, self.batches, self.evaluation, self.device = options, batches, evaluation, processes.device
         if self.device.type == "cpu":
             keep_freed_memory()
         self.net = net.to(self.device)
         self.spread = [processes.spread(member) for member in members(self.net)]
         self.trained = [torch.compile(member) if options["compile"] else member for member in self.spread]
-        half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported())
+        half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False))
         self.precision = torch.float16 if half else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options["mixed_precision"])
         self.optimizer = make_optimizer(self.net.parameters(), options)
@@ -76,13 +79,16 @@ class Run:
         if not (state := self.processes.from_first(self.folder and self.folder.latest())):
             return
         self.net.load_state_dict(state["net"])
+        for group, own in zip(state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
+            group |= {"fused": own["fused"]} if "fused" in own else {}  # as this device has it
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the run began on a device that needs none
+            self.scaler.load_state_dict(state["scaler"])
         self.step, self.running, self.history = state["step"], state["running"], state["history"]
         self.averaged = {name: total.to(self.device) for name, total in state["averaged"].items()}
         self.lr_factor = state["lr_factor"]
         logger.info("going on from step %d", self.step)
-        if state["code"] != self.code:
+        if state["code"] != self.about["code"]:
             logger.warning("the code has changed since that step; the run may end with other weights than either's")
 
     def checkpoint(self) -> None:
@@ -91,8 +97,9 @@ class Run:
             return
         state = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
         state |= {"scaler": self.scaler.state_dict(), "step": self.step, "running": self.running}
-        state |= {"history": self.history, "lr_factor": self.lr_factor, "code": self.code}
-        best = min(self.history, key=lambda row: row["dev_eer"], default={"step": None})
+        state |= {"history": self.history, "lr_factor": self.lr_factor} | self.about
+        measured = [row for row in self.history if not math.isnan(row["dev_eer"])]
+        best = min(measured, key=lambda row: row["dev_eer"], default={"step": None})
         self.folder.save(self.step, state, best=best["step"] == self.step)
 
     def run(self, stop_after: float | None = None) -> None:
@@ -112,13 +119,6 @@ class Run:
                     self.steps(stop, end, minutes)
                 except NoNumber as e:
                     self.retry(e)
-                except torch.OutOfMemoryError:
-                    o, parts = self.batches.options, self.options["accumulate"]
-                    raise InputError(
-                        f"step {self.step}: {self.device} has too little memory for train.batches.batch_size "
-                        f"{o.batch_size} and crop {list(o.crop)}; lower one of them, or raise train.accumulate, "
-                        f"{parts}, which takes a batch in parts"
-                    ) from None
         if self.folder:
             self.watch.close()
         self.take_average()
@@ -134,7 +134,15 @@ class Run:
         clock = begun
         for crops, lengths, speakers, _ in bar:
             self.running["waited"] += time.monotonic() - clock
-            self.train_step(crops, lengths, speakers)
+            try:
+                self.train_step(crops, lengths, speakers)
+            except torch.OutOfMemoryError:
+                o, parts = self.batches.options, self.options["accumulate"]
+                raise InputError(
+                    f"step {self.step}: {self.device} has too little memory for train.batches.batch_size "
+                    f"{o.batch_size} and crop {list(o.crop)}; lower one of them, or raise train.accumulate, "
+                    f"{parts}, which takes a batch in parts"
+                ) from None
             self.running["seconds"] += time.monotonic() - clock
             remaining = (time.monotonic() - begun) / (self.step - first) * (self.total - self.step)
             ended = self.step % self.batches.steps_per_epoch == 0
@@ -151,6 +159,7 @@ class Run:
             if signal or late:
                 why = f"signal {signal}" if signal else f"{minutes:g} minutes are over"
                 logger.warning("%s: stopped after step %d; the next start goes on there", why, self.step)
+                self.processes.leave()  # whoever ends while others save has them killed
                 raise SystemExit(128 + signal if signal else STOPPED)
             clock = time.monotonic()
 
@@ -186,13 +195,14 @@ class Run:
         loss, right, grad_norm = torch.stack([loss, right, grad_norm]).tolist()  # one wait for the device
         loss, right, frames = self.processes.sums([loss, right, feats.shape[0] * feats.shape[1]])
         loss /= self.processes.size
-        if not math.isfinite(loss) or not (math.isfinite(grad_norm) or self.scaler.is_enabled()):  # it skips such steps
+        skipped = not math.isfinite(grad_norm)  # by the scaler, which tries a smaller scale; without one it is 1
+        if not math.isfinite(loss) or skipped and self.scaler.get_scale() <= 1:
             raise NoNumber(
                 f"step {self.step}: the loss is {loss}, the norm of its gradient {grad_norm}; lower train.lr, or look "
                 f"at {' '.join(self.batches.utterances(self.step))}"
             )
         self.step += 1
-        step = {"steps": 1, "loss": loss, "grad_norm": grad_norm, "right": right, "frames": frames}
+        step = {"steps": 1, "loss": loss, "grad_norm": 0.0 if skipped else grad_norm, "right": right, "frames": frames}
         self.running |= {name: self.running[name] + value for name, value in step.items()}
 
     def backward(

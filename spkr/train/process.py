@@ -30,6 +30,12 @@ def stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def ignore_stop_signals(worker: int) -> None:
+    """In a loader's worker: of a signal to all processes, heed is taken by the one that trains, and needs its batch."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def keep_freed_memory() -> None:
     """Let freed blocks of any size be used again, instead of giving them back to the system.
 

@@ -112,14 +112,16 @@ def train(
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it CUDA's matrix products are refused
     torch.use_deterministic_algorithms(options["deterministic"])
     numbers = {k: v for k, v in options.items() if k not in NUMBERLESS}
-    data = {s: _digests(data_dirs[s], feats_dirs[s]) for s in train_sets}
+    data = {s: _digests(data_dirs[s], feats_dirs[s]) for s in (*train_sets, "valid", "dev")}
+    data["dev_trials"] = sha256(dev_trials)
     if options["waveforms"]:
         data["waveforms"] = batches.sources()
     if options["init_from"]:
         data["init_from"] = sha256(options["init_from"])
     identity = {"seed": seed, "settings": settings | {"train": numbers}, "data": data}
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
-    run = Run(processes, folder, net, options, batches, evaluation, code_version(*CODE))
+    about = {"code": code_version(*CODE), "settings": settings, "speakers": speakers}
+    run = Run(processes, folder, net, options, batches, evaluation, about)
     run.run(stop_after)
 
     if folder:

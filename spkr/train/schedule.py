@@ -13,20 +13,20 @@ from spkr.train.novograd import NovoGrad
 def make_optimizer(parameters: Iterable[Parameter], settings: dict) -> Optimizer:
     """NovoGrad, AdamW or SGD (Nesterov's, its momentum the first of `betas`) with `lr` and `weight_decay`.
 
-    On a GPU, AdamW and SGD are torch's fused ones.
+    On a GPU, AdamW is torch's fused one.
 
     Raises InputError for another optimiser.
     """
     parameters = list(parameters)
-    fused = all(parameter.is_cuda for parameter in parameters)
     lr, betas, decay = settings["lr"], tuple(settings["betas"]), settings["weight_decay"]
     if settings["optimizer"] == "novograd":
         return NovoGrad(parameters, lr=lr, betas=betas, weight_decay=decay)
     if settings["optimizer"] == "adamw":
+        fused = all(parameter.is_cuda for parameter in parameters)
         return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=fused)
     if settings["optimizer"] == "sgd":
         momentum = {"momentum": betas[0], "nesterov": betas[0] > 0}
-        return SGD(parameters, lr=lr, weight_decay=decay, fused=fused, **momentum)
+        return SGD(parameters, lr=lr, weight_decay=decay, **momentum)
     raise InputError(f"train.optimizer: {settings['optimizer']!r}; expected novograd, adamw or sgd")
 
 

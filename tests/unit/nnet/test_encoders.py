@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from torch.nn.functional import batch_norm, conv1d
+from torch.nn.functional import batch_norm, conv1d, conv2d
 
 from spkr.errors import InputError
 from spkr.nnet.campplus import CAMPPlus, ContextAwareMasking
 from spkr.nnet.ecapa import ECAPA, Res2
 from spkr.nnet.layers import SqueezeExcitation
 from spkr.nnet.model import SpeakerNet
-from spkr.nnet.resnet import ResNet
+from spkr.nnet.resnet import BasicBlock, ResNet
 from spkr.nnet.tdnn import TDNN
 from spkr.nnet.titanet import TitaNet
 from tests.unit.nnet.networks import network, preset, stir
@@ -166,6 +166,17 @@ def test_resnet34_leaves_an_eighth_of_frequency_and_time(dim, frames):
     assert net.output_dim == 16 * -(-dim // 8)
     changed = [i for i, block in enumerate(net.blocks) if not isinstance(block.shortcut, torch.nn.Identity)]
     assert changed == [3, 7, 13]
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(3, (1, 1)), (5, (1, 1)), (3, (2, 2)), (5, (2, 1))])
+def test_a_residual_block_is_equation_1_or_2(channels, stride):
+    block, x = BasicBlock(3, channels, stride).eval(), torch.randn(2, 3, 8, 9)
+    f = conv2d(x, block.conv1.weight, stride=stride, padding=1)
+    f = conv2d(block.norm1(f).relu(), block.conv2.weight, padding=1)
+    w_s = x
+    if (channels, stride) != (3, (1, 1)):
+        w_s = block.shortcut[1](conv2d(x, block.shortcut[0].weight, stride=stride))
+    torch.testing.assert_close(block(x, None), (block.norm2(f) + w_s).relu())
 
 
 # ---------------------------------------------------------------------------------------------------- TitaNet

@@ -69,10 +69,10 @@ def settings(toy, model=None, **options):
 
 def run(toy, out, sets=("train",), model=None, data=None, seed=1, stop_after=None, **options):
     """Train in this process; out/model gets the results, out/checkpoints the runs' folders. Returns out/model."""
-    trials = f"{toy.data['dev']}/trials_pairs"
+    data_dirs = toy.data | (data or {})
     train(
         *(out / "model", out / "checkpoints", settings(toy, model, **options), list(sets)),
-        *(toy.data | (data or {}), toy.feats, trials, seed, stop_after),
+        *(data_dirs, toy.feats, f"{data_dirs['dev']}/trials_pairs", seed, stop_after),
     )
     return out / "model"
 
@@ -113,11 +113,11 @@ def arguments(toy, out, tmp_path):
 
 
 def spkr_train(toy, out, tmp_path, **options):
-    """The command line that trains, as a process of its own."""
+    """The command line that trains, as a process of its own, the first of a group."""
     (tmp_path / "settings.json").write_text(json.dumps(settings(toy, **options)))
     command = [sys.executable, "-c", "from spkr.cli import main; main()", *arguments(toy, out, tmp_path)]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=env)
+    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=env, process_group=0)
 
 
 def batches(toy, seed=1, rank=0, size=1, **options):

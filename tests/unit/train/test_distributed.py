@@ -8,9 +8,9 @@ import pytest
 from spkr.errors import InputError
 from spkr.train.distributed import Processes
 from tests.conftest import ROOT
-from tests.unit.train.runs import BATCHES, arguments, log_without_speed, settings
+from tests.unit.train.runs import BATCHES, arguments, log_without_speed, run, settings
 
-ENV = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+ENV = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
 
 
 def torchrun(*command):
@@ -30,7 +30,11 @@ def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
     log = train(tmp_path / "whole")
     assert "2 times cpu, 6 steps in all" in log
     assert log.count("epoch 2/2") == 1  # one process speaks
-    assert len(log_without_speed(tmp_path / "whole")) == 3
+    found = log_without_speed(tmp_path / "whole")
+    run(toy, tmp_path / "one", **options)
+    assert [float(line[3]) for line in found[1:]] == pytest.approx(
+        [float(line[3]) for line in log_without_speed(tmp_path / "one")[1:]], rel=0.2
+    )  # but for batch norm's statistics and dropout
     assert "0 minutes are over: stopped after step 1" in train(tmp_path / "parts", "--stop-after", "0")
     assert "going on from step 1" in train(tmp_path / "parts")
     whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
@@ -82,3 +86,11 @@ def test_a_batch_without_equal_parts_is_refused(monkeypatch, batch_size, process
     message = f"train.accumulate: {accumulate}; expected equal parts.* of the {batch_size // processes} of a batch"
     with pytest.raises(InputError, match=message):
         Processes.join(batch_size, accumulate)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    with pytest.raises(InputError, match="process 4 of this machine has no GPU of its own; expected at most 2"):
+        Processes.join(8)

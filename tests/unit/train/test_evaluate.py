@@ -54,6 +54,15 @@ def test_utterances_of_valid_whose_speaker_was_filtered_out_do_not_count(toy, ca
     assert "10 of 12 utterances of valid are of training speakers" in caplog.text
 
 
+def test_of_a_large_valid_some_are_measured_evenly_spaced(toy, monkeypatch, caplog):
+    utts = sorted(read_map(f"{toy.data['valid']}/utt2spk"))
+    monkeypatch.setattr("spkr.train.evaluate.MOST", 5)
+    with caplog.at_level(logging.INFO):
+        found = evaluation(toy).valid_speakers
+    assert list(found) == [utts[i] for i in (0, 2, 4, 7, 9)]  # of 12
+    assert "5 of them, evenly spaced, are measured" in caplog.text
+
+
 def test_valid_without_a_training_speaker_is_refused(toy):
     with pytest.raises(InputError, match="valid/utt2spk: none of its speakers is a training speaker"):
         evaluation(toy, {"x-1": "x", "y-1": "y"})

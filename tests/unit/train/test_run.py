@@ -1,16 +1,17 @@
 import logging
+import shutil
 
 import pytest
 import torch
 import yaml
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.datadir import read_map, write_map
 from spkr.nnet.model import load_model, read_model
 from spkr.train.checkpoint import RunFolder
 from spkr.train.run import BATCH_OPTIONS, FILTER_OPTIONS, OPTIONS
 from tests.conftest import ROOT
-from tests.unit.train.runs import EPOCHS, STEPS_PER_EPOCH, TRAIN, crash, log_without_speed, only_folder, run
+from tests.unit.train.runs import EPOCHS, STEPS_PER_EPOCH, TRAIN, crash, log_without_speed, only_folder, run, settings
 
 
 def test_options_are_those_of_the_default_config():
@@ -127,3 +128,53 @@ def test_the_model_file_says_how_it_was_trained_and_not_when(toy, finished, tmp_
 
 def test_another_seed_gives_another_network(toy, finished, tmp_path):
     assert (run(toy, tmp_path, seed=2) / "final.pt").read_bytes() != (finished / "model/final.pt").read_bytes()
+
+
+def test_a_checkpoint_says_what_is_trained_and_the_best_is_that_of_the_lowest_eer(toy, tmp_path, monkeypatch):
+    saved = []
+
+    def seen(self, step, state, best=False, save=RunFolder.save):
+        saved.append((step, best, state["history"][-1]["dev_eer"] if state["history"] else None))
+        save(self, step, state, best)
+
+    monkeypatch.setattr(RunFolder, "save", seen)
+    crash(monkeypatch, toy, tmp_path, 29)
+    best = torch.load(only_folder(tmp_path) / "best.pt", weights_only=True)
+    assert best["speakers"] == [f"s{i}" for i in range(6)]
+    assert best["settings"] == settings(toy)
+    eers = {step: eer for step, _, eer in saved if step % STEPS_PER_EPOCH == 0}
+    assert best["step"] == min(eers, key=eers.get)
+    lowest = [step for step in eers if all(eers[step] < eers[before] for before in eers if before < step)]
+    assert [step for step, is_best, _ in saved if is_best] == lowest
+
+
+def test_where_dev_is_learnt_from_no_epoch_is_the_best(toy, tmp_path, monkeypatch):
+    crash(monkeypatch, toy, tmp_path, 29, sets=["train", "dev"])
+    assert not (only_folder(tmp_path) / "best.pt").exists()
+
+
+@pytest.mark.parametrize("what", ["train", "valid", "dev", "dev_trials", "init_from"])
+def test_other_data_start_in_another_folder(toy, tmp_path, monkeypatch, caplog, what):
+    """Of each only a copy is changed, in a way that leaves it good."""
+    options, data = {}, {}
+    if what == "init_from":
+        options["init_from"] = str(tmp_path / "first.pt")
+        shutil.copy(run(toy, tmp_path / "a", epochs=1) / "final.pt", options["init_from"])
+    else:
+        name = what.partition("_")[0]
+        data[name] = str(tmp_path / "data")
+        shutil.copytree(toy.data[name], data[name])
+    crash(monkeypatch, toy, tmp_path, 12, data=data, **options)
+    if what == "init_from":
+        shutil.copy(run(toy, tmp_path / "b", epochs=2) / "final.pt", options["init_from"])
+    elif what == "dev_trials":
+        lines = (tmp_path / "data/trials_pairs").read_text().splitlines(keepends=True)
+        (tmp_path / "data/trials_pairs").write_text("".join(lines[1:]))
+    else:
+        swapped = {"s0": "s1", "s1": "s0", "d0": "d1", "d1": "d0"}
+        utt2spk = read_map(tmp_path / "data/utt2spk")
+        write_map(tmp_path / "data/utt2spk", {utt: swapped.get(spk, spk) for utt, spk in utt2spk.items()})
+    with caplog.at_level(logging.INFO):
+        run(toy, tmp_path, data=data, epochs=EPOCHS, **options)
+    assert f"differs in data.{what}" in caplog.text
+    assert "going on from" not in caplog.text

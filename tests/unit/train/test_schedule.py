@@ -36,7 +36,10 @@ def test_novograd_against_a_scalar_implementation():
 def test_make_optimizer():
     w = torch.nn.Parameter(torch.ones(1))
     for name, kind in (("novograd", NovoGrad), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
-        assert type(make_optimizer([w], TRAIN | {"optimizer": name})) is kind
+        optimizer = make_optimizer([w], TRAIN | {"optimizer": name})
+        assert type(optimizer) is kind
+        own = {"momentum": 0.9, "nesterov": True} if name == "sgd" else {"betas": (0.9, 0.98)}
+        assert optimizer.defaults.items() >= ({"lr": 0.02, "weight_decay": 0.05} | own).items()
     assert make_optimizer([w], TRAIN | {"optimizer": "sgd", "betas": [0, 0]}).defaults["momentum"] == 0
     with pytest.raises(InputError, match="train.optimizer: 'adam'; expected novograd, adamw or sgd"):
         make_optimizer([w], TRAIN | {"optimizer": "adam"})

@@ -312,8 +312,9 @@ def test_what_waveforms_cannot_have_is_refused(corpus, tmp_path, more, message):
 
 
 def test_front_ends_and_copies_that_are_of_arks_alone_are_refused(corpus, tmp_path):
-    with pytest.raises(InputError, match="train.waveforms: not with feats.cmvn.type speaker"):
-        pair(corpus, replace(FBANK, engine="torchaudio"))
+    for front_end in (replace(FBANK, engine="torchaudio"), replace(FBANK, cmvn=CmvnOptions("speaker"))):
+        with pytest.raises(InputError, match="train.waveforms: not with feats.cmvn.type speaker"):
+            pair(corpus, front_end)
     augment_data_dir(corpus.data["train"], tmp_path / "copies", AugmentOptions(copies=1), 1)
     with pytest.raises(InputError, match="copies/utt2aug: a-train0-aug1: .* takes copies of other speeds alone"):
         Recordings([str(tmp_path / "copies")], FBANK)
