@@ -80,13 +80,8 @@ def measure(work: Work, rate: float, link: float) -> str:
     bare, used = BareStep(work), []
     moved = bytes_of_step(bare)
     with tempfile.TemporaryDirectory() as name:
-
-        def between():
-            used.append(busy(run.device))
-            bare.time_epoch()
-
-        run = TimedRun(Path(name), write_feats(Path(name), work), work, between)
-        run.run()
+        run = TimedRun(Path(name), write_feats(Path(name), work), work, lambda: used.append(busy(bare.device)))
+        bare.beside(run)
     memory = torch.cuda.max_memory_allocated() / 1e9 if run.device.type == "cuda" else float("nan")
     loop, alone = (statistics.median(speeds[1:]) for speeds in (run.speeds, bare.speeds))
     seconds = work.batch * bare.feats.shape[1] / loop  # a step

@@ -8,8 +8,8 @@
 The recipe's default with three seeds; then one network alone where the default is an ensemble of several, each other
 network with the default's head, and each other head on the default's network, with seed 1 and as many steps. A row is
 a run of the recipe, exp/<recipe>/<row>, by a config that is written to exp/<recipe>/grid/<row>.yaml; one that has a
-results.tsv is not run again (delete its folder for that). The table has only what ran, and stands between the lines
-`<!-- grid -->` and `<!-- /grid -->` of the README.
+results.tsv of its network is not run again (delete its folder for that, as after a change of other settings). The table
+has only what ran, and stands between the lines `<!-- grid -->` and `<!-- /grid -->` of the README.
 """
 
 import argparse

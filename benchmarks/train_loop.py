@@ -4,9 +4,9 @@
     python benchmarks/train_loop.py --ensemble 1 --model quartznet3x2 --batch 256 --seconds 3 --workers 8
 
 Frames a second of wall time, on a GPU where there is one; on a processor with the threads that torch takes. Epochs of
-a few steps of the loop and as many bare steps take turns, so that a noisy minute is everybody's; the ratio is the
-median of the turns', the first left out. The loop's figure is the one that it logs: all from one batch to the next, and
-no evaluation.
+a few steps of the loop and as many bare steps take turns, so that a noisy minute is everybody's; with `--workers`,
+which would load ahead meanwhile, all bare steps come first. The ratio is the median of the epochs', the first left
+out. The loop's figure is the one that it logs: all from one batch to the next, and no evaluation.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def main() -> None:
     work = Work(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory() as name:
         bare = BareStep(work)
-        run = TimedRun(Path(name), write_feats(Path(name), work), work, bare.time_epoch)
-        run.run()
+        run = TimedRun(Path(name), write_feats(Path(name), work), work)
+        bare.beside(run)
     ratios = [a / b for a, b in zip(run.speeds[1:], bare.speeds[1:], strict=True)]
     loop, alone, ratio = map(statistics.median, (run.speeds[1:], bare.speeds[1:], ratios))
     what = f"{work.ensemble} x {work.model}, {work.batch} x {work.seconds:g} s, {run.device}"

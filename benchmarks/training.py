@@ -67,7 +67,10 @@ def write_feats(folder: Path, work: Work) -> list[str]:
 
 
 class TimedRun(Run):
-    """A training run that nothing measures or saves; after each epoch it notes its speed, and calls `between`."""
+    """A training run that nothing measures or saves; after each epoch it notes its speed, and calls `between`.
+
+    That must not take time where `work.workers` would use it to load batches ahead.
+    """
 
     def __init__(self, folder: Path, utts: list[str], work: Work, between=lambda: None):
         front_end = FrontEnd.from_dict({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
@@ -109,6 +112,16 @@ class BareStep:
                 logits = member(self.feats, None, self.speakers)
             cross_entropy(logits, self.speakers).backward()
         self.optimizer.step()
+
+    def beside(self, run: TimedRun) -> None:
+        """Run `run`, and time as many epochs here: in turns, or all of them first where it has loaders of its own."""
+        if self.work.workers:
+            for _ in range(self.work.epochs):
+                self.time_epoch()
+        else:
+            between = run.between
+            run.between = lambda: (between(), self.time_epoch())
+        run.run()
 
     def time_epoch(self) -> None:
         """Note frames a second over as many steps as an epoch has."""

@@ -50,7 +50,7 @@ if not PRETRAINED:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=growing(8000),
+            mem_mb=growing(12000),
             runtime=1440,
             stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM
         params:

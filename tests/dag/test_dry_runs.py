@@ -1,5 +1,6 @@
 """Which jobs Snakemake would run, without running one."""
 
+import json
 import re
 import time
 
@@ -100,6 +101,16 @@ def test_results_name_how_many_networks_there_are(snakemake, tmp_path):
     assert " --model quartznet3x1_small-x4 " in snakemake(tmp_path, "-n", "-p")
     one = config_file(tmp_path, model={"preset": "tdnn", "ensemble": 1})
     assert " --model tdnn --" in snakemake(tmp_path, "-n", "-p", "--configfile", one)
+
+
+def test_a_fine_tuning_starts_from_the_trained_network_with_a_wider_margin(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, finetune={"preset": "large_margin"}))
+    assert jobs(output).items() >= {"train": 1, "finetune": 1}.items()
+    first, second = (json.loads(found) for found in re.findall(r"--settings '(.*?)' --train", output))
+    assert (first["train"]["init_from"], first["model"]["head"]["margin"]) == (None, 0.2)
+    assert (second["train"]["init_from"], second["model"]["head"]["margin"]) == ("exp/an4/main/model/final.pt", 0.5)
+    assert (second["train"]["batches"]["crop"], second["model"]["ensemble"]) == ([6, 6], 4)
+    assert "exp/an4/main/finetuned/final.pt" in re.search(r" embed .*", output)[0]
 
 
 def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):

@@ -13,7 +13,7 @@ def test_a_training_asks_for_what_the_rule_and_the_profile_say(snakemake, tmp_pa
     options = ("-n", "-p", "--config", "recipe=mini", "--workflow-profile", str(ROOT / "profiles" / profile))
     jobs = snakemake(tmp_path, *options).partition("\nrule train:\n")[2]
     asked = re.search(r"    resources: (.*)", jobs)[1].split(", ")
-    assert {"gpu=1", "mem_mb=8000", "runtime=1440", f"stop_after={stop_after}"} <= set(asked)
+    assert {"gpu=1", "mem_mb=12000", "runtime=1440", f"stop_after={stop_after}"} <= set(asked)
     assert f" --stop-after {stop_after} " in jobs.partition("\nrule ")[0]
 
 
