@@ -1,5 +1,6 @@
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from spkr.config import check_config
 from spkr.errors import InputError
@@ -58,5 +59,7 @@ def test_a_wrong_option_is_named(changes, message):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_models_of_the_recipes_are_as_the_schema_says(recipe):
-    model = yaml.safe_load(recipe.read_text()).get("model", {})
-    check(preset(model.get("preset", "quartznet3x1")) | model)
+    changes = yaml.safe_load(recipe.read_text()).get("model", {})
+    model = preset(changes.get("preset", "quartznet3x1"))
+    update_config(model, changes)
+    check(model)
