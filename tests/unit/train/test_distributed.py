@@ -31,6 +31,7 @@ def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
     assert "2 times cpu, 6 steps in all" in log
     assert log.count("epoch 2/2") == 1  # one process speaks
     found = log_without_speed(tmp_path / "whole")
+    assert len(found) == 3
     run(toy, tmp_path / "one", **options)
     assert [float(line[3]) for line in found[1:]] == pytest.approx(
         [float(line[3]) for line in log_without_speed(tmp_path / "one")[1:]], rel=0.2
