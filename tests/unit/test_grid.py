@@ -1,16 +1,7 @@
 """The grid of networks and heads: which runs it has, and the table that it makes of those that ran."""
 
-import importlib.util
-import sys
-
+import grid
 import pytest
-
-from tests.conftest import ROOT
-
-spec = importlib.util.spec_from_file_location("grid", ROOT / "benchmarks/grid.py")
-grid = importlib.util.module_from_spec(spec)
-sys.modules["grid"] = grid  # where dataclasses look for it
-spec.loader.exec_module(grid)
 
 HEADER = "trials\tmodel\tbackend\tprimary\teer\teer_lo\teer_hi\n"
 

@@ -1,13 +1,8 @@
-"""A made-up HI-MIA; the scripts in local/ can be imported."""
-
-import sys
+"""A made-up HI-MIA."""
 
 import pytest
 
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "local"))
-from tests.unit.local.himia_corpus import ARRAY, write_set  # noqa: E402
+from tests.unit.local.himia_corpus import ARRAY, write_set
 
 
 @pytest.fixture

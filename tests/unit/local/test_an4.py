@@ -1,9 +1,9 @@
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import an4
 import numpy as np
 import pytest
 import soundfile
@@ -15,9 +15,6 @@ from spkr.kaldi.trials import read_trials
 from tests.conftest import ROOT
 
 SCRIPT = ROOT / "local/an4.py"
-spec = importlib.util.spec_from_file_location("an4", SCRIPT)
-an4 = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(an4)
 
 TRAIN = ["fash", "fbbh", "fclc", "maxx", "mblb", "mcfl"]
 TEST = ["fcaw", "mdms2"]

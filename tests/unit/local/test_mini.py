@@ -1,10 +1,10 @@
 import hashlib
-import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import mini
 import numpy as np
 import pytest
 import soundfile
@@ -73,27 +73,21 @@ def test_speakers_say_different_words_in_voices_of_their_own(corpus):
     assert all(text == text.upper() for text in texts)
 
 
-@pytest.fixture
-def mini(monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
-    return importlib.import_module("mini")
-
-
-def test_forty_speakers_of_the_default_have_distinct_voices(mini):
+def test_forty_speakers_of_the_default_have_distinct_voices():
     people = mini.speakers(40)
     assert len({p.name for p in people}) == 40
     assert len({p[1:] for p in people}) == 40
     assert sum(p.name.startswith("f") for p in people) == 20
 
 
-def test_without_espeak_the_message_says_what_to_install(mini, tmp_path, monkeypatch):
+def test_without_espeak_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(SystemExit, match="^mini.py: error: espeak-ng is not installed; run: pip install 'spkr.mini.'$"):
         mini.main([str(tmp_path / "mini")])
     assert not (tmp_path / "mini").exists()
 
 
-def test_impossible_sizes_are_refused(mini, tmp_path):
+def test_impossible_sizes_are_refused(tmp_path):
     for sizes in (["--speakers", "7"], ["--speakers", "6"], ["--sentences", "0"]):
         with pytest.raises(SystemExit, match="expected an even number from 8, and one or more"):
             mini.main([str(tmp_path / "mini"), *sizes])
