@@ -1,6 +1,7 @@
 """What the benchmarks of training share: arks of noise, a run of the loop that is timed, the bare step beside it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +68,12 @@ def write_feats(folder: Path, work: Work) -> list[str]:
 
 
 class TimedRun(Run):
-    """A training run that nothing measures or saves; after each epoch it notes its speed, and calls `between`.
+    """A training run that nothing measures or saves; after each epoch it notes its speed, and calls all of `between`.
 
-    That must not take time where `work.workers` would use it to load batches ahead.
+    These must not take time where `work.workers` would use it to load batches ahead.
     """
 
-    def __init__(self, folder: Path, utts: list[str], work: Work, between=lambda: None):
+    def __init__(self, folder: Path, utts: list[str], work: Work, *between: Callable[[], None]):
         front_end = FrontEnd.from_dict({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
         labels = {utt: i % SPEAKERS for i, utt in enumerate(utts)}
         frames = {utt: int(n) for utt, n in read_map(folder / "utt2num_frames").items()}
@@ -81,14 +82,15 @@ class TimedRun(Run):
         batches = CropBatches(FeatureReader([folder], front_end), labels, frames, cut, seed=1)
         torch.manual_seed(1)
         net = make_network(work.settings(), DIM, SPEAKERS)
-        self.speeds, self.between = [], between
+        self.speeds, self.between = [], list(between)
         super().__init__(Processes.join(work.batch), None, net, options, batches, None, {"code": ""})
 
     def end_epoch(self, remaining: float) -> None:
         """Note frames a second, as the trainer's log has them."""
         self.speeds.append(self.running["frames"] / self.running["seconds"])
         super().end_epoch(remaining)
-        self.between()
+        for call in self.between:
+            call()
 
 
 class BareStep:
@@ -119,8 +121,7 @@ class BareStep:
             for _ in range(self.work.epochs):
                 self.time_epoch()
         else:
-            between = run.between
-            run.between = lambda: (between(), self.time_epoch())
+            run.between.append(self.time_epoch)
         run.run()
 
     def time_epoch(self) -> None:

@@ -70,7 +70,8 @@ class Evaluation:
         logger.info("%d of %d utterances of valid are of training speakers", len(valid_speakers), len(valid_utt2spk))
         if (count := len(valid_speakers)) > MOST:
             utts = sorted(valid_speakers)
-            valid_speakers = {utt: valid_speakers[utt] for utt in (utts[i * count // MOST] for i in range(MOST))}
+            spaced = [utts[i * count // MOST] for i in range(MOST)]
+            valid_speakers = {utt: valid_speakers[utt] for utt in spaced}
             logger.info("%d of them, evenly spaced, are measured", MOST)
 
         if any(name == "dev" or name.startswith("dev_") for name in train_sets):

@@ -58,8 +58,8 @@ class Run:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.net = net.to(self.device)
-        self.spread = [processes.spread(member) for member in members(self.net)]
-        self.trained = [torch.compile(member) if options["compile"] else member for member in self.spread]
+        spread = [processes.spread(member) for member in members(self.net)]
+        self.trained = [torch.compile(member) if options["compile"] else member for member in spread]
         half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False))
         self.precision = torch.float16 if half else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options["mixed_precision"])
@@ -80,7 +80,8 @@ class Run:
             return
         self.net.load_state_dict(state["net"])
         for group, own in zip(state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
-            group |= {"fused": own["fused"]} if "fused" in own else {}  # as this device has it
+            if "fused" in own:  # as this device has it
+                group["fused"] = own["fused"]
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"]:  # empty where the run began on a device that needs none
             self.scaler.load_state_dict(state["scaler"])
@@ -218,8 +219,8 @@ class Run:
         for begin in range(0, len(feats), n):
             part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
             last, together = begin + n == len(feats), 0
-            for spread, trained in zip(self.spread, self.trained, strict=True):
-                with nullcontext() if last else self.processes.apart(spread):
+            for trained in self.trained:
+                with nullcontext() if last else self.processes.apart(trained):
                     with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
                         logits = trained(*part)
                     own = cross_entropy(logits, part[2], label_smoothing=self.options["label_smoothing"])

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h of the GNU C library
 NEVER = -1  # as a threshold: the greatest size there is
+STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def stop_signals() -> Iterator[list[int]]:
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, note) for number in STOP}
     try:
         yield caught
     finally:
@@ -32,7 +33,7 @@ def stop_signals() -> Iterator[list[int]]:
 
 def ignore_stop_signals(worker: int) -> None:
     """In a loader's worker: of a signal to all processes, heed is taken by the one that trains, and needs its batch."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP:
         signal.signal(number, signal.SIG_IGN)
 
 

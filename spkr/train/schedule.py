@@ -25,6 +25,7 @@ def make_optimizer(parameters: Iterable[Parameter], settings: dict) -> Optimizer
         fused = all(parameter.is_cuda for parameter in parameters)
         return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=fused)
     if settings["optimizer"] == "sgd":
+        # Not torch's fused one, whose momentum begins with what lay in the memory if the scaler skips the first step
         momentum = {"momentum": betas[0], "nesterov": betas[0] > 0}
         return SGD(parameters, lr=lr, weight_decay=decay, **momentum)
     raise InputError(f"train.optimizer: {settings['optimizer']!r}; expected novograd, adamw or sgd")
