@@ -8,11 +8,10 @@ import pytest
 import soundfile
 import torch
 
-from spkr.audio.acoustics import reverberate, room_response
+from spkr.audio.acoustics import reverberate
 from spkr.audio.augment import augment_data_dir
 from spkr.audio.augment_options import AugmentOptions
 from spkr.errors import InputError
-from spkr.feats.cmvn import normalize
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
 from spkr.feats.options import CmvnOptions, FrontEnd
@@ -21,11 +20,11 @@ from spkr.kaldi.datadir import read_map, write_data_dir
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.trials import all_pairs, write_trials
 from spkr.train.batches import BatchOptions, CropBatches, loader
-from spkr.train.on_device import margin, normalized, power, reverberated
+from spkr.train.on_device import margin, power
 from spkr.train.waveforms import Recordings, WaveBatches, steps
 from tests.unit.train.runs import BATCHES, crash, run, same
+from tests.unit.train.speech import RATE, spoken
 
-RATE = 16000
 CLEAN = {"speeds": [1.0], "copies": 0}
 NOISY = {"speeds": [1.0], "copies": 3, "babble_probability": 0.5}
 RAW = CmvnOptions("none")
@@ -53,12 +52,6 @@ class Spoken:
         return {name: self.feats_of(name, self.front_end) for name in ("train", "valid", "dev")}
 
     front_end = FBANK
-
-
-def spoken(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Noise in syllables with pauses between, some frames of which are unvoiced."""
-    rhythm = np.maximum(np.sin(2 * np.pi * 3 * np.arange(n) / RATE + rng.uniform(0, 6)), 0.01)
-    return (2000 * rhythm * rng.standard_normal(n)).astype(np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -154,41 +147,6 @@ def test_steps_are_whole_numbers_of_samples():
     assert steps(16000, 16000, 100) == (1, 1)
     assert steps(16000, 16000, 90) == (9, 10)
     assert steps(44100, 16000, 90) == (3969, 1600)  # 90 ms, that are 1440 samples before the speed
-
-
-@pytest.mark.parametrize(
-    "cmvn",
-    [
-        *(CmvnOptions("utterance"), CmvnOptions("utterance", norm_vars=True)),
-        *(CmvnOptions("sliding", window=15), CmvnOptions("sliding", window=300, norm_vars=True)),
-        CmvnOptions("sliding", norm_vars=True, window=9, center=False, min_window=4),
-        CmvnOptions("sliding", norm_vars=True, window=9, center=False, min_window=1),
-    ],
-)
-def test_normalisation_of_a_batch_is_that_of_each_row(cmvn):
-    feats = torch.randn(3, 40, 5, generator=torch.Generator().manual_seed(1)) * 5 + 10
-    lengths = torch.tensor([40, 17, 2])
-    found = normalized(feats, lengths, cmvn)
-    for row, each, n in zip(feats, found, lengths, strict=True):
-        np.testing.assert_allclose(each[:n], normalize(row[:n].numpy(), cmvn), rtol=1e-4, atol=1e-5)
-
-
-def test_rooms_of_a_batch_are_those_of_each_row():
-    rng = np.random.default_rng(1)
-    rooms = [room_response(0.3, 2.0, RATE, rng), np.concatenate([0.1 * rng.standard_normal(50), [3.0, 0.5]]), [1.0]]
-    peak = 50
-    taps = np.zeros((3, 6000), np.float32)
-    for row, room in zip(taps, rooms, strict=True):
-        begin = peak - int(np.argmax(np.abs(room)))
-        row[begin : begin + len(room)] = room
-    speech, lengths = np.zeros((3, 9000), np.float32), [9000, 7000, 8000]
-    for row, n in zip(speech, lengths, strict=True):
-        row[:n] = spoken(rng, n)
-    found = reverberated(*map(torch.from_numpy, (speech, np.array(lengths), taps)), peak).numpy()
-    for row, before, n, room in zip(found, speech, lengths, rooms, strict=True):
-        np.testing.assert_allclose(row[:n], reverberate(before[:n], np.asarray(room)), atol=1)
-        assert not row[n:].any()
-    np.testing.assert_array_equal(found[2], speech[2])
 
 
 def test_noise_has_its_ratio_to_the_speech_of_its_row(corpus):
