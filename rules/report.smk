@@ -15,7 +15,7 @@ rule report:
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
         train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
         code=code(
-            *[f"spkr/metrics/{m}.py" for m in ("eer", "dcf", "interval", "identification", "scores")],
+            *[f"spkr/metrics/{m}.py" for m in ("roc", "eer", "dcf", "interval", "identification", "scores")],
             *[f"spkr/report/{m}.py" for m in ("results", "sides", "slices", "det", "training", "figures")],
         ),
     output:

@@ -1,5 +1,8 @@
 """DET plots: misses against false alarms on probit axes, where normally distributed scores give straight lines.
 
+The marker of a curve is the operating point of Kaldi's EER, the number in the legend: the point of the curve whose miss
+rate is the EER. It lies on the diagonal only where a threshold has exactly equal rates.
+
 Martin et al., The DET curve in assessment of detection task performance, Eurospeech 1997.
 """
 
@@ -40,7 +43,7 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
     """Write `stem`.png and `stem`.svg, by rename; the same input gives the same bytes.
 
     Args: curves holds for each back-end (p_miss, p_fa, eer): the operating points in order of threshold, both (n,)
-    as `error_rates` gives them (and `thin` may have thinned them), and the EER for the legend, all from 0 to 1.
+    as `error_rates` gives them (and `thin` may have thinned them), and Kaldi's EER, all from 0 to 1.
     """
     width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
     with figure_at(stem, width, height) as figure:
@@ -49,13 +52,19 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
         for i, (backend, (p_miss, p_fa, eer)) in enumerate(curves.items()):
             look = LOOKS[i % len(LOOKS)]
             x, y = (np.clip(ndtri(p), low - 1, high + 1) for p in (p_fa, p_miss))
-            cross = max(ndtri(np.interp(0, p_miss - p_fa, p_miss)), low)  # where this very curve meets the diagonal
             style = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 1.8}
             axes.plot(x, y, **style)
             point = {"marker": look["marker"], "markersize": 7, "markeredgecolor": "white", "clip_on": False}
-            axes.plot([cross], [cross], color=look["color"], zorder=3, **point)
+            axes.plot(*eer_point(p_miss, p_fa, eer, low), color=look["color"], zorder=3, **point)
             axes.plot([], [], **style, **point, label=f"{backend}: EER {100 * eer:.2f} %")
         figure.legend(loc="lower center", ncols=2, handlelength=4.5, frameon=False)
+
+
+def eer_point(p_miss: np.ndarray, p_fa: np.ndarray, eer: float, low: float) -> tuple[list[float], list[float]]:
+    """Where Kaldi's EER lies on a curve: false alarms and misses in probits, at least `low`, a list of one each."""
+    at_eer = np.interp(eer, p_miss, p_fa), eer  # of points with equal misses, `interp` takes the last: fewest alarms
+    x, y = (max(float(ndtri(rate)), low) for rate in at_eer)
+    return [x], [y]
 
 
 def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:

@@ -11,10 +11,11 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.files import replacing, sha256
 from spkr.kaldi.trials import Trials, read_trials
-from spkr.metrics.dcf import dcf, error_rates
+from spkr.metrics.dcf import dcf
 from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.interval import eer_interval
+from spkr.metrics.roc import error_rates
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
 from spkr.report.sides import read_sides, speakers_of_trials
@@ -120,7 +121,7 @@ def measure(target: np.ndarray, nontarget: np.ndarray, priors: Sequence[float] =
 
     Args: target (n_t,) and nontarget (n_n,) scores; priors of a target beside PRIORS.
     """
-    _, p_miss, p_fa = error_rates(target, nontarget)
+    p_miss, p_fa = error_rates(target, nontarget)
     eer, _ = eer_kaldi(target, nontarget)
     unknown = dict.fromkeys(("eer_lo", "eer_hi", "actdcf_0.01", "cllr", "mincllr"), math.nan)
     measures = {"eer": 100 * eer, "eer_rocch": 100 * eer_rocch(target, nontarget)} | unknown

@@ -1,14 +1,12 @@
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spkr.errors import InputError
-from spkr.metrics.dcf import best_points, dcf, error_rates, min_dcf, min_dcf_kaldi
+from spkr.metrics.dcf import dcf, min_dcf, min_dcf_kaldi
 from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
-from spkr.metrics.sides import highest, lowest
+from spkr.metrics.roc import error_rates, sorted_sides
 
 side = st.lists(st.integers(-6, 6), min_size=1, max_size=25).map(
     lambda xs: np.array(xs, float)
@@ -17,69 +15,61 @@ prior = st.sampled_from([0.001, 0.01, 0.05, 0.5, 0.9])
 cost = st.sampled_from([1, 10, 0.5])
 
 
-@st.composite
-def sampled(draw, *strategies):
-    """Values, and how many scores may be a sample: that path is for many scores, and must hold for few."""
-    return patch("spkr.metrics.sides.SAMPLE", draw(st.sampled_from([1, 2, 5, 10_000]))), *map(draw, strategies)
-
-
 def points(target, nontarget):
     """Every operating point, counted one by one."""
     thresholds = sorted({*target, *nontarget}) + [np.inf]
     return [(np.mean(target < theta), np.mean(nontarget >= theta)) for theta in thresholds]
 
 
+def rounded(found):
+    return [tuple(point) for point in np.round(found, 12).tolist()]
+
+
 @given(side, side)
-def test_error_rates_are_those_counted(target, nontarget):
-    thresholds, p_miss, p_fa = error_rates(target, nontarget)
-    assert list(thresholds) == sorted({*target, *nontarget}) + [np.inf]
-    assert np.allclose(np.stack([p_miss, p_fa], axis=1), points(target, nontarget), atol=1e-12)
+def test_error_rates_are_corners_of_the_curve_through_all_points(target, nontarget):
+    p_miss, p_fa = error_rates(target, nontarget)
+    assert (p_miss[0], p_fa[0], p_miss[-1], p_fa[-1]) == (0, 1, 1, 0)
+    assert (np.diff(p_miss) >= 0).all() and (np.diff(p_fa) <= 0).all()
+    every, corners = rounded(points(target, nontarget)), rounded(np.stack([p_miss, p_fa], axis=1))
+    assert set(corners) <= set(every)
+    ends = list(zip(corners, corners[1:], strict=False))
+    for miss, fa in set(every) - set(corners):  # between two corners with as many misses
+        assert any(a[0] == miss == b[0] and a[1] >= fa >= b[1] for a, b in ends)
 
 
-@given(sampled(side, side, prior, cost, cost))
-def test_min_dcf_is_the_least_cost_of_any_threshold(drawn):
-    few, target, nontarget, p, c_miss, c_fa = drawn
+def test_error_rates_of_five_scores():
+    p_miss, p_fa = error_rates([2, 1, 2], [3, 1])  # accepted: all, >= 1, > 1, >= 2, > 2, none
+    assert p_miss.tolist() == [0, 0, 1 / 3, 1 / 3, 1, 1]
+    assert p_fa.tolist() == [1, 1, 0.5, 0.5, 0.5, 0]
+
+
+@given(side, side, prior, cost, cost)
+def test_min_dcf_is_the_least_cost_of_any_threshold(target, nontarget, p, c_miss, c_fa):
     costs = [c_miss * p * miss + c_fa * (1 - p) * fa for miss, fa in points(target, nontarget)]
     expected = min(costs) / min(c_miss * p, c_fa * (1 - p))
-    with few:
-        assert min_dcf(target, nontarget, p, c_miss, c_fa) == pytest.approx(expected)
-        assert min_dcf(target, nontarget, p, c_miss, c_fa) <= 1 + 1e-12
+    assert min_dcf(target, nontarget, p, c_miss, c_fa) == pytest.approx(expected)
+    assert min_dcf(target, nontarget, p, c_miss, c_fa) <= 1 + 1e-12
 
 
-@given(sampled(side, side, cost, cost))
-def test_the_points_that_may_be_best_are_points(drawn):
-    few, target, nontarget, per_miss, per_fa = drawn
-    with few:
-        for theta, misses, false_alarms in zip(*best_points(target, nontarget, per_miss, per_fa), strict=True):
-            assert (misses, false_alarms) == ((target <= theta).sum(), (nontarget > theta).sum())
-
-
-@given(sampled(side, side))
-def test_eer_kaldi_is_that_of_the_walk(drawn):
-    few, target, nontarget = drawn
+@given(side, side)
+def test_eer_kaldi_is_that_of_the_walk(target, nontarget):
     t, s = sorted(target), sorted(nontarget)
     p = 0
     while p + 1 < len(t) and not s[max(len(s) - 1 - int(len(s) * p / len(t)), 0)] < t[p]:
         p += 1
-    with few:
-        assert eer_kaldi(target, nontarget) == (p / len(t), t[p])
+    assert eer_kaldi(target, nontarget) == (p / len(t), t[p])
 
 
-@given(sampled(side, side))
-def test_eer_linear_is_where_the_lines_between_points_cross_the_diagonal(drawn):
-    few, target, nontarget = drawn
+@given(side, side)
+def test_eer_linear_is_where_the_lines_between_points_cross_the_diagonal(target, nontarget):
     found = points(target, nontarget)
     after = next(k for k, (miss, fa) in enumerate(found) if miss > fa)
     (m1, f1), (m2, f2) = found[after - 1 : after + 1]
-    with few:
-        assert eer_linear(target, nontarget) == pytest.approx(
-            m1 + (f1 - m1) / (f1 - m1 + m2 - f2) * (m2 - m1), abs=1e-12
-        )
+    assert eer_linear(target, nontarget) == pytest.approx(m1 + (f1 - m1) / (f1 - m1 + m2 - f2) * (m2 - m1), abs=1e-12)
 
 
-@given(sampled(side, side))
-def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(drawn):
-    few, target, nontarget = drawn
+@given(side, side)
+def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(target, nontarget):
     found = points(target, nontarget)
     chords = []
     for m1, f1 in found:
@@ -88,37 +78,7 @@ def test_eer_rocch_is_the_lowest_chord_over_the_diagonal(drawn):
             if below <= 0 <= above:
                 w = -below / (above - below) if above > below else 0
                 chords.append(m1 + w * (m2 - m1))
-    with few:
-        assert eer_rocch(target, nontarget) == pytest.approx(min(chords), abs=1e-9)
-
-
-@given(sampled(side, st.integers(-1, 30)))
-def test_the_highest_and_the_lowest_scores_are_those_of_a_sort(drawn):
-    few, scores, n = drawn
-    with few:
-        assert sorted(highest(scores, n)) == sorted(scores)[-max(n, 1) :]
-        assert sorted(lowest(scores, n)) == sorted(scores)[: max(n, 1)]
-
-
-def test_the_highest_scores_are_found_where_a_sample_misleads():
-    scores = np.arange(1_000_000.0)
-    scores[::100] += 1e6
-    assert sorted(highest(scores, 20_000)) == sorted(scores)[-20_000:]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_measures_of_many_scores_are_those_of_the_whole_curve(seed):
-    rng = np.random.default_rng(seed)
-    target, nontarget = rng.normal(2, 1, (3_000, 60_000)[seed % 2]), rng.normal(0, 1, 90_000)
-    if seed == 2:
-        target, nontarget = np.sort(target.round(1)), np.sort(nontarget.round(1))  # ties, and a sample in order
-    _, p_miss, p_fa = error_rates(target, nontarget)
-    for p in (0.001, 0.05, 0.5, 0.99):
-        assert min_dcf(target, nontarget, p) == dcf(p_miss, p_fa, p).min()
-    assert eer_linear(target, nontarget) == pytest.approx(np.interp(0, p_miss - p_fa, p_miss))
-    with patch("spkr.metrics.sides.SAMPLE", 10**9):
-        whole = eer_kaldi(target, nontarget), eer_rocch(target, nontarget)
-    assert (eer_kaldi(target, nontarget), eer_rocch(target, nontarget)) == whole
+    assert eer_rocch(target, nontarget) == pytest.approx(min(chords), abs=1e-9)
 
 
 @given(side, side, prior)
@@ -144,6 +104,14 @@ def test_scores_may_be_whole_numbers_of_any_type():
         assert min_dcf(target, nontarget, 0.3) == min_dcf(target.astype(float), nontarget.astype(float), 0.3) < 1
 
 
+def test_sides_are_sorted_once_and_not_in_place():
+    target, nontarget = np.array([3.0, 1, 2]), np.array([0.0, 1])
+    t, s = sorted_sides(target, nontarget)
+    assert t.tolist() == [1, 2, 3] and target.tolist() == [3, 1, 2]
+    assert s is nontarget
+    assert all(a is b for a, b in zip(sorted_sides(t, s), (t, s), strict=True))
+
+
 def test_kaldis_min_dcf_depends_on_the_order_of_ties():
     scores, p = np.zeros(4), 0.5
     nontargets_first = min_dcf_kaldi(scores, [False, False, True, True], p)
@@ -166,6 +134,6 @@ def test_metrics_refuse_a_missing_side_and_values_without_an_order(metric):
 
 
 @pytest.mark.parametrize("wrong", [(0, 1, 1), (1, 1, 1), (np.nan, 1, 1), (0.1, 0, 1), (0.1, 1, -1)])
-def test_dcf_refuses_priors_and_costs_that_are_none(wrong):
+def test_dcf_refuses_priors_and_costs_out_of_range(wrong):
     with pytest.raises(InputError, match="expected 0 < p_target < 1"):
         dcf(0.1, 0.1, *wrong)

@@ -9,8 +9,9 @@ from scipy.special import ndtri
 
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.metrics.dcf import error_rates
-from spkr.report.det import plot_det, thin
+from spkr.metrics.eer import eer_kaldi
+from spkr.metrics.roc import error_rates
+from spkr.report.det import eer_point, plot_det, thin
 from spkr.report.results import ScoredList, format_table, report
 
 HEADER = (
@@ -164,7 +165,7 @@ def test_a_wrong_valid_json_is_refused(tmp_path, lists, text):
 
 def test_a_thinned_curve_is_small_and_never_far_from_the_whole():
     rng = np.random.default_rng(0)
-    _, p_miss, p_fa = error_rates(rng.normal(2, 1, 20_000), rng.normal(0, 1, 50_000))
+    p_miss, p_fa = error_rates(rng.normal(2, 1, 20_000), rng.normal(0, 1, 50_000))
     thin_miss, thin_fa = thin(p_miss, p_fa)
     assert len(thin_miss) < 2_000
     assert (thin_miss[0], thin_fa[0], thin_miss[-1], thin_fa[-1]) == (0, 1, 1, 0)
@@ -174,9 +175,25 @@ def test_a_thinned_curve_is_small_and_never_far_from_the_whole():
         assert np.abs(shown - shown_thinned[kept_before]).max() <= 0.02
 
 
+@pytest.mark.parametrize(
+    ("target", "nontarget", "marked"),  # misses and false alarms
+    [
+        ([1, 3, 5, 7, 9], [0, 2, 2.5, 4, 6], (0.4, 0.2)),  # no threshold has equal rates
+        ([1, 2, 4, 5], [0, 0.5, 1.5, 3], (0.25, 0.25)),
+        ([3, 4], [1, 2], (0, 0)),
+    ],
+)
+def test_the_marker_of_a_det_curve_is_the_operating_point_of_kaldis_eer(target, nontarget, marked):
+    p_miss, p_fa = error_rates(target, nontarget)
+    eer, theta = eer_kaldi(target, nontarget)
+    assert marked == (eer, np.mean(np.array(nontarget) >= theta))
+    x, y = eer_point(*thin(p_miss, p_fa), eer, low=-3)
+    assert np.allclose((*x, *y), np.maximum(ndtri([marked[1], marked[0]]), -3))
+
+
 @pytest.mark.parametrize(("target", "nontarget"), [([1.0], [0.0]), ([0.0], [1.0]), ([0.0], [0.0]), ([1, 2, 3], [0, 2])])
 def test_the_fewest_trials_still_make_a_plot(tmp_path, target, nontarget):
-    _, p_miss, p_fa = error_rates(target, nontarget)
+    p_miss, p_fa = error_rates(target, nontarget)
     plot_det(tmp_path / "det", "few", {f"backend{i}": (p_miss, p_fa, 0.5) for i in range(9)})
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
     assert "</svg>" in (tmp_path / "det.svg").read_text()
