@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from spkr.errors import InputError
+from spkr.feats.options import RENAMED
 
 
 def check_config(config: dict[str, Any], schema: str | Path, files: Iterable[str | Path]) -> None:
@@ -28,9 +29,9 @@ def check_config(config: dict[str, Any], schema: str | Path, files: Iterable[str
     path = [str(part) for part in error.absolute_path]
     if error.validator == "additionalProperties":
         unknown = sorted(set(error.instance) - set(error.schema["properties"]))[0]
-        raise InputError(
-            f"{_place([*path, unknown], files)}no such key; {_suggest(unknown, error.schema['properties'])}"
-        )
+        renamed = RENAMED.get(unknown) if path == ["feats"] else None
+        remedy = f"set {renamed}" if renamed else _suggest(unknown, error.schema["properties"])
+        raise InputError(f"{_place([*path, unknown], files)}no such key; {remedy}")
     raise InputError(f"{_place(path, files)}{_expected(error)}")
 
 

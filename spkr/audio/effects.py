@@ -27,7 +27,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from spkr.audio.acoustics import CODECS, coloured_noise, in_loop, power, reverberate, room_response, telephone
-from spkr.audio.read import resample
+from spkr.audio.read import resample, resampled_length
 from spkr.errors import InputError
 
 LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
@@ -114,9 +114,19 @@ def is_hundredth(value: float) -> bool:
 
 def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
     """Play (samples,) at `speed` times the speed: tempo and pitch change together (sox speed)."""
+    rates = _rates_of(speed)
+    return samples if rates == (1, 1) else resample(samples, *rates)
+
+
+def speed_length(n: int, speed: float) -> int:
+    """How many samples `change_speed` makes of n."""
+    return resampled_length(n, *_rates_of(speed))
+
+
+def _rates_of(speed: float) -> tuple[int, int]:
     percent = round(speed * 100)
     divisor = math.gcd(percent, 100)
-    return samples if percent == 100 else resample(samples, percent // divisor, 100 // divisor)
+    return percent // divisor, 100 // divisor
 
 
 def distort(

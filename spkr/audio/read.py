@@ -12,6 +12,7 @@ from functools import lru_cache
 from io import BytesIO
 from math import gcd
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -29,7 +30,7 @@ BLOCK = 1 << 22  # samples decoded at once: a header may promise more than there
 def read_audio(
     source: str | Path,
     rate: int,
-    allow_downsample: bool = False,
+    resampling: str = "never",
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
@@ -40,16 +41,16 @@ def read_audio(
     Only the part from `start` to `end` seconds (-1: its end) is decoded where the format can be sought in. Raises
     InputError, naming the source, where it is missing, unreadable, cut short or empty, where its command fails or is
     not allowed, where it has more than one channel (unless the `first_channel` is asked for), samples that are not
-    finite, or another sampling rate than `rate` Hz (a higher one is resampled if `allow_downsample`), or where it ends
+    finite, or another sampling rate than `rate` Hz that `resampling` (feats.resample) does not allow, or where it ends
     before the part does, as extract-segments has it.
     """
-    with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
+    with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
         blocks = list(decode(source, f, *sample_range(source, f, start, end)))
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
 
 
-def read_part(file: str, rate: int, allow_downsample: bool, start: float, count: int | None) -> np.ndarray:
+def read_part(file: str, rate: int, resampling: str, start: float, count: int | None) -> np.ndarray:
     """The first channel of a file from `start` seconds on, at most `count` samples of it at `rate` Hz (None: all).
 
     Raises InputError as `read_audio` does.
@@ -58,7 +59,7 @@ def read_part(file: str, rate: int, allow_downsample: bool, start: float, count:
         seconds = f.frames / f.samplerate
     end = seconds if count is None else start + (count + 1) / rate
     last = end if end < seconds else -1
-    return read_audio(file, rate, allow_downsample, start=start, end=last, first_channel=True)[:count]
+    return read_audio(file, rate, resampling, start=start, end=last, first_channel=True)[:count]
 
 
 def decode(
@@ -91,20 +92,31 @@ def decode(
         flac.check()
 
 
+class Extent(NamedTuple):
+    """What a header says of a part of a recording."""
+
+    rate: int  # Hz, of the file
+    samples: int  # of the part, after resampling
+
+
 def check_audio(
     source: str | Path,
     rate: int,
-    allow_downsample: bool = False,
+    resampling: str = "never",
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
     first_channel: bool = False,
-) -> None:
-    """Raise InputError as `read_audio` does, for what a file's header shows; a command that is allowed is not run."""
+) -> Extent | None:
+    """Raise InputError as `read_audio` does, for what a file's header shows, and return what else it says.
+
+    A command that is allowed is not run: None.
+    """
     if allow_pipes and is_command(source):
-        return
-    with _at_rate(source, rate, allow_downsample, allow_pipes, first_channel) as f:
-        sample_range(source, f, start, end)
+        return None
+    with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
+        first, last = sample_range(source, f, start, end)
+        return Extent(f.samplerate, resampled_length(last - first, f.samplerate, rate))
 
 
 @contextmanager
@@ -133,14 +145,26 @@ def open_audio(
 
 @contextmanager
 def _at_rate(
-    source: str | Path, rate: int, allow_downsample: bool, allow_pipes: bool, first_channel: bool
+    source: str | Path, rate: int, resampling: str, allow_pipes: bool, first_channel: bool
 ) -> Iterator[soundfile.SoundFile]:
     with open_audio(source, allow_pipes, first_channel) as f:
-        if f.samplerate != rate and not (allow_downsample and f.samplerate > rate):
-            raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz (feats.sample_frequency)")
+        _check_rate(source, f.samplerate, rate, resampling)
         if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
             raise InputError(f"{source}: sampled at {f.samplerate} Hz, too odd to be resampled; expected {rate} Hz")
         yield f
+
+
+def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> None:
+    if found == rate or resampling == "any" or (resampling == "down" and found > rate):
+        return
+    remedy = (
+        "down to have higher rates resampled"
+        if found > rate
+        else f"any to have lower rates resampled, too (there is then no speech above {found // 2} Hz)"
+    )
+    raise InputError(
+        f"{source}: sampled at {found} Hz; expected {rate} Hz (feats.sample_frequency); set feats.resample to {remedy}"
+    )
 
 
 def sample_range(source: str | Path, f: soundfile.SoundFile, start: float, end: float) -> tuple[int, int]:
@@ -192,6 +216,11 @@ def _output(source: str) -> bytes:
         said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
         raise InputError(f"{source}: the command {what}; its last words: {said or '(none)'}")
     return done.stdout
+
+
+def resampled_length(n: int, rate: int, new_rate: int) -> int:
+    """How many samples `resample` makes of n."""
+    return -(-n * new_rate // rate)
 
 
 def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The feature stage: one shard of a data directory to a feature ark, a VAD ark and frame counts."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for
-from spkr.audio.read import check_audio, read_audio, read_part
+from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for, speed_length
+from spkr.audio.read import Extent, check_audio, read_audio, read_part
 from spkr.audio.sums import check_sum, sums_of
 from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
+from spkr.files import note
 from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
 from spkr.kaldi.table import TableWriter
 
@@ -46,6 +48,8 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
     utts = sorted(files["utt2spk"])[n * (shard - 1) // shards : n * shard // shards]
     out, num_frames, num_voiced = Path(out_dir), {}, {}
     source = Source(data_dir, files, utts, front_end, seed)
+    if upsampled := source.upsampled():
+        logger.warning("%s: upsampled to %d Hz: %s", data_dir, front_end.sample_frequency, upsampled)
     with (
         TableWriter(out / f"feats.{shard}.ark", compress=front_end.compress) as feats,
         TableWriter(out / f"vad.{shard}.ark") as vad,
@@ -56,6 +60,8 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
             num_frames[utt], num_voiced[utt] = len(voiced), int(voiced.sum())
             if not voiced.any():
                 logger.warning("%s: no frame of %s is voiced; all of them will be used", data_dir, utt)
+    if upsampled:
+        note(out / f"feats.{shard}.ark", upsampled=upsampled)
     write_map(out / f"utt2num_frames.{shard}", num_frames)
     write_map(out / f"utt2num_voiced.{shard}", num_voiced)
 
@@ -73,8 +79,9 @@ class Source:
     ):
         self.clips, self.front_end, self.seed = clips(files), front_end, seed
         self.without_dither = replace(front_end, dither=0.0)
-        self.audio_options = front_end.sample_frequency, front_end.allow_downsample, front_end.allow_pipes
+        self.audio_options = front_end.sample_frequency, front_end.resample, front_end.allow_pipes
         self.specs, heard, parts = {}, {}, {}
+        self.extents: dict[Clip, Extent | None] = {}  # None of a command
         for utt in utts:
             where = f"{data_dir}/utt2aug: {utt}"
             self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
@@ -89,7 +96,11 @@ class Source:
             with _naming(utt):
                 if clip.source in sums:
                     check_sum(clip.source, sums[clip.source])
-                check_audio(clip.source, *self.audio_options, clip.start, clip.end)
+                self.extents[clip] = check_audio(clip.source, *self.audio_options, clip.start, clip.end)
+        for utt, spec in self.specs.items():
+            if extent := self.extents[self.clips[utt]]:
+                with _naming(utt):
+                    self._check_length(self.clips[utt].source, extent.samples, spec.get("speed", 1.0))
         for (file, start), utt in parts.items():
             with _naming(utt):
                 check_audio(file, *self.audio_options[:2], start=start, first_channel=True)
@@ -110,12 +121,26 @@ class Source:
 
     def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
-        fe = self.without_dither
-        speech = change_speed(self._read(clip), speed)
-        if len(speech) < fe.window_size:
-            raise InputError(f"{clip.source}: {len(speech)} samples at speed {speed:g}, less than a frame; remove it")
+        fe, samples = self.without_dither, self._read(clip)
+        self._check_length(clip.source, len(samples), speed)
+        speech = change_speed(samples, speed)
         feats, log_energy = self._compute(speech, fe)
         return speech, feats, energy_vad(log_energy, fe.vad)
+
+    def _check_length(self, source: str, samples: int, speed: float) -> None:
+        fe = self.front_end
+        if (found := speed_length(samples, speed)) < fe.min_samples:
+            at_speed = "" if speed == 1 else f" at speed {speed:g}"
+            raise InputError(
+                f"{source}: {found} samples{at_speed}, less than a frame; expected at least {fe.min_samples} "
+                f"(feats.frame_length {fe.frame_length:g}, frame_shift {fe.frame_shift:g}): remove it"
+            )
+
+    def upsampled(self) -> str:
+        """How many recordings have a lower sampling rate than the features; empty where none has."""
+        rates = {clip.source: extent.rate for clip, extent in self.extents.items() if extent}
+        lower = Counter(rate for rate in rates.values() if rate < self.front_end.sample_frequency)
+        return ", ".join(f"{count} recordings of {rate} Hz" for rate, count in sorted(lower.items()))
 
     def _compute(self, samples: np.ndarray, fe: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
         with torch.inference_mode():

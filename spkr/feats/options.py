@@ -5,7 +5,8 @@ from typing import Any
 
 from spkr.errors import InputError
 
-NUMBERLESS = ("allow_downsample", "allow_pipes", "compress", "shards")  # where audio comes from, how arks are written
+NUMBERLESS = ("resample", "allow_pipes", "compress", "shards")  # where audio comes from, how arks are written
+RENAMED = {"allow_downsample": "resample: down in place of true, never in place of false"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class FrontEnd:
 
     type: str = "fbank"
     sample_frequency: int = 16000
-    allow_downsample: bool = False
+    resample: str = "never"  # recordings of other rates: refused; `down`: higher ones resampled; `any`: all
     frame_length: float = 25.0
     frame_shift: float = 10.0
     snip_edges: bool = False
@@ -65,6 +66,7 @@ class FrontEnd:
     def __post_init__(self):
         _one_of("type", self.type, ("fbank", "mfcc", "logmel"))
         _one_of("engine", self.engine, ("spkr",) if self.type == "logmel" else ("spkr", "torchaudio"))
+        _one_of("resample", self.resample, ("never", "down", "any"))
         _one_of("window_type", self.window_type, ("povey", "hamming", "hanning", "rectangular", "blackman"))
         _one_of("cmvn.type", self.cmvn.type, ("none", "utterance", "speaker", "sliding"))
         _at_least("sample_frequency", self.sample_frequency, 1)
@@ -102,6 +104,12 @@ class FrontEnd:
         return int(self.sample_frequency * self.frame_shift / 1000)
 
     @property
+    def min_samples(self) -> int:
+        """Samples of the shortest recording that is used: it fills a window, and has a frame."""
+        centred = self.type != "logmel" and not self.snip_edges  # (n + shift // 2) // shift frames
+        return max(self.window_size, (self.window_shift + 1) // 2 if centred else 1)
+
+    @property
     def dim(self) -> int:
         """Coefficients a frame."""
         return self.num_ceps if self.type == "mfcc" else self.num_mel_bins + self.use_energy
@@ -126,6 +134,8 @@ def _build(cls, settings: dict[str, Any], where: str):
     known = {f.name: f for f in fields(cls)}
     values = {}
     for key, value in settings.items():
+        if key in RENAMED and cls is FrontEnd:
+            raise InputError(f"{where}.{key}: no such option any more; set {RENAMED[key]}")
         if key not in known:
             raise InputError(f"{where}: no such option {key!r}; the options are {', '.join(known)}")
         kind = known[key].type

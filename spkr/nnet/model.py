@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
+from spkr.feats.options import RENAMED, FrontEnd
 from spkr.files import check_same_keys, replacing
 from spkr.nnet.campplus import CAMPPlus
 from spkr.nnet.ecapa import ECAPA
@@ -158,12 +158,17 @@ def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
     """A trained network in evaluation mode, its front end, and its training speakers; InputError as `read_model`."""
     model = read_model(path)
     try:
-        front_end = FrontEnd.from_dict(model["front_end"])
+        front_end = FrontEnd.from_dict(_without_renamed(model["front_end"]))
         net = make_network(model["settings"], front_end.dim, len(model["speakers"]))
         net.load_state_dict(model["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: not a network that this version can build ({_first_line(e)}); train again") from None
     return net.eval(), front_end, model["speakers"]
+
+
+def _without_renamed(front_end: dict) -> dict:
+    """The front end of a model file, less options that have another name now: all of them change no number."""
+    return {name: value for name, value in front_end.items() if name not in RENAMED}
 
 
 def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:

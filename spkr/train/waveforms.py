@@ -197,7 +197,7 @@ class WaveBatches(CropBatches):
             return self.recordings.stretch(other, first, min(first + n, length))
 
         def file(path: str, start: float, count: int | None) -> np.ndarray:
-            return read_part(path, rate, self.front_end.allow_downsample, start, count)
+            return read_part(path, rate, self.front_end.resample, start, count)
 
         room = room_of(spec, rate, rng, file)
         if "snr" not in spec:

@@ -24,7 +24,7 @@ from spkr.feats.options import FrontEnd
 from tests.fuzz.mutants import RATE, Mutant, mutants
 
 SECONDS = 5  # of the processor, for one file
-FRONT_END = FrontEnd.from_dict({"num_mel_bins": 20, "allow_downsample": True})
+FRONT_END = FrontEnd.from_dict({"num_mel_bins": 20, "resample": "down"})
 
 
 def attempt(function, *args):

@@ -38,7 +38,7 @@ def test_wav_header_that_lies_is_refused(tmp_path, fields, message):
 
 def test_wav_rate_that_lies_is_no_reason_to_resample(tmp_path):
     with pytest.raises(InputError, match="its header contradicts itself"):
-        read_audio(header(tmp_path / "x.wav", rate=32000), RATE, allow_downsample=True)
+        read_audio(header(tmp_path / "x.wav", rate=32000), RATE, resampling="down")
 
 
 @pytest.mark.parametrize("more", [b"LIST\x04\0\0\0INFO", b"id3 \x03\0\0\0abc\0", b"id3 \x03\0\0\0abc"])

@@ -32,18 +32,29 @@ def test_16_bit_samples_are_read_exactly(tmp_path):
 def test_higher_rate_is_brought_down_where_that_is_allowed(tmp_path):
     t = np.arange(48000) / 48000
     path = write(tmp_path / "x.wav", 0.25 * np.sin(2 * np.pi * 440 * t) + 0.25 * np.sin(2 * np.pi * 15000 * t), 48000)
-    with pytest.raises(InputError, match=r"x.wav: sampled at 48000 Hz; expected 16000 Hz \(feats.sample_frequency\)"):
+    message = r"x.wav: sampled at 48000 Hz; expected 16000 Hz \(feats.sample_frequency\); set feats.resample to down"
+    with pytest.raises(InputError, match=message):
         read_audio(path, RATE)
-    samples = read_audio(path, RATE, allow_downsample=True)
+    samples = read_audio(path, RATE, resampling="down")
     assert (samples.dtype, len(samples)) == (np.float32, RATE)
     inner = slice(1000, -1000)  # 15 kHz, which 16 kHz cannot hold, is gone; 440 Hz is as it was
     assert np.abs(samples - 32768 * 0.5 * TONE)[inner].max() < 0.01 * 32768 * 0.25
 
 
-def test_lower_rate_is_never_brought_up(tmp_path):
-    path = write(tmp_path / "x.wav", rate=8000)
-    with pytest.raises(InputError, match="sampled at 8000 Hz"):
-        read_audio(path, RATE, allow_downsample=True)
+def test_lower_rate_is_brought_up_where_that_is_allowed(tmp_path):
+    path = write(tmp_path / "x.wav", 0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000), 8000)
+    for resampling in ("never", "down"):
+        with pytest.raises(InputError, match="sampled at 8000 Hz; .* set feats.resample to any .* above 4000 Hz"):
+            read_audio(path, RATE, resampling=resampling)
+    samples = read_audio(path, RATE, resampling="any")
+    assert len(samples) == RATE
+    assert np.abs(samples - 32768 * 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE))[1000:-1000].max() < 100
+
+
+@pytest.mark.parametrize("rate, n", [(8000, 4001), (44100, 1), (44100, 44099), (11025, 777), (48000, 3 * 777 + 1)])
+def test_number_of_samples_is_known_from_the_header(tmp_path, rate, n):
+    path = write(tmp_path / "x.wav", np.zeros(n), rate)
+    assert check_audio(path, RATE, "any") == (rate, len(read_audio(path, RATE, "any")))
 
 
 def faulty(path, kind):
@@ -166,7 +177,7 @@ def test_containers_that_cannot_be_seen_to_be_whole_are_refused(tmp_path):
 def test_odd_rate_is_not_resampled_with_a_filter_that_fills_the_memory(tmp_path):
     path = write(tmp_path / "x.wav", RAMP, rate=16001)
     with pytest.raises(InputError, match="sampled at 16001 Hz, too odd to be resampled"):
-        read_audio(path, RATE, allow_downsample=True)
+        read_audio(path, RATE, resampling="down")
 
 
 def test_long_audio_is_decoded_block_by_block(tmp_path, monkeypatch):

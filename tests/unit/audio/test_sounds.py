@@ -242,7 +242,7 @@ def test_sounds_of_a_higher_rate_are_brought_down_where_that_is_allowed(data, tm
     with pytest.raises(InputError, match="s0-u0-noise: .*noise/x.wav: sampled at 48000 Hz; expected 16000 Hz"):
         features(tmp_path / "copies", tmp_path / "feats")
     assert not (tmp_path / "feats").exists()
-    assert len(features(tmp_path / "copies", tmp_path / "feats", FrontEnd(shards=1, allow_downsample=True))) == 18
+    assert len(features(tmp_path / "copies", tmp_path / "feats", FrontEnd(shards=1, resample="down"))) == 18
 
 
 def spoil(folder, kind):

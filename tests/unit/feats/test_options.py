@@ -15,6 +15,8 @@ def test_settings_survive_the_model_file():
     "settings, message",
     [
         ({"num_mel_bin": 80}, "feats: no such option 'num_mel_bin'"),
+        ({"allow_downsample": True}, "feats.allow_downsample: no such option any more; set resample: down in place of"),
+        ({"resample": "up"}, "feats.resample: 'up'; expected one of never, down, any"),
         ({"vad": {"context": 2}}, "feats.vad: no such option 'context'"),
         ({"cmvn": "none"}, "feats.cmvn: 'none'; expected a dictionary"),
         ({"num_mel_bins": "80"}, "feats.num_mel_bins: '80'; expected int"),

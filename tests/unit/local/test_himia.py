@@ -38,7 +38,7 @@ def test_close_microphone_has_its_true_duration_and_is_resampled_while_reading(c
     assert test["utt2dur"]["SV0297_7_01_N0001"] == "0.100000"
     path = test["wav.scp"]["SV0297_7_01_N0001"]
     assert soundfile.info(path).samplerate == 44100
-    assert len(read_audio(path, 16000, allow_downsample=True)) == 1600
+    assert len(read_audio(path, 16000, resampling="down")) == 1600
 
 
 def test_valid_holds_out_what_was_said_not_single_recordings_of_it(corpus, tmp_path):

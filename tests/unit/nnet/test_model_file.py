@@ -32,6 +32,14 @@ def test_a_model_file_carries_all_of_a_network(kind, tmp_path):
     assert read_model(tmp_path / "final.pt")["training"] == {"seed": 1, "steps": 3}
 
 
+def test_a_model_file_with_an_option_of_an_old_name_is_read(tmp_path):
+    path = save(tmp_path / "final.pt")
+    model = read_model(path)
+    model["front_end"].pop("resample")
+    torch.save(model | {"front_end": model["front_end"] | {"allow_downsample": True}}, path)
+    assert load_model(path)[1] == FRONT_END
+
+
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     read_elsewhere = json.loads(json.dumps(SMALL), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
     assert save(tmp_path / "a.pt").read_bytes() == save(tmp_path / "b.pt", None, read_elsewhere).read_bytes()

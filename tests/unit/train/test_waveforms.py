@@ -135,7 +135,7 @@ def test_a_stretch_is_that_of_the_whole_resampled(tmp_path, rate, percent):
         "utt2aug": {"a": f"speed={percent / 100}"},
     }
     write_data_dir(tmp_path / "data", files)
-    recordings = Recordings([str(tmp_path / "data")], replace(FBANK, allow_downsample=True))
+    recordings = Recordings([str(tmp_path / "data")], replace(FBANK, resample="down"))
     whole = recordings.stretch("a", 0, 100 * RATE // percent - 2)
     for first, last in ((3000, 5000), (7777, 7878), (12000, len(whole))):
         np.testing.assert_allclose(recordings.stretch("a", first, last), whole[first:last], atol=0.05)
