@@ -139,7 +139,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
     ("lines", "message"),
     [
         ("feats:\n  num_mel_bin: 40", ":2: feats.num_mel_bin: no such key; did you mean num_mel_bins?"),
-        ("feats: {allow_downsample: true}", ":1: feats.allow_downsample: no such key; set resample: down in place of true"),
+        ("feats: {allow_downsample: true}", ":1: feats.allow_downsample: no such key; set resample: down"),
         ("train: {batches: {batchsize: 3}}", ":1: train.batches.batchsize: no such key; did you mean batch_size?"),
         (
             "model: {pooling: mean}",
