@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import IO
 from spkr.errors import InputError
 from spkr.orphan import is_orphan
 
+BYTE_ORDER_MARK = "\ufeff"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 # What this process has put under its final name so far, with what is known of it: manifests are made from it
@@ -96,10 +98,11 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number, line without its end) of a non-empty UTF-8 text file.
+def read_text(path: str | Path) -> str:
+    """The content of a non-empty UTF-8 text file, its line ends as newlines.
 
-    Raises InputError where the file is missing or unreadable, empty, not UTF-8, or holds an empty line.
+    Raises InputError where the file is missing or unreadable, empty, not UTF-8, or where a line begins with a byte
+    order mark, as some editors put before the first one.
     """
     path = Path(path)
     try:
@@ -112,7 +115,16 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: cannot be read ({e.strerror})") from None
     if not text:
         raise InputError(f"{path}: the file is empty; expected at least one line")
-    for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+    if text.startswith(BYTE_ORDER_MARK) or f"\n{BYTE_ORDER_MARK}" in text:
+        number = text[: f"\n{text}".index(f"\n{BYTE_ORDER_MARK}")].count("\n") + 1
+        remedy = rf"sed -i '{number}s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
+        raise InputError(f"{path}:{number}: the line begins with a byte order mark; remove it: {remedy}")
+    return text
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number, line without its end) of a text file; InputError as `read_text`, and for an empty line."""
+    for number, line in enumerate(read_text(path).rstrip("\n").split("\n"), 1):
         if not line.strip():
             raise InputError(f"{path}:{number}: empty line; expected a key and a value")
         yield number, line

@@ -56,8 +56,8 @@ def check_recordings(
 ) -> tuple[list[list[str]], list[str]]:
     """Listen to all recordings of a data directory that has been checked, `nj` at a time.
 
-    Returns faults, those of a kind together (recordings that cannot be used, other sampling rates than most, segments
-    and utt2dur beyond the end of the recording), and warnings.
+    Returns faults, those of a kind together (recordings that cannot be used, segments and utt2dur beyond the end of
+    the recording), and warnings.
     """
     path, wav = Path(path), files["wav.scp"]
     sources = list(dict.fromkeys(wav.values()))  # augmented copies share theirs
@@ -66,14 +66,18 @@ def check_recordings(
     lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
     unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
     good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], Heard)}
-    rates = Counter(h.samplerate for h in good.values()).most_common(1)
-    other_rate = [
-        f"{lines[reco]} is sampled at {h.samplerate} Hz, {rates[0][1]} of {len(good)} recordings at {rates[0][0]} Hz"
-        for reco, h in good.items()
-        if h.samplerate != rates[0][0]
-    ]
     beyond = list(_beyond_end(path, files, {s: h for s, h in heard.items() if isinstance(h, Heard)}))
-    return [unusable, other_rate, beyond], list(_warnings(lines, good, limits))
+    return [unusable, beyond], [*_mixed_rates(path, good), *_warnings(lines, good, limits)]
+
+
+def _mixed_rates(path: Path, heard: Mapping[str, Heard]) -> Iterator[str]:
+    first: dict[int, str] = {}
+    for reco, h in heard.items():
+        first.setdefault(h.samplerate, reco)
+    counts = Counter(h.samplerate for h in heard.values()).most_common()
+    if len(counts) > 1:
+        rates = ", ".join(f"{n} at {rate} Hz (first {first[rate]})" for rate, n in counts)
+        yield f"{path}/wav.scp: the recordings have {len(counts)} sampling rates: {rates}"
 
 
 def _or_error(source: str, allow_pipes: bool) -> Heard | InputError:

@@ -1,4 +1,4 @@
-"""Verbs on data directories, as Kaldi's utils/: validate, fix, subset, split, combine, info."""
+"""Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, info."""
 
 import argparse
 import logging
@@ -14,10 +14,10 @@ logger = logging.getLogger("spkr")
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    group = verb("data", None, "check, mend, cut and join data directories", f"validate {DIR}")
+    group = verb("data", None, "check, fix, subset, split and combine data directories", f"validate {DIR}")
     data_verb = verb_adder(group.add_subparsers(required=True, metavar="VERB"), "data")
     _add_validate(data_verb("validate", _validate, "find all that is wrong with a data directory", DIR))
-    p = data_verb("fix", _fix, "sort a data directory's files and keep what all of them have", DIR)
+    p = data_verb("fix", _fix, "sort a data directory's files and keep the utterances that all of them have", DIR)
     p.add_argument("data_dir", help="the files as they were are kept in its .backup")
     _add_subset(
         data_verb("subset", _subset, "make a data directory of some utterances", f"{DIR} {DIR}_5k --num-utt 5000")
@@ -36,8 +36,8 @@ def add_verbs(verb) -> None:
 def _add_validate(p) -> None:
     p.add_argument("data_dir")
     p.add_argument("--no-wav", action="store_true", help="wav.scp need not be there")
-    p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be prefixes of their utterances")
-    p.add_argument("--no-audio", action="store_true", help="do not listen to the recordings")
+    p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be in the order of their utterances")
+    p.add_argument("--no-audio", action="store_true", help="do not read the recordings")
     p.add_argument(
         "--allow-pipes", action="store_true", help="run the commands of wav.scp to listen to what they write"
     )

@@ -13,10 +13,16 @@ def add_verbs(verb) -> None:
     p.add_argument("out_dir")
     p.add_argument("--options", type=partial(options, section="feats"), required=True, help=SETTINGS)
     p.add_argument("--model", help="take the front end of this model file, and of the options only what changes none")
-    p.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="part I of N (default: 1/1)")
+    p.add_argument(
+        "--shard",
+        type=shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="part I of N; merge-feats joins several (default: 1/1)",
+    )
     p.add_argument("--seed", **SEED)
 
-    p = verb("merge-feats", _merge_feats, "join the shards of a set's features",
+    p = verb("merge-feats", _merge_feats, "join the shards of a set's features ; a single shard is complete without",
              "exp/an4/data/train exp/an4/feats/train --shards 2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
@@ -28,6 +34,7 @@ def _feats(args) -> None:
 
     from spkr.feats.extract import extract_shard
     from spkr.feats.options import FrontEnd
+    from spkr.kaldi.shards import merge_shards
     from spkr.manifest import artefacts
 
     front_end = FrontEnd.from_dict(args.options)
@@ -39,6 +46,8 @@ def _feats(args) -> None:
 
             front_end = load_model(args.model)[1].for_data_of(front_end)
         extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
+        if n == 1:
+            merge_shards(args.out_dir, args.data_dir, 1)
 
 
 def _merge_feats(args) -> None:

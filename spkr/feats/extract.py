@@ -20,6 +20,7 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
 from spkr.files import note
 from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
+from spkr.kaldi.shards import utts_of_shard
 from spkr.kaldi.table import TableWriter
 
 COMPUTE = {  # features, and the log energy of the same frames
@@ -45,7 +46,7 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
     n, shards = len(files["utt2spk"]), front_end.shards
     if n < shards:
         raise InputError(f"{data_dir}: {n} utterances do not fill {shards} shards; set feats.shards to less")
-    utts = sorted(files["utt2spk"])[n * (shard - 1) // shards : n * shard // shards]
+    utts = utts_of_shard(files["utt2spk"], shard, shards)
     out, num_frames, num_voiced = Path(out_dir), {}, {}
     source = Source(data_dir, files, utts, front_end, seed)
     if upsampled := source.upsampled():

@@ -16,37 +16,56 @@ recording. Every file is sorted by its first field in byte order (LC_ALL=C), and
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from spkr.errors import InputError
-from spkr.files import read_lines, replacing
+from spkr.files import BYTE_ORDER_MARK, read_lines, read_text, replacing
+from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import CHECKS, Files, index_of, invert, joined
 
 REQUIRED = ("wav.scp", "utt2spk", "spk2utt")
-# The value may hold spaces, as a path or a transcript does. \ud800 and the like stand for bytes that are not UTF-8.
-LINE = re.compile(r"([^\s\ud800-\udfff]+)[ \t]+(\S[^\r\n\ud800-\udfff]*)")
+# The value may hold blanks, as a path or a transcript does.
+LINE = re.compile(r"^(\S+)[ \t]+(\S(?:.*\S)?)[^\S\n]*$", re.MULTILINE)
+LINE_OF_TEXT = re.compile(r"^(\S+)(?:[ \t]+(\S(?:.*\S)?))?[^\S\n]*$", re.MULTILINE)
+UNREADABLE = re.compile(f"[\\r\\ud800-\\udfff]|^{BYTE_ORDER_MARK}")  # \ud800 and so on: bytes that are not UTF-8
+
+
+def line_of(path: str | Path) -> re.Pattern[str]:
+    """The form of a `key value` file's lines; in `text`, the value may be missing: the transcript is empty."""
+    return LINE_OF_TEXT if Path(path).name == "text" else LINE
 
 
 def read_map(path: str | Path) -> dict[str, str]:
-    """Read a `key value` file; the value is the rest of the line.
+    """Read a `key value` file; the value is the rest of the line, empty only in `text`.
 
     Raises InputError, with the line, for a line without a value, a repeated key or keys out of order.
     """
-    table: dict[str, str] = {}
+    text = read_text(path).rstrip("\n")
+    table = dict(line_of(path).findall(text))
+    keys = list(table)
+    if len(keys) != text.count("\n") + 1 or keys != sorted(keys):
+        _refuse(path)
+    return table
+
+
+def _refuse(path: str | Path) -> None:
+    """Read a `key value` file line by line, to raise InputError for the first that is wrong."""
+    keys: set[str] = set()
     previous = ""
     for number, line in read_lines(path):
-        if not (match := LINE.fullmatch(line)):
+        if not (match := line_of(path).fullmatch(line)):
             raise InputError(f"{path}:{number}: expected '<key> <value>', found {line!r}")
-        key, value = match.groups()
-        if key in table:
+        key = match[1]
+        if key in keys:
             raise InputError(f"{path}:{number}: {key!r} stands there twice; each key may occur once")
         if key < previous:
-            raise InputError(f"{path}:{number}: {key!r} is out of order; sort the file with LC_ALL=C sort")
-        table[key] = value.rstrip()
+            sort = f"LC_ALL=C sort -k1,1 -o {shlex.quote(str(path))} {shlex.quote(str(path))}"
+            raise InputError(f"{path}:{number}: {key!r} is out of order after {previous!r}; sort the file: {sort}")
+        keys.add(key)
         previous = key
-    return table
 
 
 def write_map(path: str | Path, table: Mapping[str, object]) -> None:
@@ -57,15 +76,18 @@ def write_map(path: str | Path, table: Mapping[str, object]) -> None:
 
 
 def _text(path: str | Path, table: Mapping[str, object]) -> str:
-    lines = {key: f"{key} {table[key]}" for key in sorted(table)}
-    for key, line in lines.items():
-        match = LINE.fullmatch(line)
-        if not match or (match[1], match[2].rstrip()) != (key, str(table[key])):
+    lines = []
+    for key in sorted(table):
+        value = str(table[key])
+        line = f"{key} {value}" if value else key
+        match = line_of(path).fullmatch(line)
+        if not match or match.groups("") != (key, value) or UNREADABLE.search(line):
             raise InputError(
-                f"{path}: cannot hold {line!r}: a key has no spaces, and a value is one line of UTF-8 text "
+                f"{path}: cannot hold {f'{key} {value}'!r}: a key has no spaces, and a value is one line of UTF-8 text "
                 "that does not begin or end with one"
             )
-    return "".join(f"{line}\n" for line in lines.values())
+        lines.append(f"{line}\n")
+    return "".join(lines)
 
 
 def read_spk2utt(path: str | Path) -> dict[str, list[str]]:
@@ -106,13 +128,20 @@ def check_data_dir(path: str | Path, required: Sequence[str] = REQUIRED) -> dict
     """Check a data directory by Kaldi's rules and return its files' content by name.
 
     Raises InputError, naming the file, the line or the key, where a file is missing or malformed, where two
-    files disagree about the utterances, speakers or recordings, or where a speaker is no prefix of its utterances or
-    out of order among them (then sorting by utterance and by speaker differ, and Kaldi's tables break).
+    files disagree about the utterances, speakers or recordings, or where utterances in order have speakers out of
+    order (then sorting by utterance and by speaker differ, and Kaldi's tables break).
     """
     path = Path(path)
-    files = {name: read_map(path / name) for name in dict.fromkeys([*required, *data_files(path)])}
+    files = {name: read_data_file(path, name) for name in dict.fromkeys([*required, *data_files(path)])}
     _raise_first(path, files)
     return files
+
+
+def read_data_file(path: Path, name: str) -> dict[str, str]:
+    """Read a file of a data directory as `read_map` does; where spk2utt is missing, InputError says what makes it."""
+    if name == "spk2utt" and not (path / name).exists():
+        raise InputError(f"{path}/{name}: no such file; `spkr data fix {path}` makes it from utt2spk")
+    return read_map(path / name)
 
 
 def _raise_first(path: Path, files: Files) -> None:
@@ -135,4 +164,4 @@ def clips(files: Files) -> dict[str, Clip]:
     if "segments" not in files:
         return {utt: Clip(source) for utt, source in wav.items()}
     segments = {utt: value.split() for utt, value in files["segments"].items()}
-    return {utt: Clip(wav[reco], float(start), float(end)) for utt, (reco, start, end) in segments.items()}
+    return {utt: Clip(wav[reco], decimal(start), decimal(end)) for utt, (reco, start, end) in segments.items()}

@@ -1,4 +1,4 @@
-"""Mending a data directory, as fix_data_dir.sh does: sort, drop repeated keys, keep what all files have."""
+"""Fixing a data directory, as fix_data_dir.sh does: sort, drop repeated keys, keep what all files have."""
 
 import logging
 import shutil
@@ -6,8 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from spkr.errors import InputError
-from spkr.files import replacing
-from spkr.kaldi.datadir import LINE, data_files
+from spkr.files import BYTE_ORDER_MARK, replacing
+from spkr.kaldi.datadir import data_files, line_of
 from spkr.kaldi.rules import FORMATS, Files, check_order, restrict
 from spkr.kaldi.validate import validate
 
@@ -31,10 +31,10 @@ def fix_data_dir(path: str | Path) -> None:
 
     utt2spk leads and spk2utt follows from it. Utterances go, too, whose speaker one of SPEAKERS_OF lacks, and segments
     whose recording wav.scp lacks. All other files, such as vad.scp, are cut down to what is left. The files as they
-    were are kept in `.backup`; where nothing is wrong, nothing is written. What cannot be mended is logged.
+    were are kept in `.backup`; where nothing is wrong, nothing is written.
 
     Raises InputError, before anything is written, where utt2spk is missing, a file is no text, no utterance remains,
-    or speakers and utterances do not sort alike.
+    or speakers and utterances do not sort alike; and in the end where faults are left, each of which is logged.
     """
     path = Path(path)
     names = data_files(path)
@@ -50,8 +50,11 @@ def fix_data_dir(path: str | Path) -> None:
     for fault in check_order(path, files):
         raise InputError(fault)
     _write(path, names, files)
-    for fault in validate(path, required=["utt2spk"]).faults:
-        logger.warning("mend by hand: %s", fault)
+    faults = validate(path, required=["utt2spk"]).faults
+    for fault in faults:
+        logger.error("cannot be fixed here: %s", fault)
+    if faults:
+        raise InputError(f"{path}: faults are left (see above); correct or remove those files")
 
 
 def _read_sorted(path: Path) -> dict[str, str]:
@@ -62,16 +65,19 @@ def _read_sorted(path: Path) -> dict[str, str]:
         raise InputError(f"{path}: cannot be read as UTF-8 text ({e})") from None
     table: dict[str, str] = {}
     malformed, repeated = {}, {}
+    if marked := sum(line.startswith(BYTE_ORDER_MARK) for line in lines):
+        logger.info("%s: %d byte order marks removed", path, marked)
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
-        match = LINE.fullmatch(line.rstrip())
-        if not match or (path.name in VALUES_OF and not FORMATS[path.name][0](match[2])):
+        match = line_of(path).fullmatch(line.removeprefix(BYTE_ORDER_MARK))
+        key, value = match.groups("") if match else ("", "")
+        if not match or (path.name in VALUES_OF and not FORMATS[path.name][0](value)):
             malformed[f"{line!r} (line {number})"] = None
-        elif match[1] in table:
-            repeated[f"{match[1]!r} (line {number})"] = None
+        elif key in table:
+            repeated[f"{key!r} (line {number})"] = None
         else:
-            table[match[1]] = match[2]
+            table[key] = value
     _say(path, malformed, "malformed lines")
-    _say(path, repeated, "lines of keys that stand before")
+    _say(path, repeated, "lines of keys that occur before")
     if list(table) != sorted(table):
         logger.info("%s: sorted", path)
     return dict(sorted(table.items()))
@@ -100,11 +106,11 @@ def _say(path: Path, dropped: Collection[str], what: str) -> None:
 
 def _write(path: Path, names: list[str], files: Files) -> None:
     """Write the files that differ from what is there, and keep what was there."""
-    texts = {name: "".join(f"{key} {value}\n" for key, value in table.items()) for name, table in files.items()}
+    texts = {name: "".join(f"{k} {v}".rstrip() + "\n" for k, v in table.items()) for name, table in files.items()}
     was = {name: (path / name).read_bytes() for name in names}
     changed = [name for name in texts if texts[name].encode() != was.get(name)]
     if not changed:
-        logger.info("%s: kept all %d utterances; nothing to mend", path, len(files["utt2spk"]))
+        logger.info("%s: kept all %d utterances; nothing to fix", path, len(files["utt2spk"]))
         return
     (path / MANIFEST).unlink(missing_ok=True)  # these are no longer the files that were made
     (path / BACKUP).mkdir(exist_ok=True)

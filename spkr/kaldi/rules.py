@@ -3,14 +3,14 @@
 Each check yields what is wrong between the lines of files that are well-formed (spkr.kaldi.datadir reads them).
 """
 
-import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import check_same_keys
+from spkr.kaldi.fields import count, decimal
 
 INDEXES = {
     "utterance": re.compile(r"utt2\w+|feats\.scp|vad\.scp|text|segments"),
@@ -65,6 +65,8 @@ def _keys(path: Path, files: Files) -> Iterator[str]:
     keys = keys_of(files)
     for name, table in files.items():
         index = index_of(name)
+        if table.keys() == keys[index]:
+            continue
         by_segments = index == "recording" and "segments" in files
         try:
             check_same_keys(path / name, table, path / ("segments" if by_segments else "utt2spk"), keys[index])
@@ -72,84 +74,103 @@ def _keys(path: Path, files: Files) -> Iterator[str]:
             yield str(e)
 
 
-def _prefixes(path: Path, files: Files) -> Iterator[str]:
-    for number, (utt, spk) in enumerate(sorted(files["utt2spk"].items()), 1):
-        if not utt.startswith(spk):
-            yield f"{path}/utt2spk:{number}: speaker {spk!r} is no prefix of utterance {utt!r}"
-
-
 def check_order(path: Path, files: Files) -> Iterator[str]:
     """Yield where the speakers of a utt2spk that is sorted by utterance are not sorted."""
     utt2spk = files["utt2spk"]
-    for number, (before, after) in enumerate(pairwise(sorted(utt2spk)), 2):
-        if utt2spk[before] > utt2spk[after]:
+    utts = sorted(utt2spk)
+    speakers = [utt2spk[utt] for utt in utts]
+    if speakers == sorted(speakers):
+        return
+    for number, (i, j) in enumerate(pairwise(range(len(utts))), 2):
+        if speakers[i] > speakers[j]:
             yield (
-                f"{path}/utt2spk:{number}: utterance {after!r} comes after {before!r}, but its speaker "
-                f"{utt2spk[after]!r} before {utt2spk[before]!r}; rename the speakers so that both orders are the same"
+                f"{path}/utt2spk:{number}: utterance {utts[j]!r} comes after {utts[i]!r}, but its speaker "
+                f"{speakers[j]!r} before {speakers[i]!r}; name utterances <speaker>-<...>, so that both orders agree"
             )
 
 
+def without_prefix(utt2spk: Mapping[str, str]) -> list[str]:
+    """The utterances whose names do not begin with their speaker's."""
+    return [utt for utt, spk in utt2spk.items() if not utt.startswith(spk)]
+
+
 def _speakers(path: Path, files: Files) -> Iterator[str]:
-    for number, (spk, utts) in enumerate(invert(files["utt2spk"]).items(), 1):
-        if files["spk2utt"].get(spk, "").split() != utts:
-            yield f"{path}/spk2utt:{number}: the utterances of speaker {spk!r} are not those of utt2spk, sorted"
+    spk2utt = joined(invert(files["utt2spk"]))
+    if spk2utt == files["spk2utt"]:
+        return
+    for number, (spk, utts) in enumerate(spk2utt.items(), 1):
+        if " ".join(files["spk2utt"].get(spk, "").split()) != utts:
+            yield (
+                f"{path}/spk2utt:{number}: the utterances of speaker {spk!r} are not those of utt2spk, sorted; "
+                f"`spkr data fix {path}` makes spk2utt from utt2spk"
+            )
 
 
 def _values(path: Path, files: Files) -> Iterator[str]:
     for name, (is_good, expected) in FORMATS.items():
-        for number, (key, value) in enumerate(sorted(files.get(name, {}).items()), 1):
-            if not is_good(value):
-                yield f"{path}/{name}:{number}: {key} has {value!r}; expected {expected}"
+        table = files.get(name, {})
+        bad = [key for key, value in table.items() if not is_good(value)]
+        for number, key in _numbered(table, bad):
+            yield f"{path}/{name}:{number}: {key} has {table[key]!r}; expected {expected}"
+
+
+def _numbered(table: Collection[str], some: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Some keys of a table with their line numbers, as the sorted file has them."""
+    if some := set(some):
+        yield from ((number, key) for number, key in enumerate(sorted(table), 1) if key in some)
 
 
 def _durations(path: Path, files: Files) -> Iterator[str]:
     """Segments inside their recordings, and durations inside their segments, as far as the files tell."""
-    if any(_values(path, files)):
+    if "segments" not in files or any(_values(path, files)):
         return
     recordings, seconds = files.get("reco2dur", {}), {} if "utt2aug" in files else files.get("utt2dur", {})
-    for number, (utt, value) in enumerate(sorted(files.get("segments", {}).items()), 1):
+    for number, (utt, value) in enumerate(sorted(files["segments"].items()), 1):
         reco, start, end = value.split()
-        length, end = float(recordings.get(reco, "inf")), float(end)
-        if float(start) >= length or end >= length + MAX_OVERSHOOT:
+        length, end = float(recordings.get(reco, "inf")), decimal(end)
+        if decimal(start) >= length or end >= length + MAX_OVERSHOOT:
             yield f"{path}/segments:{number}: {utt} goes from {start} to {end:g} s of {reco}, which has {length:g} s"
-        elif end != -1 and float(seconds.get(utt, 0)) >= end - float(start) + MAX_OVERSHOOT:
-            yield f"{path}/segments:{number}: {utt} has {end - float(start):g} s; utt2dur says {seconds[utt]} s"
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+        elif end != -1 and float(seconds.get(utt, 0)) >= end - decimal(start) + MAX_OVERSHOOT:
+            yield f"{path}/segments:{number}: {utt} has {end - decimal(start):g} s; utt2dur says {seconds[utt]} s"
 
 
 def _is_duration(text: str) -> bool:
-    return 0 < _number(text) < math.inf
+    try:
+        return decimal(text) > 0
+    except ValueError:
+        return False
 
 
 def _is_segment(text: str) -> bool:
-    fields = text.split()
-    if len(fields) != 3:
+    try:
+        _, start, end = text.split()
+        start, end = decimal(start), decimal(end)
+    except ValueError:
         return False
-    start, end = _number(fields[1]), _number(fields[2])
-    return 0 <= start < math.inf and (start < end < math.inf or end == -1)
+    return start >= 0 and (start < end or end == -1)
+
+
+def _is_positive_count(text: str) -> bool:
+    try:
+        return count(text) > 0
+    except ValueError:
+        return False
 
 
 def _is_word(text: str) -> bool:
     return len(text.split()) == 1
 
 
-FORMATS = {
+FORMATS: dict[str, tuple[Callable[[str], object], str]] = {
     "utt2spk": (_is_word, "one speaker"),
     "utt2lang": (_is_word, "one language"),
     "utt2uniq": (_is_word, "one utterance"),
     "utt2dur": (_is_duration, "seconds above zero"),
     "reco2dur": (_is_duration, "seconds above zero"),
-    "utt2num_frames": (lambda text: text.isdecimal() and int(text) > 0, "a whole number above zero"),
-    "reco2sum": (re.compile(r"\d+ [0-9a-f]{8}|-").fullmatch, "'<bytes> <crc32>', or - for a pipe"),
+    "utt2num_frames": (_is_positive_count, "a whole number above zero"),
+    "reco2sum": (re.compile(r"[0-9]+ [0-9a-f]{8}|-").fullmatch, "'<bytes> <crc32>', or - for a pipe"),
     "spk2gender": (lambda text: text in ("m", "f"), "m or f"),
     "segments": (_is_segment, "'<recording> <start> <end>' in seconds, start before end, or an end of -1"),
     "wav.scp": (lambda text: not text.startswith("~"), "a path without ~, which nothing replaces"),
 }
-SPEAKER_ORDER = (_prefixes, check_order)  # what makes Kaldi's tables sort alike by utterance and by speaker
-CHECKS = (_values, _keys, *SPEAKER_ORDER, _speakers, _durations)
+CHECKS = (_values, _keys, check_order, _speakers, _durations)

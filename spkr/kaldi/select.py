@@ -1,4 +1,4 @@
-"""Which utterances are taken: several sets together, filters, each of which is counted, and a choice by seed."""
+"""Which utterances a stage uses: those of several sets, filtered by length and speaker, or shuffled by a seed."""
 
 import hashlib
 import logging
@@ -9,18 +9,19 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map
+from spkr.kaldi.fields import count
 
 logger = logging.getLogger(__name__)
 
 
 def read_maps(paths: Sequence[str | Path]) -> dict[str, str]:
-    """The maps of several sets, or shards, as one; a key in two of them is an InputError."""
+    """The maps of several sets, or shards, as one; InputError for a key that is in two of them."""
     together: dict[str, str] = {}
     for path in paths:
         found = read_map(path)
         if shared := sorted(found.keys() & together.keys()):
             first = next(p for p in paths if shared[0] in read_map(p))
-            raise InputError(f"{path}: {shared[0]!r} is in {first}, too; expected each name in one file")
+            raise InputError(f"{path}: {shared[0]!r} is in {first}, too; each name may be in one file only")
         together |= found
     return together
 
@@ -37,22 +38,25 @@ def filter_utterances(
     Raises InputError where the two differ, where one is no number, or where fewer than two speakers are left.
     """
     check_same_keys("utt2num_voiced", num_voiced, "utt2spk", utt2spk)
+    frames = {}
     for utt, number in num_voiced.items():
-        if not number.isdecimal():
-            raise InputError(f"utt2num_voiced: {utt} has {number!r}; expected a number of frames")
-    long_enough = {utt: spk for utt, spk in utt2spk.items() if int(num_voiced[utt]) >= min_voiced_frames}
-    count = Counter(long_enough.values())
-    kept = {utt: spk for utt, spk in long_enough.items() if count[spk] >= min_utts_per_speaker}
+        try:
+            frames[utt] = count(number)
+        except ValueError:
+            raise InputError(f"utt2num_voiced: {utt} has {number!r}; expected a number of frames") from None
+    long_enough = {utt: spk for utt, spk in utt2spk.items() if frames[utt] >= min_voiced_frames}
+    utts_of = Counter(long_enough.values())
+    kept = {utt: spk for utt, spk in long_enough.items() if utts_of[spk] >= min_utts_per_speaker}
     speakers = set(kept.values())
     logger.info(
-        "learning from %d of %d utterances and %d of %d speakers: %d utterances have fewer than %d voiced frames, "
+        "training on %d of %d utterances and %d of %d speakers: %d utterances have fewer than %d voiced frames, "
         "%d more are of speakers with fewer than %d utterances",
         *(len(kept), len(utt2spk), len(speakers), len(set(utt2spk.values()))),
         *(len(utt2spk) - len(long_enough), min_voiced_frames, len(long_enough) - len(kept), min_utts_per_speaker),
     )
     if len(speakers) < 2:
         raise InputError(
-            f"{len(speakers)} of {len(set(utt2spk.values()))} speakers are left to learn from; "
+            f"{len(speakers)} of {len(set(utt2spk.values()))} speakers are left to train on; "
             "lower min_voiced_frames or min_utts_per_speaker in the config"
         )
     return kept

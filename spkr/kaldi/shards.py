@@ -1,32 +1,51 @@
-"""Joining what the shards of a set's features wrote."""
+"""The shards of a set's features: which utterances each has, and how their lists become one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from spkr.errors import InputError
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map, write_map
-from spkr.kaldi.select import read_maps
 
 LISTS = ("utt2num_frames", "utt2num_voiced", "vad.scp", "feats.scp")
 
 
+def utts_of_shard(utts: Collection[str], shard: int, shards: int) -> list[str]:
+    """The utterances of the `shard`-th (from 1) of `shards` parts, which differ by one utterance at most."""
+    n = len(utts)
+    return sorted(utts)[n * (shard - 1) // shards : n * shard // shards]
+
+
 def shard_lists(out_dir: str | Path, shards: int, names: Sequence[str] = LISTS) -> list[Path]:
     """The lists that the shards wrote: feats.<shard>.scp and so on, by name, then by shard."""
-    parts = [name.partition(".") for name in names]
-    return [Path(out_dir) / f"{stem}.{i}{dot}{end}" for stem, dot, end in parts for i in range(1, shards + 1)]
+    return [shard_list(out_dir, name, shard) for name in names for shard in range(1, shards + 1)]
+
+
+def shard_list(out_dir: str | Path, name: str, shard: int) -> Path:
+    """One shard's list: of `feats.scp`, feats.<shard>.scp."""
+    stem, dot, end = name.partition(".")
+    return Path(out_dir) / f"{stem}.{shard}{dot}{end}"
 
 
 def merge_shards(out_dir: str | Path, data_dir: str | Path, shards: int) -> None:
     """Join the shards' lists to feats.scp, vad.scp, utt2num_frames and utt2num_voiced, and copy utt2spk beside them.
 
-    Raises InputError, before anything is written, unless each is of all utterances of the data directory, each of
-    them in one shard, and of no other.
+    Raises InputError, before anything is written, unless each shard has its utterances of the data directory and no
+    others; the message says which command makes that shard.
     """
-    out, utt2spk = Path(out_dir), Path(data_dir) / "utt2spk"
-    expected = read_map(utt2spk)
-    merged = {"utt2spk": expected}
-    for name in LISTS:
-        merged[name] = read_maps(shard_lists(out, shards, [name]))
-        check_same_keys(out / name, merged[name], utt2spk, expected)
+    utt2spk = Path(data_dir) / "utt2spk"
+    speakers = read_map(utt2spk)
+    merged: dict[str, dict[str, str]] = {"utt2spk": speakers, **{name: {} for name in LISTS}}
+    for shard in range(1, shards + 1):
+        utts = utts_of_shard(speakers, shard, shards)
+        for name in LISTS:
+            path = shard_list(out_dir, name, shard)
+            try:
+                found = read_map(path)
+                check_same_keys(path, found, f"shard {shard}/{shards} of {utt2spk}", utts)
+            except InputError as e:
+                command = f"spkr feats {data_dir} {out_dir} --shard {shard}/{shards} --options <the other shards'>"
+                raise InputError(f"{e}; run `{command}`") from None
+            merged[name] |= found
     for name, table in merged.items():
-        write_map(out / name, table)
+        write_map(Path(out_dir) / name, table)

@@ -8,6 +8,7 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import check_data_dir, read_spk2utt, write_data_dir
+from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import Files, invert, restrict
 from spkr.kaldi.select import shuffled
 
@@ -79,7 +80,7 @@ def shortest(n: int) -> Callable[[Files], Collection[str]]:
         lengths = files.get("utt2num_frames") or files.get("utt2dur")
         if not lengths:
             raise InputError("utt2num_frames, utt2dur: neither is there; --shortest needs one of them")
-        return sorted(lengths, key=lambda utt: (float(lengths[utt]), utt))[: _at_most(n, files)]
+        return sorted(lengths, key=lambda utt: (decimal(lengths[utt]), utt))[: _at_most(n, files)]
 
     return choose
 

@@ -1,13 +1,14 @@
 """All that is wrong with a data directory, and a summary of what is in it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import REQUIRED, check_data_dir, clips, data_files, read_map
-from spkr.kaldi.rules import CHECKS, SPEAKER_ORDER, Files, index_of, invert, is_command
+from spkr.kaldi.datadir import REQUIRED, check_data_dir, clips, data_files, read_data_file
+from spkr.kaldi.fields import decimal
+from spkr.kaldi.rules import CHECKS, Files, check_order, index_of, invert, is_command, without_prefix
 
 SHOWN = 10  # messages of a kind
 
@@ -27,23 +28,34 @@ def validate(path: str | Path, required: Sequence[str] = REQUIRED, spk_sort: boo
     Args:
         path: the data directory.
         required: files that must be there; the others are checked where they are.
-        spk_sort: whether speakers must be prefixes of their utterances, and sorted as those are.
+        spk_sort: whether speakers must be sorted as their utterances are.
     """
     path, found = Path(path), Findings()
     for name in dict.fromkeys([*required, *data_files(path)]):
         try:
-            found.files[name] = read_map(path / name)
+            found.files[name] = read_data_file(path, name)
             found.faults += _line_ends(path / name)
         except InputError as e:
             found.faults.append(str(e))
     if not found.faults:
         for check in CHECKS:
-            if spk_sort or check not in SPEAKER_ORDER:
+            if spk_sort or check is not check_order:
                 found.faults += shortened(list(check(path, found.files)))
-    speakers = set(found.files.get("utt2spk", {}).values())
-    if len(speakers) == 1:
-        found.warnings.append(f"{path}/utt2spk: all utterances are of one speaker, {min(speakers)!r}")
+    found.warnings += _of_speakers(f"{path}/utt2spk", found.files.get("utt2spk", {}), spk_sort)
     return found
+
+
+def _of_speakers(path: str, utt2spk: Mapping[str, str], spk_sort: bool) -> Iterator[str]:
+    """Warnings of what is well-formed and may still not be meant."""
+    speakers = set(utt2spk.values())
+    if len(speakers) == 1:
+        yield f"{path}: all utterances are of one speaker, {min(speakers)!r}"
+    if spk_sort and (utts := without_prefix(utt2spk)):
+        yield (
+            f"{path}: {len(utts)} of {len(utt2spk)} utterances do not begin with their speaker's name, first "
+            f"{utts[0]!r} of {utt2spk[utts[0]]!r}; Kaldi advises <speaker>-<...>, so that utterances and speakers "
+            "always sort alike"
+        )
 
 
 def shortened(messages: list[str]) -> list[str]:
@@ -73,7 +85,7 @@ def describe(path: str | Path) -> str:
     spk2utt = invert(files["utt2spk"])
     gender = Counter(files.get("spk2gender", {}).values())
     rates, lengths = _headers(files)
-    seconds = {utt: float(s) for utt, s in files["utt2dur"].items()} if "utt2dur" in files else lengths
+    seconds = {utt: decimal(s) for utt, s in files["utt2dur"].items()} if "utt2dur" in files else lengths
     lines = [
         ("utterances", f"{len(files['utt2spk'])}"),
         ("speakers", f"{len(spk2utt)}" + (f" ({gender['f']} f, {gender['m']} m)" if gender else "")),

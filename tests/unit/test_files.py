@@ -60,6 +60,7 @@ def test_lines_come_with_their_numbers(tmp_path):
         (b"", "file: the file is empty"),
         (b"\n", "file:1: empty line"),
         (b"a 1\n \nb 2\n", "file:2: empty line"),
+        (b"\xef\xbb\xbfa 1\n", "file:1: the line begins with a byte order mark; remove it: sed -i"),
         (b"a 1\nb \xff\n", r"file: not UTF-8 text \(byte 6\)"),
     ],
 )

@@ -24,9 +24,9 @@ def test_speakers_of_few_utterances_are_left_out_and_counted(corpus, caplog):
     utt2spk |= {f"s{s:02d}-u{k}": f"s{s:02d}-{k}" for s in range(3) for k in range(2)}
     write_map("few", utt2spk)
     train_backend(["train.scp"], ["few"], "filtered", lda_dim=6, min_utts_per_speaker=4)
-    assert "learning from 114 of 120 utterances and 20 of 26 speakers" in caplog.text
+    assert "training on 114 of 120 utterances and 20 of 26 speakers" in caplog.text
     assert "from 114 utterances of 20 speakers" in caplog.text
-    with pytest.raises(InputError, match="0 of 26 speakers are left to learn from"):
+    with pytest.raises(InputError, match="0 of 26 speakers are left to train on"):
         train_backend(["train.scp"], ["few"], "none", lda_dim=6, min_utts_per_speaker=7)
 
 

@@ -3,7 +3,7 @@ import pytest
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, read_map, write_map
 from spkr.kaldi.fix import fix_data_dir
-from tests.unit.kaldi.data_dirs import FILES, SEGMENTED, UTT2SPK, contents
+from tests.unit.kaldi.data_dirs import FILES, SEGMENTED, UTT2SPK, command, contents
 
 
 def test_a_good_directory_is_left_alone(data, caplog):
@@ -12,10 +12,34 @@ def test_a_good_directory_is_left_alone(data, caplog):
     fix_data_dir(data)
     assert contents(data) == before
     assert sorted(p.name for p in data.iterdir()) == sorted(before)
-    assert f"{data}: kept all 16 utterances; nothing to mend" in caplog.text
+    assert f"{data}: kept all 16 utterances; nothing to fix" in caplog.text
 
 
-def test_unsorted_and_repeated_lines_are_mended_and_said(data, caplog):
+def test_empty_transcripts_are_kept(data):
+    (data / "text").write_text("".join(f"{utt}\n" for utt in sorted(UTT2SPK)))
+    before = contents(data)
+    fix_data_dir(data)
+    assert contents(data) == before
+
+
+def test_byte_order_marks_are_removed_and_said(data, caplog):
+    caplog.set_level("INFO")
+    good = (data / "utt2spk").read_bytes()
+    (data / "utt2spk").write_bytes(b"\xef\xbb\xbf" + good)
+    fix_data_dir(data)
+    assert (data / "utt2spk").read_bytes() == good
+    assert "utt2spk: 1 byte order marks removed" in caplog.text
+
+
+def test_the_command_fails_where_faults_are_left(data, caplog):
+    write_map(data / "wav.scp", {utt: "~/x.wav" for utt in UTT2SPK})
+    status, said = command(caplog, "fix", data)
+    assert status == 1
+    assert "cannot be fixed here: " in said and "wav.scp:1: a-0 has '~/x.wav'; expected a path without ~" in said
+    assert "data: faults are left (see above)" in said
+
+
+def test_unsorted_and_repeated_lines_are_fixed_and_said(data, caplog):
     caplog.set_level("INFO")
     good = contents(data)
     for name in ("wav.scp", "utt2spk", "utt2dur"):
@@ -28,7 +52,7 @@ def test_unsorted_and_repeated_lines_are_mended_and_said(data, caplog):
     assert contents(data) == good
     assert contents(data / ".backup") == spoilt
     assert "wav.scp: 2 malformed lines dropped, first '' (line 18)" in caplog.text
-    assert "wav.scp: 1 lines of keys that stand before dropped, first 'a-1' (line 17)" in caplog.text
+    assert "wav.scp: 1 lines of keys that occur before dropped, first 'a-1' (line 17)" in caplog.text
     assert all(f"{name}: sorted" in caplog.text for name in ("wav.scp", "utt2spk", "utt2dur"))
 
 
@@ -50,11 +74,15 @@ def test_what_all_files_have_is_kept_as_kaldi_has_it(data, caplog, name, lost, k
     for optional in ("text", "feats.scp", "vad.scp", "utt2num_frames"):
         write_map(data / optional, dict.fromkeys(UTT2SPK, "1"))
     write_map(data / name, {key: value for key, value in read_map(data / name).items() if key not in lost})
-    fix_data_dir(data)
-    assert read_map(data / "utt2spk").keys() == kept
     if name in ("vad.scp", "utt2mic"):  # cut down, never a reason to drop an utterance
-        assert f"mend by hand: {data}/{name}: 1 of 16 entries of {data}/utt2spk missing, first 'a-1'" in caplog.text
+        with pytest.raises(InputError, match="faults are left"):
+            fix_data_dir(data)
+        fault = f"{data}/{name}: 1 of 16 entries of {data}/utt2spk missing, first 'a-1'"
+        assert f"cannot be fixed here: {fault}" in caplog.text
+        assert read_map(data / "utt2spk").keys() == kept
     else:
+        fix_data_dir(data)
+        assert read_map(data / "utt2spk").keys() == kept
         check_data_dir(data)
         dropped = len(UTT2SPK) - len(kept)
         assert f"kept {16 - dropped} utterances" in caplog.text
@@ -62,7 +90,7 @@ def test_what_all_files_have_is_kept_as_kaldi_has_it(data, caplog, name, lost, k
 
 
 def test_values_that_are_none_are_as_good_as_missing(data):
-    durations = {**FILES["utt2dur"], "a-0": "0", "b-0": "nan", "c-0": "long"}
+    durations = {**FILES["utt2dur"], "a-0": "0", "b-0": "nan", "c-0": "1_0"}
     write_map(data / "utt2dur", durations)
     fix_data_dir(data)
     assert read_map(data / "utt2spk").keys() == set(UTT2SPK) - {"a-0", "b-0", "c-0"}
@@ -89,7 +117,7 @@ def test_segments_and_recordings_go_together(segmented):
         ("segments", "a-0 ra 0 1\n", "segments: .*|no utterance remains"),
     ],
 )
-def test_what_cannot_be_mended_is_left_as_it_was(data, name, content, message):
+def test_what_cannot_be_fixed_is_left_as_it_was(data, name, content, message):
     (data / "spk2gender").unlink()
     (data / name).unlink(missing_ok=True)
     if content:

@@ -27,7 +27,7 @@ def test_short_utterances_go_first_then_speakers_of_few(caplog):
     with caplog.at_level(logging.INFO):
         kept = filter_utterances(UTT2SPK, VOICED, min_voiced_frames=10, min_utts_per_speaker=2)
     assert kept == {utt: spk for utt, spk in UTT2SPK.items() if spk in "ac"}
-    assert "learning from 4 of 6 utterances and 2 of 3 speakers" in caplog.text
+    assert "training on 4 of 6 utterances and 2 of 3 speakers" in caplog.text
     assert "1 utterances have fewer than 10 voiced frames, 1 more are of speakers with fewer than 2" in caplog.text
 
 
@@ -36,7 +36,7 @@ def test_fewer_than_two_speakers_are_refused():
         filter_utterances(UTT2SPK, VOICED, min_voiced_frames=30, min_utts_per_speaker=2)
 
 
-@pytest.mark.parametrize("number", ["1.5", "-3", "abc"])
+@pytest.mark.parametrize("number", ["1.5", "-3", "abc", "1_0", "9" * 5000])
 def test_number_of_frames_must_be_one(number):
     with pytest.raises(InputError, match=f"utt2num_voiced: b-1 has '{number}'"):
         filter_utterances(UTT2SPK, {**VOICED, "b-1": number}, 0, 1)

@@ -7,7 +7,7 @@ import soundfile
 from spkr.audio.check import Heard, listen
 from spkr.kaldi.datadir import write_data_dir, write_map
 from spkr.kaldi.validate import validate
-from tests.unit.kaldi.data_dirs import RATE, UTT2SPK, command
+from tests.unit.kaldi.data_dirs import FILES, RATE, UTT2SPK, command
 
 
 def test_good_recordings_are_found_good(recordings, caplog):
@@ -26,7 +26,6 @@ def test_recordings_are_listened_to(recordings, caplog):
         (whole[:44], "data/wav.scp:1: a-0: .*cut short|no samples"),
         (whole[:-100], "data/wav.scp:1: a-0: .*cut short after 15950 samples"),
         ((rng.normal(0, 0.1, (RATE, 2)), RATE), "data/wav.scp:1: a-0: .*2 channels; expected one"),
-        ((rng.normal(0, 0.1, 8000), 8000), "wav.scp:1: a-0 is sampled at 8000 Hz, 2 of 3 recordings at 16000 Hz"),
         ((rng.normal(0, 0.1, 7999), RATE), "data/utt2dur:1: a-0 has 1 s; its audio has 0.500 s"),
     ):
         (folder / "a-0.wav").unlink(missing_ok=True)
@@ -38,6 +37,13 @@ def test_recordings_are_listened_to(recordings, caplog):
         assert status == 1
         assert re.search(message, said)
         assert command(caplog, "validate", recordings, "--no-audio")[0] == 0
+
+
+def test_mixed_sampling_rates_are_a_warning_with_their_counts(recordings, caplog):
+    soundfile.write(recordings.parent / "a-1.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+    status, said = command(caplog, "validate", recordings)
+    assert status == 0
+    assert "wav.scp: the recordings have 2 sampling rates: 2 at 16000 Hz (first a-0), 1 at 8000 Hz (first a-1)" in said
 
 
 def test_clipping_and_silence_are_warned_of(recordings, caplog):
@@ -84,7 +90,12 @@ def test_ten_faults_of_a_kind_are_shown_and_the_rest_counted(data):
         ("wav.scp", "a-1 x\na-0 x\n", "wav.scp:2: 'a-0' is out of order"),
         ("wav.scp", "a-0 x\na-1 x\nb-0 x", "wav.scp: the last line does not end"),
         ("wav.scp", "a-0 x\na-1 x\r\nb-0 x\n", "wav.scp:2: a carriage return"),
-        ("spk2utt", None, "spk2utt: no such file"),
+        (
+            "wav.scp",
+            "\ufeffa-0 x\na-1 x\nb-0 x\n",
+            r"wav.scp:1: the line begins with a byte order mark; remove it: sed -i",
+        ),
+        ("spk2utt", None, "data` makes it from utt2spk"),
         ("wav.scp", None, "wav.scp: no such file"),
         ("utt2mic", "", "utt2mic: the file is empty"),
     ],
@@ -103,13 +114,25 @@ def test_kaldis_directories_without_audio_or_prefixes_can_be_checked(data, caplo
     (data / "wav.scp").unlink()
     assert command(caplog, "validate", data)[0] == 1
     assert command(caplog, "validate", data, "--no-wav")[0] == 0
-    (data / "utt2spk").write_text("".join(f"{utt} x\n" for utt in UTT2SPK))
-    (data / "spk2utt").write_text(f"x {' '.join(UTT2SPK)}\n")
-    (data / "spk2gender").write_text("x f\n")
-    assert command(caplog, "validate", data, "--no-wav")[0] == 1
-    status, said = command(caplog, "validate", data, "--no-wav", "--no-spk-sort")
+    order = {utt: "zyx"["bcd".find(utt[0])] for utt in UTT2SPK}
+    (data / "utt2spk").write_text("".join(f"{utt} {spk}\n" for utt, spk in order.items()))
+    (data / "spk2utt").write_text("".join(f"{s} {' '.join(u for u in order if order[u] == s)}\n" for s in "xyz"))
+    (data / "spk2gender").write_text("x f\ny f\nz f\n")
+    status, said = command(caplog, "validate", data, "--no-wav")
+    assert status == 1
+    assert "utt2spk:9: utterance 'c-0' comes after 'b-4', but its speaker 'y' before 'z'" in said
+    assert command(caplog, "validate", data, "--no-wav", "--no-spk-sort")[0] == 0
+
+
+def test_names_that_do_not_begin_with_the_speaker_are_a_warning(data, caplog):
+    renamed = {utt: f"x{spk}" for utt, spk in UTT2SPK.items()}
+    write_data_dir(data, {"wav.scp": FILES["wav.scp"], "utt2spk": renamed})
+    status, said = command(caplog, "validate", data, "--no-audio")
     assert status == 0
-    assert "all utterances are of one speaker, 'x'" in said
+    assert "utt2spk: 16 of 16 utterances do not begin with their speaker's name, first 'a-0' of 'xa'" in said
+    assert "warning" not in command(caplog, "validate", data, "--no-audio", "--no-spk-sort")[1]
+    write_data_dir(data, {"wav.scp": FILES["wav.scp"], "utt2spk": dict.fromkeys(UTT2SPK, "x")})
+    assert "all utterances are of one speaker, 'x'" in command(caplog, "validate", data, "--no-audio")[1]
 
 
 def test_the_level_of_the_last_and_shorter_block_is_its_own(tmp_path):

@@ -54,7 +54,7 @@ def test_filters_are_counted(toy, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, epochs=1, filter={"min_voiced_frames": voiced[4], "min_utts_per_speaker": 1})
     kept = sum(n >= voiced[4] for n in voiced)
-    assert f"learning from {kept} of 36 utterances" in caplog.text
+    assert f"training on {kept} of 36 utterances" in caplog.text
 
 
 def test_the_network_is_the_average_of_the_last_epochs(toy, finished, tmp_path, monkeypatch):
