@@ -116,10 +116,14 @@ def read_text(path: str | Path) -> str:
     if not text:
         raise InputError(f"{path}: the file is empty; expected at least one line")
     if text.startswith(BYTE_ORDER_MARK) or f"\n{BYTE_ORDER_MARK}" in text:
-        number = text[: f"\n{text}".index(f"\n{BYTE_ORDER_MARK}")].count("\n") + 1
-        remedy = rf"sed -i '{number}s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
-        raise InputError(f"{path}:{number}: the line begins with a byte order mark; remove it: {remedy}")
+        raise byte_order_mark(path, text[: f"\n{text}".index(f"\n{BYTE_ORDER_MARK}")].count("\n") + 1)
     return text
+
+
+def byte_order_mark(path: str | Path, line: int = 1) -> InputError:
+    """The error for a line that begins with a byte order mark, and the command that removes it."""
+    remedy = rf"sed -i '{line}s/^\xEF\xBB\xBF//' {shlex.quote(str(path))}"
+    return InputError(f"{path}:{line}: the line begins with a byte order mark; remove it: {remedy}")
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -17,11 +17,12 @@ import pandas as pd
 from pandas.api.types import is_string_dtype
 
 from spkr.errors import InputError
+from spkr.files import byte_order_mark
+from spkr.kaldi.fields import DECIMAL, decimal
 
 BOM = b"\xef\xbb\xbf"
 CONTROLS = bytes({*range(32), 127} - set(b"\t\n\r"))
-NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 EXCESS = "more fields"  # a column that stays empty where no line has too many fields
 
 
@@ -74,7 +75,7 @@ def _read_text(path: str | Path) -> bytes:
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror})") from None
     if text.startswith(BOM):
-        raise InputError(f"{path}: starts with a byte order mark; save it as UTF-8 without one")
+        raise byte_order_mark(path)
     if not text:
         raise InputError(f"{path}: the file is empty; expected at least one line")
     return text
@@ -113,11 +114,16 @@ def _refuse(path: str | Path, text: bytes, forms: Sequence[str], numbers: Sequen
             raise InputError(f"{path}:{number}: {expected}, found {shown.decode()!r}")
         for column, field in zip(of_length[len(fields)], fields, strict=True):
             if column in numbers and not is_finite_number(field):
-                kind = "finite number" if NOT_FINITE.fullmatch(field) or NUMBER.fullmatch(field) else "number"
-                raise InputError(f"{path}:{number}: {column} {field.decode()!r}; expected a {kind}")
+                text = field.decode()
+                kind = "finite number" if NOT_FINITE.fullmatch(text) or DECIMAL.fullmatch(text) else "number"
+                raise InputError(f"{path}:{number}: {column} {text!r}; expected a {kind}")
     raise InputError(f"{path}: cannot be read ({problem}); {expected} in each line")
 
 
 def is_finite_number(field: bytes) -> bool:
-    """Whether a field of text is a finite number in decimal digits; `float` also takes 1_0."""
-    return bool(NUMBER.fullmatch(field)) and abs(float(field)) < float("inf")
+    """Whether a field of text is a finite decimal number."""
+    try:
+        decimal(field.decode())
+    except ValueError:
+        return False
+    return True
