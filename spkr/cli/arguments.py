@@ -62,3 +62,10 @@ def shard(text: str) -> tuple[int, int]:
     if not (i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected I/N with 1 <= I <= N, found {text!r}")
     return int(i), int(n)
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number above zero, found {text!r}")
+    return int(text)

@@ -1,10 +1,9 @@
 """Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, info."""
 
-import argparse
 import logging
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, numbers, verb_adder
+from spkr.cli.arguments import SEED, numbers, positive, verb_adder
 from spkr.errors import InputError
 
 DIR = "exp/an4/data/train"
@@ -24,8 +23,8 @@ def add_verbs(verb) -> None:
     )
     p = data_verb("split", _split, "split a data directory into parts, DIR/split<n>/1 to n", f"{DIR} 4")
     p.add_argument("data_dir")
-    p.add_argument("num_split", type=_positive)
-    p.add_argument("--per-utt", action="store_true", help="part speakers, too: DIR/split<n>utt/1 to n")
+    p.add_argument("num_split", type=positive)
+    p.add_argument("--per-utt", action="store_true", help="speakers may be split, too: DIR/split<n>utt/1 to n")
     p = data_verb("combine", _combine, "make one data directory of several", f"exp/an4/data/all {DIR} exp/an4/data/dev")
     p.add_argument("out_dir")
     p.add_argument("data_dirs", nargs="+")
@@ -38,14 +37,12 @@ def _add_validate(p) -> None:
     p.add_argument("--no-wav", action="store_true", help="wav.scp need not be there")
     p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be in the order of their utterances")
     p.add_argument("--no-audio", action="store_true", help="do not read the recordings")
-    p.add_argument(
-        "--allow-pipes", action="store_true", help="run the commands of wav.scp to listen to what they write"
-    )
+    p.add_argument("--allow-pipes", action="store_true", help="run the commands of wav.scp and read what they write")
     p.add_argument("--max-clipped", type=float, default=0.001, metavar="SHARE",
                    help="warn of recordings with more samples at full scale (default: %(default)s)")  # fmt: skip
     p.add_argument("--max-silent", type=float, default=0.5, metavar="SHARE",
                    help="warn of recordings with more blocks below -70 dB (default: %(default)s)")  # fmt: skip
-    p.add_argument("--nj", type=_positive, default=1, help="recordings to listen to at a time (default: %(default)s)")
+    p.add_argument("--nj", type=positive, default=1, help="recordings to read at a time (default: %(default)s)")
 
 
 def _add_subset(p) -> None:
@@ -62,14 +59,8 @@ def _add_subset(p) -> None:
         ("--speakers", "whole speakers at random, until they have N utterances"),
         ("--num-utt", "N utterances at random"),
     ):
-        how.add_argument(option, type=_positive, metavar="N", help=text)
+        how.add_argument(option, type=positive, metavar="N", help=text)
     p.add_argument("--seed", **SEED)
-
-
-def _positive(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above zero, found {text!r}")
-    return int(text)
 
 
 def _validate(args) -> None:

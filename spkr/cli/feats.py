@@ -2,31 +2,26 @@
 
 from functools import partial
 
-from spkr.cli.arguments import SEED, SETTINGS, numbers, options, shard
+from spkr.cli.arguments import SEED, SETTINGS, numbers, options, positive, shard
 
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    p = verb("feats", _feats, "compute one shard of a data directory's features and voice activity",
+    p = verb("feats", _feats, "compute a data directory's features and voice activity, or one shard of them",
              "exp/an4/data/train exp/an4/feats/train --options conf/feats/fbank80.yaml --shard 1/2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
     p.add_argument("--options", type=partial(options, section="feats"), required=True, help=SETTINGS)
     p.add_argument("--model", help="take the front end of this model file, and of the options only what changes none")
-    p.add_argument(
-        "--shard",
-        type=shard,
-        default=(1, 1),
-        metavar="I/N",
-        help="part I of N; merge-feats joins several (default: 1/1)",
-    )
+    p.add_argument("--shard", type=shard, metavar="I/N",
+                   help="part I of N, for merge-feats to join (default: the whole, all in one call)")  # fmt: skip
     p.add_argument("--seed", **SEED)
 
-    p = verb("merge-feats", _merge_feats, "join the shards of a set's features ; a single shard is complete without",
+    p = verb("merge-feats", _merge_feats, "join the shards of a set's features",
              "exp/an4/data/train exp/an4/feats/train --shards 2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
-    p.add_argument("--shards", type=int, required=True)
+    p.add_argument("--shards", type=positive, required=True)
 
 
 def _feats(args) -> None:
@@ -38,15 +33,16 @@ def _feats(args) -> None:
     from spkr.manifest import artefacts
 
     front_end = FrontEnd.from_dict(args.options)
-    i, n = args.shard
+    i, n = args.shard or (1, 1)
+    manifests = [f"{args.out_dir}/manifest.{i}.json"] + [f"{args.out_dir}/manifest.json"] * (not args.shard)
     reads = [args.data_dir, args.model] if args.model else [args.data_dir]
-    with artefacts("feats", numbers(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
+    with artefacts("feats", numbers(args), *manifests, reads=reads):
         if args.model:
             from spkr.nnet.model import load_model
 
             front_end = load_model(args.model)[1].for_data_of(front_end)
         extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
-        if n == 1:
+        if not args.shard:
             merge_shards(args.out_dir, args.data_dir, 1)
 
 

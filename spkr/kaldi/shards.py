@@ -44,8 +44,8 @@ def merge_shards(out_dir: str | Path, data_dir: str | Path, shards: int) -> None
                 found = read_map(path)
                 check_same_keys(path, found, f"shard {shard}/{shards} of {utt2spk}", utts)
             except InputError as e:
-                command = f"spkr feats {data_dir} {out_dir} --shard {shard}/{shards} --options <the other shards'>"
-                raise InputError(f"{e}; run `{command}`") from None
+                command = f"spkr feats {data_dir} {out_dir} --shard {shard}/{shards}"
+                raise InputError(f"{e}; run `{command}` with the other shards' options") from None
             merged[name] |= found
     for name, table in merged.items():
         write_map(Path(out_dir) / name, table)

@@ -9,6 +9,8 @@ import torch
 
 from spkr.audio.augment import augment_data_dir
 from spkr.audio.augment_options import AugmentOptions
+from spkr.check import check_tree
+from spkr.cli import main
 from spkr.errors import InputError
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
@@ -289,15 +291,23 @@ def test_more_shards_than_utterances_are_refused(corpus, tmp_path):
         extract_shard(corpus, tmp_path, FrontEnd(shards=13), 1)
 
 
+def test_features_of_the_whole_need_no_merging(corpus, tmp_path):
+    merged, whole = extract(corpus, tmp_path / "merged", shards=2), tmp_path / "whole"
+    main(["feats", str(corpus), str(whole), "--options", "{}"])
+    assert_same({name: dict(TableReader(whole / f"{name}.scp")) for name in ("feats", "vad")}, merged)
+    assert (whole / "utt2spk").read_bytes() == (corpus / "utt2spk").read_bytes()
+    assert not check_tree(whole).findings
+
+
 def test_shards_that_do_not_make_the_whole_are_refused(corpus, tmp_path):
     for shard in (1, 2):
         extract_shard(corpus, tmp_path, FrontEnd(shards=3), shard)
-    again = "run `spkr feats {} {} --shard {} --options"
+    again = "run `spkr feats {} {} --shard {}` with the other"
     with pytest.raises(InputError, match="utt2num_frames.3: no such file; " + again.format(corpus, tmp_path, "3/3")):
         merge_shards(tmp_path, corpus, 3)
     with pytest.raises(InputError, match="utt2num_frames.1: 2 of 6 entries of shard 1/2 of .*utt2spk missing, .*; run"):
         merge_shards(tmp_path, corpus, 2)
     shutil.copy(tmp_path / "utt2num_frames.2", tmp_path / "utt2num_frames.3")
-    with pytest.raises(InputError, match="utt2num_frames.3: 4 of 4 entries of shard 3/3 of .* --shard 3/3"):
+    with pytest.raises(InputError, match="utt2num_frames.3: 4 of 4 entries of shard 3/3 of .* --shard 3/3` with"):
         merge_shards(tmp_path, corpus, 3)
     assert not (tmp_path / "utt2num_frames").exists()
