@@ -1,4 +1,5 @@
 # make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
+# make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # Each installs what it needs into .venv first, once.
@@ -7,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test test-faults test-slurm slurm lint install clean
+.PHONY: demo test numbers test-faults test-slurm slurm lint install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -28,6 +29,9 @@ slurm: install
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes
+
+numbers: install
+	$(BIN)/python benchmarks/tables.py
 
 install: $(INSTALLED)
 

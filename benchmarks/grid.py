@@ -5,16 +5,17 @@
     python benchmarks/grid.py --only campplus-aam seed2
     python benchmarks/grid.py --whole                           # every network with every head, for a GPU
 
-The recipe's default with three seeds; then one network alone where the default is an ensemble of several, each other
-network with the default's head, and each other head on the default's network, with seed 1 and as many steps. A row is
-a run of the recipe, exp/<recipe>/<row>, by a config that is written to exp/<recipe>/grid/<row>.yaml; one that has a
-results.tsv of its network is not run again (delete its folder for that, as after a change of other settings). The table
-has only what ran, and stands between the lines `<!-- grid -->` and `<!-- /grid -->` of the README.
+The rows are the recipe's default with three seeds, then single networks with seed 1 and as many steps: the default's
+network with each head, and each other network with the default's head. A row is a run of the recipe,
+exp/<recipe>/<row>; its config is written to exp/<recipe>/grid/<row>.yaml. A row that has results of its network is not
+run again: delete its folder for that, for instance after a change of other settings. The table stands between the marks
+`<!-- table: grid ... -->` and `<!-- /table -->` of the README (benchmarks/tables.py). Rows that have not run here stay
+as they are, with their date.
 """
 
 import argparse
-import csv
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -22,15 +23,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from results_table import Results, eer, header, line, measured_on
+from tables import recipe_digest, tables_of, write
 
 from spkr.config import network_name
+from spkr.errors import InputError
 from spkr.files import replacing
 
 ROOT = Path(__file__).parents[1]
 SEEDS, HEADS = (1, 2, 3), ("softmax", "am", "aam", "subcentre")
 NARROW = ("_mini", "_small")  # presets that are another one cut down for a small corpus
 LISTS = ("dev_trials_pairs", "trials_pairs", "trials_enrol3")
-MARKS = ("<!-- grid -->", "<!-- /grid -->")
+OLD_ROW = re.compile(r"^((\| \d+ (?:\| \S+ ){3}\|).*)$", re.M)  # the line, and its first four cells
+OLD_NOTE = re.compile(r"^(Rows of (\S+);.*)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -80,51 +85,64 @@ def run(row: Row, exp: Path, args: argparse.Namespace) -> bool:
     return subprocess.run([*command, "--config", f"recipe={args.recipe}"]).returncode == 0
 
 
-def measured(row: Row, exp: Path) -> dict[str, dict] | None:
-    """The primary back-end's line of each list, as results.tsv has it; None where the row's network has not run."""
-    try:
-        with (exp / row.name / "results/results.tsv").open(encoding="utf-8") as f:
-            lines = [line for line in csv.DictReader(f, delimiter="\t") if line["primary"] == "yes"]
-    except FileNotFoundError:
+def measured(row: Row, exp: Path) -> Results | None:
+    """The results of a row; None where its network has not run."""
+    if not (exp / row.name / "results/results.json").exists():
         return None
-    network = network_name({"preset": row.preset, "ensemble": row.ensemble})
-    return {line["trials"]: line for line in lines} if all(line["model"] == network for line in lines) else None
+    results = Results(exp / row.name)
+    return results if results.model == network_name({"preset": row.preset, "ensemble": row.ensemble}) else None
 
 
-def table(rows: list[Row], exp: Path) -> str:
-    """The rows that ran, and the mean of the default's seeds once all of them have."""
-    lines = ["| networks | preset | head | seed | back-end | " + " | ".join(f"`{name}`" for name in LISTS) + " |"]
-    lines.append("|---" * (5 + len(LISTS)) + "|")
+def table(rows: list[Row], exp: Path, old: str, recipe: str) -> str:
+    """The rows that ran, and those of the table `old` that did not; below, where the rows of each date come from.
+
+    `recipe` is the digest of the recipe's config.
+    """
     ran = [(row, found) for row in rows if (found := measured(row, exp))]
-    for row, found in ran:
-        eers = (_eer(found[name]) for name in LISTS)
-        lines.append(_line(row.ensemble, row.preset, row.head, row.seed, found[LISTS[0]]["backend"], *eers))
+    lines = {_key(row): line_of(row, found) for row, found in ran}
     of_seeds = [found for row, found in ran if not row.model]
     if len(of_seeds) == len(SEEDS):
-        eers = (f"**{statistics.mean(float(found[name]['eer']) for found in of_seeds):.2f}**" for name in LISTS)
-        backend = of_seeds[0][LISTS[0]]["backend"]
-        lines.insert(2 + len(SEEDS), _line(rows[0].ensemble, rows[0].preset, rows[0].head, "mean", backend, *eers))
-    return "\n".join(lines)
+        lines[_key(rows[0], "mean")] = line_of_mean(rows[0], of_seeds)
+    kept = {key: text for text, key in OLD_ROW.findall(old) if key not in lines}
+    lines |= kept
+    days = {found.date for _, found in ran}
+    notes = {f"Rows of {measured_on([found for _, found in ran if found.date == day], recipe)}" for day in days}
+    notes |= {note for note, day in OLD_NOTE.findall(old) if any(row.endswith(f"| {day} |") for row in kept.values())}
+    keys = [_key(row) for row in rows]
+    order = [*keys[: len(SEEDS)], _key(rows[0], "mean"), *keys[len(SEEDS) :], *lines]
+    head = header("networks", "preset", "head", "seed", "back-end", *(f"`{name}`" for name in LISTS), "date")
+    table = [*head, *(lines[key] for key in dict.fromkeys(order) if key in lines)]
+    return "\n\n".join(["\n".join(table), *sorted(notes)])
 
 
-def _eer(line: dict) -> str:
-    """Percent, with the interval where there are speakers enough for one."""
-    interval = "" if line["eer_lo"] == "nan" else f" ({float(line['eer_lo']):.1f}-{float(line['eer_hi']):.1f})"
-    return f"{float(line['eer']):.2f}{interval}"
+def _key(row: Row, seed: str | None = None) -> str:
+    """The cells by which a row is found again."""
+    return line(row.ensemble, row.preset, row.head, seed or row.seed)
 
 
-def _line(*cells) -> str:
-    return "| " + " | ".join(map(str, cells)) + " |"
+def line_of(row: Row, found: Results) -> str:
+    """The primary back-end's EERs of one run."""
+    eers = (eer(found.rows[name, found.primary]) for name in LISTS)
+    return line(row.ensemble, row.preset, row.head, row.seed, found.primary, *eers, found.date)
 
 
-def fill(readme: Path, content: str) -> None:
-    """Put a table between the marks of a README."""
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        sys.exit(f"{readme}: no lines {MARKS[0]} and {MARKS[1]}; the table belongs between them:\n\n{content}")
-    with replacing(readme) as f:
-        f.write(f"{before}{begin}\n{content}\n{end}{after}")
+def line_of_mean(row: Row, of_seeds: list[Results]) -> str:
+    """The means of the default's seeds."""
+    means = (statistics.mean(found.rows[name, found.primary]["eer"] for found in of_seeds) for name in LISTS)
+    eers = (f"**{value:.2f}**" for value in means)
+    day = max(found.date for found in of_seeds)
+    return line(row.ensemble, row.preset, row.head, "mean", of_seeds[0].primary, *eers, day)
+
+
+def fill(readme: Path, rows: list[Row], exp: Path) -> None:
+    """Write the grid's table between its marks; InputError where the README has none."""
+    for block, mark in tables_of(readme):
+        if mark.kind == "grid":
+            content = table(rows, exp, block["content"], recipe_digest(mark.config))
+            text = readme.read_text(encoding="utf-8")
+            write(readme, text.replace(block[0], f"{block['begin']}{content}\n{block['end']}"))
+            return
+    raise InputError(f"{readme}: no marks <!-- table: grid ... --> and <!-- /table --> between which the table belongs")
 
 
 def main() -> None:
@@ -147,13 +165,16 @@ def main() -> None:
             print(f"{row.name:28} {'has run' if measured(row, exp) else 'missing'}")
         return
     readme, failed = args.readme or ROOT / f"recipes/{args.recipe}/README.md", []
-    fill(readme, table(rows, exp))
-    for row in rows:
-        if row.name in (args.only or [row.name]) and not measured(row, exp):
-            failed += [] if run(row, exp, args) else [row.name]
-            fill(readme, table(rows, exp))
+    try:
+        fill(readme, rows, exp)
+        for row in rows:
+            if row.name in (args.only or [row.name]) and not measured(row, exp):
+                failed += [] if run(row, exp, args) else [row.name]
+                fill(readme, rows, exp)
+    except InputError as e:
+        sys.exit(f"grid.py: error: {e}")
     if failed:
-        sys.exit(f"did not come to an end: {' '.join(failed)}; the same command goes on with them")
+        sys.exit(f"failed: {' '.join(failed)}; the same command starts them again")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def code_digest(*paths: str | Path) -> str:
     """A digest of modules and of all modules in folders: 12 hexadecimal digits.
 
     Comments, docstrings and layout do not count, nor do the files' names and folders, and the order of the arguments.
-    A process reads each module once. Raises InputError where a path does not exist, holds no module, or is not Python.
+    Raises InputError where a path does not exist, holds no module, or is not Python.
     """
     modules: set[Path] = set()
     for path in map(Path, paths):
@@ -20,16 +20,21 @@ def code_digest(*paths: str | Path) -> str:
         if not (found := {module.resolve() for module in found}):
             raise InputError(f"{path}: no Python module in this folder")
         modules |= found
-    digests = sorted(map(_module_digest, modules))
+    digests = sorted(_source_digest(module, _read(module)) for module in modules)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
 
-@cache
-def _module_digest(module: Path) -> str:
+def _read(module: Path) -> bytes:
     try:
-        tree = ast.parse(module.read_bytes(), str(module))
+        return module.read_bytes()
     except OSError as e:
         raise InputError(f"{module}: cannot be read ({e.strerror})") from None
+
+
+@cache
+def _source_digest(module: Path, source: bytes) -> str:
+    try:
+        tree = ast.parse(source, str(module))
     except (SyntaxError, ValueError) as e:
         raise InputError(f"{module}: not a Python module ({e})") from None
     for node in ast.walk(tree):

@@ -18,6 +18,7 @@ from spkr.metrics.interval import eer_interval
 from spkr.metrics.roc import error_rates
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
+from spkr.report.origin import origin
 from spkr.report.sides import read_sides, speakers_of_trials
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
@@ -59,11 +60,11 @@ def report(
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
-    Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, and the
-    identification accuracy), table.txt, and det_<list>.png and .svg. EERs are in percent, accuracies parts of 1; what
-    is not measured is nan (null in JSON). slices.tsv has the results by attribute (spkr.report.slices), where some are
-    asked for, and training.png and .svg show the trainings of `train_logs`, one after the other. Nothing is written
-    unless all lists could be measured.
+    Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, the
+    identification accuracy, and the machine and code that measured them), table.txt, and det_<list>.png and .svg. EERs
+    are in percent, accuracies parts of 1; what is not measured is nan (null in JSON). slices.tsv has the results by
+    attribute (spkr.report.slices), where some are asked for, and training.png and .svg show the trainings of
+    `train_logs`, one after the other. Nothing is written unless all lists could be measured.
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
     valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS;
@@ -215,7 +216,8 @@ def _write(out: Path, rows: list[dict], identification: dict, table: str, curves
     order = [*COLUMNS, *OTHER_EERS, *_further(rows)]
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
     with replacing(out / "results.json") as f:
-        json.dump({"results": results, "identification": identification}, f, indent=2, allow_nan=False)
+        content = {"results": results, "identification": identification, "made_by": origin()}
+        json.dump(content, f, indent=2, allow_nan=False)
         f.write("\n")
     with replacing(out / "table.txt") as f:
         f.write(table)

@@ -12,6 +12,7 @@ from spkr.errors import InputError
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.roc import error_rates
 from spkr.report.det import eer_point, plot_det, thin
+from spkr.report.origin import origin
 from spkr.report.results import ScoredList, format_table, report
 
 HEADER = (
@@ -68,6 +69,7 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
         "valid": {"accuracy": 0.875, "n": 16},
         "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
     }
+    assert found["made_by"] == origin()
 
 
 def test_further_priors_are_in_results_json_and_in_the_table_alone(tmp_path, lists):
