@@ -1,4 +1,4 @@
-"""What runs again after a change: the tables of docs/rerun.md, each row a dry run in a finished folder."""
+"""What runs again after a change: the tables of reruns.md, each row a dry run in a finished folder."""
 
 import functools
 import os
@@ -24,7 +24,7 @@ WORKFLOW = ("Snakefile", "rules", "recipes", "conf", "profiles", "spkr", "local"
 def read_tables() -> dict[str, list[tuple[str, str]]]:
     """The page's tables by their first header: what is changed, and what then runs."""
     found = {}
-    for block in re.findall(r"(?:^\|.*\n)+", (ROOT / "docs/rerun.md").read_text(), re.M):
+    for block in re.findall(r"(?:^\|.*\n)+", Path(__file__).with_name("reruns.md").read_text(), re.M):
         head, _, *rows = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in block.splitlines()]
         found[head[0].strip("`")] = rows
     return found
@@ -51,7 +51,7 @@ def files_of(cell: str) -> list[str]:
         head, names, tail = re.fullmatch(r"([^{]*)\{?([^}]*)\}?(.*)", pattern).groups()
         for name in names.split(","):
             files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(head + name + tail))
-            assert files, f"docs/rerun.md: {head + name + tail}: no such file"
+            assert files, f"reruns.md: {head + name + tail}: no such file"
             found += [file for file in files if not file.endswith("__init__.py")]
     return found
 
