@@ -17,7 +17,7 @@ def add_verbs(verb) -> None:
     data_verb = verb_adder(group.add_subparsers(required=True, metavar="VERB"), "data")
     _add_validate(data_verb("validate", _validate, "find all that is wrong with a data directory", DIR))
     p = data_verb("fix", _fix, "sort a data directory's files and keep the utterances that all of them have", DIR)
-    p.add_argument("data_dir", help="the files as they were are kept in its .backup")
+    p.add_argument("data_dir", help="the original files are kept in its .backup")
     _add_subset(
         data_verb("subset", _subset, "make a data directory of some utterances", f"{DIR} {DIR}_5k --num-utt 5000")
     )

@@ -1,4 +1,4 @@
-"""Several data directories as one: combine_data.sh."""
+"""One data directory of several, as combine_data.sh makes it."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.rules import Files
 
-# What stands for a file that one directory lacks and another has, as a function of the lacking one's utterance
+# The lines of files that some directories have, for the utterances of a directory that does not
 NEUTRAL: dict[str, Callable[[Files, str], str]] = {
     "utt2uniq": lambda files, utt: utt,
     "utt2aug": lambda files, utt: "speed=1",
@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 def combine_data_dirs(out_dir: str | Path, paths: Sequence[str | Path]) -> None:
     """Write one data directory of several's utterances.
 
-    A file that is not in all of them is left out, which the log says; only utt2uniq, utt2aug and segments are made up
-    for a directory that lacks them (each utterance itself, unchanged, and whole). Trials and models are left out.
+    A file that is not in all of them is left out, and the log says so; but utt2uniq, utt2aug and segments are completed
+    (each utterance is itself, unchanged, and whole). Trials and models are left out.
 
-    Raises InputError, before anything is written, where a directory is malformed, or two of them say different
-    things of one utterance, speaker or recording.
+    Raises InputError, before anything is written, where a directory is malformed, or two of them
+    have different values for one utterance, speaker or recording.
     """
     if Path(out_dir).resolve() in {Path(path).resolve() for path in paths}:
-        raise InputError(f"{out_dir}: is one of the directories to combine; name another for what comes out")
+        raise InputError(f"{out_dir}: is one of the directories to combine; name another for the result")
     dirs = {str(path): check_data_dir(path, ("utt2spk", "spk2utt")) for path in paths}
     names = sorted(set().union(*dirs.values()) - {"spk2utt"})
     together = {}

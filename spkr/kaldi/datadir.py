@@ -60,7 +60,7 @@ def _refuse(path: str | Path) -> None:
             raise InputError(f"{path}:{number}: expected '<key> <value>', found {line!r}")
         key = match[1]
         if key in keys:
-            raise InputError(f"{path}:{number}: {key!r} stands there twice; each key may occur once")
+            raise InputError(f"{path}:{number}: {key!r} occurs twice; each key may occur once")
         if key < previous:
             sort = f"LC_ALL=C sort -k1,1 -o {shlex.quote(str(path))} {shlex.quote(str(path))}"
             raise InputError(f"{path}:{number}: {key!r} is out of order after {previous!r}; sort the file: {sort}")
@@ -69,7 +69,7 @@ def _refuse(path: str | Path) -> None:
 
 
 def write_map(path: str | Path, table: Mapping[str, object]) -> None:
-    """Write a `key value` file, sorted, by rename; InputError for a key or value that would not be read back."""
+    """Write a `key value` file, sorted, by rename; InputError for a key or value that could not be read again."""
     text = _text(path, table)
     with replacing(path) as f:
         f.write(text)
@@ -103,7 +103,7 @@ def write_spk2utt(path: str | Path, spk2utt: Mapping[str, list[str]]) -> None:
 def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) -> None:
     """Check the named files of a data directory, then write them and spk2utt, each by rename.
 
-    A file of that format that lies there and is not among them is of an earlier data directory, and is removed.
+    Other files of a data directory that are there belong to an earlier one, and are removed.
     Raises InputError as `check_data_dir` does, before anything is written.
     """
     path = Path(path)
@@ -119,7 +119,7 @@ def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) 
 
 
 def data_files(path: str | Path) -> list[str]:
-    """The names of a data directory's files that have a line for each utterance, speaker or recording."""
+    """The names of a data directory's files by utterance, by speaker and by recording."""
     path = Path(path)
     return sorted(p.name for p in path.iterdir() if index_of(p.name) and p.is_file()) if path.is_dir() else []
 
@@ -151,7 +151,7 @@ def _raise_first(path: Path, files: Files) -> None:
 
 
 class Clip(NamedTuple):
-    """Where an utterance's audio is: a value of wav.scp, and the seconds of it from `start` to `end` (-1: its end)."""
+    """Where an utterance's audio is: a value of wav.scp, and the seconds from `start` to `end` (-1: to the end)."""
 
     source: str
     start: float = 0.0
@@ -159,7 +159,7 @@ class Clip(NamedTuple):
 
 
 def clips(files: Files) -> dict[str, Clip]:
-    """The audio of each utterance of a data directory that has been checked."""
+    """The audio of each utterance of a checked data directory."""
     wav = files["wav.scp"]
     if "segments" not in files:
         return {utt: Clip(source) for utt, source in wav.items()}

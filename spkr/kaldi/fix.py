@@ -1,4 +1,4 @@
-"""Fixing a data directory, as fix_data_dir.sh does: sort, drop repeated keys, keep what all files have."""
+"""Fixing a data directory, as fix_data_dir.sh does: sorted, each key once, the same utterances in all files."""
 
 import logging
 import shutil
@@ -20,18 +20,18 @@ UTTERANCES_OF = (
     "utt2num_frames",
 )  # and wav.scp without segments
 SPEAKERS_OF = ("cmvn.scp", "spk2gender")
-VALUES_OF = ("segments", "utt2dur", "utt2num_frames")  # where a value is malformed, the line is as good as missing
+VALUES_OF = ("segments", "utt2dur", "utt2num_frames")  # a line with a malformed value counts as missing
 BACKUP, MANIFEST = ".backup", "manifest.json"
 
 logger = logging.getLogger(__name__)
 
 
 def fix_data_dir(path: str | Path) -> None:
-    """Sort a data directory's files and keep the utterances that all of UTTERANCES_OF have; the log says what goes.
+    """Sort a data directory's files and keep the utterances that all of UTTERANCES_OF have; the log names the others.
 
-    utt2spk leads and spk2utt follows from it. Utterances go, too, whose speaker one of SPEAKERS_OF lacks, and segments
-    whose recording wav.scp lacks. All other files, such as vad.scp, are cut down to what is left. The files as they
-    were are kept in `.backup`; where nothing is wrong, nothing is written.
+    spk2utt is made from utt2spk. Utterances whose speaker is missing in one of SPEAKERS_OF are dropped, too, and so are
+    segments whose recording is missing in wav.scp. All other files, such as vad.scp, keep only these utterances. The
+    original files are kept in `.backup`; where nothing is wrong, nothing is written.
 
     Raises InputError, before anything is written, where utt2spk is missing, a file is no text, no utterance remains,
     or speakers and utterances do not sort alike; and in the end where faults are left, each of which is logged.
@@ -84,7 +84,7 @@ def _read_sorted(path: Path) -> dict[str, str]:
 
 
 def _common(path: Path, files: Files) -> set[str]:
-    """The utterances that all files have, with their speakers and recordings; those that go are logged."""
+    """The utterances that all files have, with their speakers and recordings; the others are logged."""
     utt2spk, segments = files["utt2spk"], files.get("segments", {})
     have = {name: files[name].keys() for name in UTTERANCES_OF if name in files}
     if segments:
@@ -95,7 +95,7 @@ def _common(path: Path, files: Files) -> set[str]:
         if name in files:
             have[name] = {utt for utt, spk in utt2spk.items() if spk in files[name]}
     for name, utts in have.items():
-        _say(path / name, utt2spk.keys() - utts, "utterances of utt2spk, which are not here or have no")
+        _say(path / name, utt2spk.keys() - utts, "utterances of utt2spk that have no line here")
     return set(utt2spk).intersection(*have.values())
 
 
@@ -105,14 +105,14 @@ def _say(path: Path, dropped: Collection[str], what: str) -> None:
 
 
 def _write(path: Path, names: list[str], files: Files) -> None:
-    """Write the files that differ from what is there, and keep what was there."""
+    """Write the files that change, and keep the original ones."""
     texts = {name: "".join(f"{k} {v}".rstrip() + "\n" for k, v in table.items()) for name, table in files.items()}
     was = {name: (path / name).read_bytes() for name in names}
     changed = [name for name in texts if texts[name].encode() != was.get(name)]
     if not changed:
         logger.info("%s: kept all %d utterances; nothing to fix", path, len(files["utt2spk"]))
         return
-    (path / MANIFEST).unlink(missing_ok=True)  # these are no longer the files that were made
+    (path / MANIFEST).unlink(missing_ok=True)  # it lists the original files
     (path / BACKUP).mkdir(exist_ok=True)
     for name in names:
         shutil.copy2(path / name, path / BACKUP / name)
@@ -121,4 +121,4 @@ def _write(path: Path, names: list[str], files: Files) -> None:
         logger.info("%s: %d lines, %d before", path / name, len(files[name]), lines)
         with replacing(path / name) as f:
             f.write(texts[name])
-    logger.info("%s: kept %d utterances; the files as they were are in %s", path, len(files["utt2spk"]), path / BACKUP)
+    logger.info("%s: kept %d utterances; the original files are in %s", path, len(files["utt2spk"]), path / BACKUP)

@@ -1,6 +1,6 @@
-"""The rules of a Kaldi data directory (validate_data_dir.sh), and by what its files are indexed.
+"""The rules of a Kaldi data directory (validate_data_dir.sh), and whether a file is by utterance or by speaker.
 
-Each check yields what is wrong between the lines of files that are well-formed (spkr.kaldi.datadir reads them).
+Each check yields the faults in the values of well-formed files (spkr.kaldi.datadir reads them) and between files.
 """
 
 import re
@@ -17,13 +17,13 @@ INDEXES = {
     "speaker": re.compile(r"spk2\w+|cmvn\.scp"),
     "recording": re.compile(r"reco2\w+|wav\.scp"),
 }
-MAX_OVERSHOOT = 0.5  # seconds by which a segment may end behind its recording's end (extract-segments)
+MAX_OVERSHOOT = 0.5  # seconds by which a segment may end after its recording (extract-segments)
 
 Files = Mapping[str, Mapping[str, str]]  # the files of a data directory by name, each key -> value
 
 
 def index_of(name: str) -> str | None:
-    """Of what a data directory's file has a line each: utterance, speaker or recording; None for any other file."""
+    """What the keys of a data directory's file are: utterance, speaker or recording; None for other files."""
     return next((index for index, names in INDEXES.items() if names.fullmatch(name)), None)
 
 
@@ -41,7 +41,7 @@ def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def keys_of(files: Files) -> dict[str, set[str]]:
-    """The keys that files by utterance, by speaker and by recording have."""
+    """The keys of files by utterance, by speaker and by recording."""
     utt2spk = files["utt2spk"]
     recordings = {value.split()[0] for value in files["segments"].values()} if "segments" in files else set(utt2spk)
     return {"utterance": set(utt2spk), "speaker": set(utt2spk.values()), "recording": recordings}
@@ -57,7 +57,7 @@ def restrict(files: Files, utts: Collection[str]) -> dict[str, dict[str, str]]:
 
 
 def joined(spk2utt: Mapping[str, list[str]]) -> dict[str, str]:
-    """spk2utt as its file has it: speaker -> its utterances in one line."""
+    """spk2utt as in its file: speaker -> its utterances in one line."""
     return {spk: " ".join(utts) for spk, utts in spk2utt.items()}
 
 
@@ -115,7 +115,7 @@ def _values(path: Path, files: Files) -> Iterator[str]:
 
 
 def _numbered(table: Collection[str], some: Collection[str]) -> Iterator[tuple[int, str]]:
-    """Some keys of a table with their line numbers, as the sorted file has them."""
+    """Some keys of a table with their line numbers in the sorted file."""
     if some := set(some):
         yield from ((number, key) for number, key in enumerate(sorted(table), 1) if key in some)
 
@@ -171,6 +171,6 @@ FORMATS: dict[str, tuple[Callable[[str], object], str]] = {
     "reco2sum": (re.compile(r"[0-9]+ [0-9a-f]{8}|-").fullmatch, "'<bytes> <crc32>', or - for a pipe"),
     "spk2gender": (lambda text: text in ("m", "f"), "m or f"),
     "segments": (_is_segment, "'<recording> <start> <end>' in seconds, start before end, or an end of -1"),
-    "wav.scp": (lambda text: not text.startswith("~"), "a path without ~, which nothing replaces"),
+    "wav.scp": (lambda text: not text.startswith("~"), "a path without ~, which is not expanded"),
 }
 CHECKS = (_values, _keys, check_order, _speakers, _durations)

@@ -1,4 +1,4 @@
-"""Parts of data directories and several together: subset_data_dir.sh, split_data.sh, combine_data.sh."""
+"""Parts of data directories, as subset_data_dir.sh and split_data.sh make them."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Files], Collection[str]]) -> None:
     """Write a data directory of the utterances that `choose` picks of `path`'s files.
 
-    Trial lists and models go along where all of their utterances do; the log names the others. Raises InputError
-    where `path` is malformed, or none is chosen.
+    Trial lists and models are copied where all of their utterances are chosen; the log names the others.
+
+    Raises InputError where `path` is malformed, or no utterance is chosen.
     """
     path, out = Path(path), Path(out_dir)
     if out.resolve() == path.resolve():
@@ -69,7 +70,7 @@ def last(n: int) -> Callable[[Files], Collection[str]]:
 
 
 def at_random(n: int, seed: int) -> Callable[[Files], Collection[str]]:
-    """n utterances, in an order that the seed and their names alone decide (--num-utt)."""
+    """n utterances at random, which depend on the seed and their names alone (--num-utt)."""
     return lambda files: shuffled(seed, files["utt2spk"])[: _at_most(n, files)]
 
 
@@ -79,14 +80,14 @@ def shortest(n: int) -> Callable[[Files], Collection[str]]:
     def choose(files: Files) -> Collection[str]:
         lengths = files.get("utt2num_frames") or files.get("utt2dur")
         if not lengths:
-            raise InputError("utt2num_frames, utt2dur: neither is there; --shortest needs one of them")
+            raise InputError("utt2num_frames, utt2dur: no such files; --shortest needs one of them")
         return sorted(lengths, key=lambda utt: (decimal(lengths[utt]), utt))[: _at_most(n, files)]
 
     return choose
 
 
 def per_speaker(n: int) -> Callable[[Files], Collection[str]]:
-    """Up to n utterances of each speaker, spread evenly over theirs (--per-spk)."""
+    """Up to n utterances of each speaker, evenly spaced (--per-spk)."""
 
     def spread(utts: list[str]) -> list[str]:
         return utts[:: max(1, len(utts) // n)][:n]
@@ -95,7 +96,7 @@ def per_speaker(n: int) -> Callable[[Files], Collection[str]]:
 
 
 def whole_speakers(n: int, seed: int) -> Callable[[Files], Collection[str]]:
-    """Speakers at random, until they have n utterances or more (--speakers)."""
+    """All utterances of random speakers, until these have at least n (--speakers)."""
 
     def choose(files: Files) -> Collection[str]:
         spk2utt, chosen = invert(files["utt2spk"]), []
@@ -109,12 +110,12 @@ def whole_speakers(n: int, seed: int) -> Callable[[Files], Collection[str]]:
 
 def _at_most(n: int, files: Files) -> int:
     if n > len(files["utt2spk"]):
-        raise InputError(f"{n} utterances wanted; the data directory has {len(files['utt2spk'])}")
+        raise InputError(f"{n} utterances are asked for; the data directory has {len(files['utt2spk'])}")
     return n
 
 
 def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
-    """Copy models and trials whose utterances are all there; those that lie there of an earlier subset go."""
+    """Copy models and trials whose utterances are all in the subset; remove those of an earlier subset."""
     whole: dict[str, set[str]] = {}
     for source in sorted([*path.glob("models_*"), *path.glob("enroll_spk2utt"), *path.glob("trials*")]):
         if source.name.startswith("trials"):
@@ -133,7 +134,7 @@ def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
         whole[source.name] = set(models)
         with replacing(out / source.name) as f:
             f.write(source.read_text(encoding="utf-8"))
-        logger.info("%s: copied, whole", source)
+        logger.info("%s: copied", source)
 
 
 def parts_of(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:

@@ -1,4 +1,4 @@
-"""All that is wrong with a data directory, and a summary of what is in it."""
+"""All faults of a data directory, and a summary of its content."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ SHOWN = 10  # messages of a kind
 
 @dataclass
 class Findings:
-    """What is wrong with a data directory, what may be, and its well-formed files."""
+    """A data directory's faults, what may be one, and its well-formed files."""
 
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Findings:
 
 
 def validate(path: str | Path, required: Sequence[str] = REQUIRED, spk_sort: bool = True) -> Findings:
-    """Find all that `spkr.kaldi.datadir.check_data_dir` would refuse, and lines that Kaldi reads otherwise.
+    """Find all that `spkr.kaldi.datadir.check_data_dir` refuses, and line ends that Kaldi reads differently.
 
     Args:
         path: the data directory.
@@ -46,7 +46,7 @@ def validate(path: str | Path, required: Sequence[str] = REQUIRED, spk_sort: boo
 
 
 def _of_speakers(path: str, utt2spk: Mapping[str, str], spk_sort: bool) -> Iterator[str]:
-    """Warnings of what is well-formed and may still not be meant."""
+    """Warnings of what is well-formed but perhaps not intended."""
     speakers = set(utt2spk.values())
     if len(speakers) == 1:
         yield f"{path}: all utterances are of one speaker, {min(speakers)!r}"
@@ -59,14 +59,14 @@ def _of_speakers(path: str, utt2spk: Mapping[str, str], spk_sort: bool) -> Itera
 
 
 def shortened(messages: list[str]) -> list[str]:
-    """The first of some messages of a kind, and how many more there are."""
+    """The first messages of one kind, and the number of the others."""
     more = len(messages) - SHOWN
     return messages[:SHOWN] + ([f"... and {more} more such"] if more > 0 else [])
 
 
 def _line_ends(path: Path) -> list[str]:
     content = path.read_bytes()
-    faults = [] if content.endswith(b"\n") else [f"{path}: the last line does not end; expected a newline"]
+    faults = [] if content.endswith(b"\n") else [f"{path}: the last line has no newline; expected one"]
     if b"\r" in content:
         number = content[: content.index(b"\r")].count(b"\n") + 1
         faults.append(
@@ -110,7 +110,7 @@ def _spread(values: list[float], form: str) -> str:
 
 
 def _headers(files: Files) -> tuple[Counter, dict[str, float]]:
-    """Recordings by sampling rate, or by what keeps it from being known, and seconds of each utterance."""
+    """Numbers of recordings by sampling rate, or by the reason why it is unknown, and seconds of each utterance."""
     from spkr.audio.read import open_audio, sample_range
 
     kinds: dict[str, str] = {}

@@ -92,8 +92,8 @@ def test_trials_and_models_go_along_where_they_are_whole(data, tmp_path, caplog)
 @pytest.mark.parametrize(
     "how, message",
     [
-        (subset.first(17), "data: 17 utterances wanted; the data directory has 16"),
-        (subset.at_random(17, 1), "17 utterances wanted"),
+        (subset.first(17), "data: 17 utterances are asked for; the data directory has 16"),
+        (subset.at_random(17, 1), "17 utterances are asked for"),
         (lambda files: [], "no utterance is chosen"),
     ],
 )

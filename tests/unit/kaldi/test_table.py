@@ -154,7 +154,7 @@ def test_key_that_stands_there_twice_is_refused(tmp_path):
     with pytest.raises(InputError, match=rf"x.ark:{len(entry) + 2}: entry 'a' .*stands there twice"):
         dict(read_ark(tmp_path / "x.ark"))
     (tmp_path / "x.scp").write_text(2 * f"a {tmp_path}/x.ark:2\n")
-    with pytest.raises(InputError, match="x.scp:2: 'a' stands there twice"):
+    with pytest.raises(InputError, match="x.scp:2: 'a' occurs twice"):
         TableReader(tmp_path / "x.scp")
 
 

@@ -88,7 +88,7 @@ def test_ten_faults_of_a_kind_are_shown_and_the_rest_counted(data):
     [
         ("utt2dur", "a-0 1\na-1\n", "utt2dur:2: expected '<key> <value>', found 'a-1'"),
         ("wav.scp", "a-1 x\na-0 x\n", "wav.scp:2: 'a-0' is out of order"),
-        ("wav.scp", "a-0 x\na-1 x\nb-0 x", "wav.scp: the last line does not end"),
+        ("wav.scp", "a-0 x\na-1 x\nb-0 x", "wav.scp: the last line has no newline"),
         ("wav.scp", "a-0 x\na-1 x\r\nb-0 x\n", "wav.scp:2: a carriage return"),
         (
             "wav.scp",
