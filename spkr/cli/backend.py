@@ -12,7 +12,8 @@ from spkr.errors import InputError
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("backend", _backend, "train mean, LDA and PLDA on embeddings",
-             "exp/an4/main/backend --xvectors xvector.scp --utt2spk utt2spk --options '{\"lda_dim\": 99}'")  # fmt: skip
+             "exp/an4/main/backend --xvectors exp/an4/main/xvectors/train_speed3/xvector.scp "
+             "\\\n    --utt2spk exp/an4/data/train_speed3/utt2spk --options '{\"lda_dim\": 99}'")  # fmt: skip
     p.add_argument("out_dir")
     p.add_argument("--xvectors", nargs="+", required=True, metavar="SCP")
     p.add_argument("--utt2spk", nargs="+", required=True, metavar="FILE", help="of each table, in the same order")
@@ -35,7 +36,8 @@ def add_verbs(verb) -> None:
     _add_scales(p)
 
     p = verb("adapt-backend", _adapt_backend, "adapt a back-end, its mean too, to unlabelled embeddings",
-             "exp/an4/main/backend exp/himia/main/xvectors/train/xvector.scp exp/himia/main/adapted")  # fmt: skip
+             "exp/an4/main/backend exp/himia/main/xvectors/train/xvector.scp "
+             "exp/himia/main/adapted_backend")  # fmt: skip
     p.add_argument("backend_dir", help="folder of mean.vec, transform.mat, plda")
     p.add_argument("xvectors", help="table of embeddings")
     p.add_argument("out_dir")
@@ -66,7 +68,9 @@ def _add_scales(p) -> None:
 
 def _add_score(verb) -> None:
     p = verb("score", _score, "score a trial list",
-             "trials scores --backend plda --backend-dir exp/an4/main/backend --xvectors xvector.scp")  # fmt: skip
+             "exp/an4/data/test/trials_pairs exp/an4/main/scores/trials_pairs.plda --backend plda "
+             "\\\n    --backend-dir exp/an4/main/backend "
+             "--xvectors exp/an4/main/xvectors/test/xvector.scp")  # fmt: skip
     p.add_argument("trials", help="lines of: enrolment test [label]")
     p.add_argument("scores", help="output, lines of: enrolment test score")
     p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)

@@ -8,7 +8,8 @@ from spkr.cli.arguments import SEED, SETTINGS, numbers, options, positive, shard
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("feats", _feats, "compute a data directory's features and voice activity, or one shard of them",
-             "exp/an4/data/train exp/an4/feats/train --options conf/feats/fbank80.yaml --shard 1/2")  # fmt: skip
+             "exp/an4/data/dev exp/an4/feats/fbank80_utt/dev "
+             "--options conf/feats/fbank80_utt.yaml --shard 1/2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
     p.add_argument("--options", type=partial(options, section="feats"), required=True, help=SETTINGS)
@@ -18,7 +19,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--seed", **SEED)
 
     p = verb("merge-feats", _merge_feats, "join the shards of a set's features",
-             "exp/an4/data/train exp/an4/feats/train --shards 2")  # fmt: skip
+             "exp/an4/data/dev exp/an4/feats/fbank80_utt/dev --shards 2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
     p.add_argument("--shards", type=positive, required=True)

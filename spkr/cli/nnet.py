@@ -7,22 +7,26 @@ def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("train", _train, "train a speaker network",
              "exp/an4/main/model --checkpoints exp/an4/main/model/checkpoints --settings settings.yaml \\\n"
-             "    --train train --dev-trials exp/an4/data/dev/trials_pairs \\\n"
-             "    --data train=exp/an4/data/train valid=exp/an4/data/valid dev=exp/an4/data/dev \\\n"
-             "    --feats train=exp/an4/feats/train valid=exp/an4/feats/valid dev=exp/an4/feats/dev")  # fmt: skip
+             "    --train train_speed3 --dev-trials exp/an4/data/dev/trials_pairs \\\n"
+             "    --data train_speed3=exp/an4/data/train_speed3 valid=exp/an4/data/valid dev=exp/an4/data/dev \\\n"
+             "    --feats train_speed3=exp/an4/feats/fbank80_utt/train_speed3 \\\n"
+             "            valid=exp/an4/feats/fbank80_utt/valid dev=exp/an4/feats/fbank80_utt/dev")  # fmt: skip
     p.add_argument("out_dir")
-    p.add_argument("--checkpoints", required=True, help="folder of the runs' own folders, to go on from")
+    p.add_argument(
+        "--checkpoints", required=True, help="folder of the trainings' folders, from which a training resumes"
+    )
     p.add_argument("--settings", type=options, required=True, help=f"sections model, train, feats; {SETTINGS}")
-    p.add_argument("--train", nargs="+", required=True, metavar="SET", help="sets to learn from")
+    p.add_argument("--train", nargs="+", required=True, metavar="SET", help="sets to train on")
     p.add_argument("--data", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--feats", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--dev-trials", required=True, help="trial list of dev, for the EER of each epoch")
     p.add_argument("--stop-after", type=float, metavar="MINUTES",
-                   help="then save a checkpoint and exit with status 75; the same command goes on")  # fmt: skip
+                   help="then save a checkpoint and exit with status 75; the same command resumes")  # fmt: skip
     p.add_argument("--seed", **SEED)
 
     p = verb("embed", _embed, "embed every utterance of a set",
-             "exp/an4/main/model/final.pt exp/an4/data/test exp/an4/feats/test exp/an4/main/xvectors/test")  # fmt: skip
+             "exp/an4/main/model/final.pt exp/an4/data/test exp/an4/feats/fbank80_utt/test "
+             "exp/an4/main/xvectors/test")  # fmt: skip
     for name in ("model", "data_dir", "feats_dir", "out_dir"):
         p.add_argument(name)
 

@@ -31,7 +31,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--priors", nargs="+", type=float, default=[], metavar="P",
                    help="minDCF at these priors of a target, too: in results.json and the table")  # fmt: skip
     text = "print EER and minDCF of lines '<score> target|nontarget', as Kaldi's compute-eer takes"
-    _add_eer(verb("eer", _eer, text, "exp/an4/main/scores/labelled --priors 0.01 0.05"))
+    _add_eer(verb("eer", _eer, text, "- --priors 0.01 0.05"))
 
 
 def _add_eer(p) -> None:
