@@ -1,7 +1,11 @@
 # Features and voice activity, a job a shard, into Kaldi arks.
 
+from spkr.feats.options import NUMBERLESS
+
 SHARDS = config["feats"]["shards"]
 SHARD_LISTS = ["feats.{shard}.scp", "vad.{shard}.scp", "utt2num_frames.{shard}", "utt2num_voiced.{shard}"]
+SHARD_LISTS += ["front_end.{shard}.json"]
+FEATURE_LISTS = ["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk", "front_end.json"]
 
 
 localrules:
@@ -30,11 +34,12 @@ rule feats:
     resources:
         mem_mb=growing(2000),
     params:
-        front_end=as_json(settings("feats")),
+        # A trained network brings its front end
+        options=as_json({k: v for k, v in settings("feats").items() if not PRETRAINED or k in NUMBERLESS}),
         model=["--model", PRETRAINED] if PRETRAINED else [],
         shards=SHARDS,
     shell:
-        "spkr --log {log} feats --options {params.front_end:q} {params.model} --shard {wildcards.shard}/{params.shards}"
+        "spkr --log {log} feats --options {params.options:q} {params.model} --shard {wildcards.shard}/{params.shards}"
         " {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
 
 
@@ -49,7 +54,7 @@ rule merge_feats:
     output:
         expand(
             f"{FEATS}/{{{{set}}}}/{{file}}",
-            file=["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk", "manifest.json"],
+            file=[*FEATURE_LISTS, "manifest.json"],
         ),
     log:
         f"{FEATS}/log/{{set}}.merge.log",

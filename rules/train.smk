@@ -3,8 +3,7 @@
 
 def feature_files(sets):
     """The lists of these sets' features, and the shards' manifests, which say what is in the arks."""
-    files = ["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk"]
-    files += [f"manifest.{i + 1}.json" for i in range(SHARDS)]
+    files = FEATURE_LISTS + [f"manifest.{i + 1}.json" for i in range(SHARDS)]
     return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
 
 

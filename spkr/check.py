@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spkr.audio.sums import check_sum
 from spkr.errors import InputError
-from spkr.files import is_left_over
+from spkr.files import is_left_over, located, run_folder
 from spkr.kaldi.datadir import read_map
 from spkr.manifest import MAX_THREADS, NAMES, arks_of, faults, read_manifest
 
@@ -53,10 +53,18 @@ class Checked:
 
         In one command with what was made from it, a file would have all made again that lies between, too.
         """
-        of_stage: dict[str, list[str]] = {}
+        of_stage: dict[tuple[Path, str], list[str]] = {}
         for found in sorted((f for f in self.findings if f.stage), key=lambda f: f.made):
-            of_stage.setdefault(found.stage, []).append(str(found.path))
-        return [shlex.join(["snakemake", "--cores", "all", *paths]) for paths in of_stage.values()]
+            run = run_folder(found.path) or Path()
+            path = found.path.relative_to(run) if found.path.is_relative_to(run) else found.path
+            of_stage.setdefault((run, found.stage), []).append(str(path))
+        return [_command(run, paths) for (run, _), paths in of_stage.items()]
+
+
+def _command(run: Path, paths: list[str]) -> str:
+    """What to type here to have files made again, whose paths begin at the folder of a run."""
+    command = shlex.join(["snakemake", "--cores", "all", *paths])
+    return command if run.resolve() == Path.cwd() else f"(cd {shlex.quote(str(run))} && {command})"
 
 
 def check_tree(folder: Path) -> Checked:
@@ -90,7 +98,7 @@ def check_tree(folder: Path) -> Checked:
     for sums in (path for path in paths if path.name == "reco2sum"):
         try:
             wav, expected = read_map(sums.with_name("wav.scp")), read_map(sums)
-            recordings |= {(wav[recording], expected[recording]) for recording in wav}
+            recordings |= {(str(located(wav[recording], sums)), expected[recording]) for recording in wav}
         except (InputError, KeyError) as e:
             checked.findings.append(Finding(sums, f"cannot be compared with the recordings ({e})", ours=False))
     checked.findings += _check_audio(sorted(recordings))

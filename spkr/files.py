@@ -13,6 +13,7 @@ from typing import IO
 
 from spkr.errors import InputError
 from spkr.orphan import is_orphan
+from spkr.outputs import check_writable, is_stream, open_stream
 
 BYTE_ORDER_MARK = "\ufeff"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -26,17 +27,24 @@ def replacing(path: str | Path, mode: str = "w", orphaned: bool = False) -> Iter
     """Open a temporary file beside `path`, which takes that name when the block ends without an error.
 
     On an error it is removed, so nothing half-written is ever found under its final name. While it is written it is
-    locked, so that another process can tell it from one that a killed process left (`is_left_over`).
+    locked, so that another process can tell it from one that a killed process left (`is_left_over`). A symbolic link
+    stays, and the file that it points to is replaced. A stream (`is_stream`) is written as it is.
 
-    Raises InputError where the workflow that started this process is gone, unless `orphaned` files are allowed, and
-    where the disk is full or may only be read.
+    Raises InputError where the workflow that started this process is gone, unless `orphaned` files are allowed, where
+    `check_writable` does, and where the disk is full or may only be read.
     """
-    path = Path(path)
+    path, encoding = Path(path), None if "b" in mode else "utf-8"
+    if is_stream(path):
+        with naming_full_disk(path), open_stream(path, mode, encoding) as f:
+            yield f
+        return
+    check_writable(path)
+    target = path.resolve() if path.is_symlink() else path
     with naming_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, tmp = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fd, tmp = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         try:
-            with os.fdopen(fd, mode, encoding=None if "b" in mode else "utf-8") as f:
+            with os.fdopen(fd, mode, encoding=encoding) as f:
                 _lock(fd)
                 yield f
                 f.flush()
@@ -48,7 +56,7 @@ def replacing(path: str | Path, mode: str = "w", orphaned: bool = False) -> Iter
                     raise InputError(
                         f"{path}: not written, as the workflow that started this job is gone; start it again"
                     )
-                Path(tmp).replace(path)
+                Path(tmp).replace(target)
         except BaseException:
             Path(tmp).unlink(missing_ok=True)
             raise
@@ -74,8 +82,9 @@ def naming_full_disk(path: str | Path) -> Iterator[None]:
 
 
 def note(path: str | Path, **facts: object) -> None:
-    """Add to what is known of a file that `replacing` has written: its keys, its dimension."""
-    written[Path(path)] |= facts
+    """Add to what is known of a file that `replacing` has put in its place: its keys, its dimension."""
+    if Path(path) in written:
+        written[Path(path)] |= facts
 
 
 def is_left_over(tmp: str | Path) -> bool:
@@ -96,6 +105,22 @@ def _lock(fd: int) -> bool:
     except OSError:
         pass
     return True
+
+
+def located(path: str, named_in: Path) -> Path:
+    """Where a file is that a list names.
+
+    A relative path begins at the folder in which the workflow was started: the one whose `exp` holds the list, or else,
+    where it is not there, the working directory.
+    """
+    in_run = (run_folder(named_in) or Path()) / path
+    return Path(path) if os.access(path, os.F_OK) and not os.access(in_run, os.F_OK) else in_run
+
+
+def run_folder(path: Path) -> Path | None:
+    """The folder in which the workflow was started that made this file: it holds the innermost `exp` above the file."""
+    above = [*path.parents, *path.absolute().parents]
+    return next((folder.parent for folder in above if folder.name == "exp"), None)
 
 
 def read_text(path: str | Path) -> str:

@@ -4,8 +4,9 @@
       made_by   stage, options, and a digest of the code
       files     name -> bytes, sha256, and what is known beside: lines of a text, keys and dim of an ark
 
-It is written last and goes first: it never vouches for files of another run. A file that no manifest beside it lists
-is the user's own, of which nothing is asked.
+It is written last. Until then the one of an earlier run stays, by which files that were replaced or removed since are
+seen to differ. A job that fails removes what it wrote. A file that no manifest beside it lists is the user's own, of
+which nothing is asked.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from functools import cache
 from pathlib import Path
 
 from spkr.errors import InputError
-from spkr.files import replacing, sha256, written
+from spkr.files import located, replacing, run_folder, sha256, written
+from spkr.outputs import check_outputs
 
 PACKAGE = Path(__file__).parent
 NAMES = "manifest*.json"
@@ -32,32 +34,71 @@ def artefacts(
     options: Mapping[str, object],
     *manifests: str | Path,
     reads: Iterable[str | Path] = (),
+    writes: Iterable[str | Path] = (),
     code: Path = PACKAGE,
 ) -> Iterator[None]:
-    """Check what a job is about to read, let it work, and write the manifests of what it wrote beside each of them.
+    """Check what a job is about to read and write, let it work, and write the manifests of what it wrote beside each.
 
     Args:
         stage: the rule, or the verb, that makes the files.
         options: with what, as JSON takes it; paths are written as they are.
-        manifests: where they go.
+        manifests: where they go; a folder that has one of them is none of `reads`.
         reads: files and folders, as `check_files` takes them.
+        writes: files that the caller named, or that have fixed names: none of them is read (`check_outputs`).
         code: folder of what makes the files, if it is more than spkr.
 
-    The old manifests go first. Of the processes of one training, the first one alone does all this.
-    Raises InputError as `check_files` does.
+    Where the job fails, what it wrote beside the manifests is removed. Where it ends, so is what an earlier run of the
+    stage made there and this one did not. Of the processes of one training, the first one alone does all this.
+    Raises InputError as `check_files` and `check_outputs` do, and where another stage wrote one of the manifests.
     """
     if os.environ.get("RANK", "0") != "0":
         yield
         return
-    check_files(*reads)
-    for manifest in manifests:
-        Path(manifest).unlink(missing_ok=True)
+    made = [Path(manifest) for manifest in manifests]
+    _check_folders(made, reads)
+    earlier = {manifest: _earlier(manifest, stage) for manifest in made}
+    inputs = _named(reads)
+    check_outputs([*writes, *made], [*inputs, *(entry.manifest for entry in inputs.values() if entry)])
+    _verify(inputs)
     written.clear()
-    yield
+    try:
+        yield
+    except BaseException:
+        for path in [path for path in written if path.parent in {manifest.parent for manifest in made}]:
+            path.unlink(missing_ok=True)
+        raise
     made_by = {"stage": stage, "options": options, "code": code_version(*{PACKAGE, code})}
-    for manifest in map(Path, manifests):
+    for manifest in made:
         beside = {path: facts for path, facts in written.items() if path.parent == manifest.parent}
+        for entry in earlier[manifest]:
+            if entry.path not in beside and not entry.fault():  # a file that was changed is the user's own
+                entry.path.unlink()
         _write(manifest, {"made_by": made_by, "files": {path.name: describe(path) | beside[path] for path in beside}})
+
+
+def _earlier(manifest: Path, stage: str) -> list["Entry"]:
+    """What an earlier run of a stage has listed there; InputError where another stage has.
+
+    All stages that make data directories count as one: data, data subset, data combine.
+    """
+    entries = read_manifest(manifest) if manifest.exists() else []
+    for entry in entries:
+        if entry.stage.partition(" ")[0] != stage.partition(" ")[0]:
+            raise InputError(
+                f"{manifest}: lists what the stage {entry.stage} wrote to this folder; name another one for what "
+                f"{stage} writes"
+            )
+    return entries
+
+
+def _check_folders(manifests: Iterable[Path], reads: Iterable[str | Path]) -> None:
+    """Raise InputError where a folder that is written is a file, or is read, too."""
+    read = {Path(path).resolve() for path in reads}
+    for folder in dict.fromkeys(manifest.parent for manifest in manifests):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is a file; expected a folder to write to")
+        if folder.resolve() in read:
+            raise InputError(f"{folder}: is an input, too; name another folder for the output")
 
 
 def _write(manifest: Path, content: dict) -> None:
@@ -128,12 +169,12 @@ def check_files(*paths: str | Path, arks: bool = True) -> None:
     `arks` are checked with the scp that names them. Raises InputError, naming a file that differs, what was expected,
     and what to do.
     """
+    _verify(_named(paths, arks))
 
-    @cache
-    def listed(folder: Path) -> dict[str, Entry]:
-        entries = [entry for path in sorted(folder.glob(NAMES)) for entry in read_manifest(path)]
-        return {entry.path.name: entry for entry in entries}
 
+def _named(paths: Iterable[str | Path], arks: bool = True) -> dict[Path, Entry | None]:
+    """The files that `check_files` compares, with what a manifest says of them."""
+    listed = cache(entries_beside)
     found: dict[Path, Entry | None] = {}
     left = [Path(path) for path in paths]
     while left:
@@ -143,16 +184,38 @@ def check_files(*paths: str | Path, arks: bool = True) -> None:
         elif path not in found:
             found[path] = listed(path.parent).get(path.name)
             left += arks_of(path) if arks and path.suffix == ".scp" else []
+    return found
+
+
+def _verify(found: Mapping[Path, Entry | None]) -> None:
     for entry, fault in faults(entry for _, entry in sorted(found.items()) if entry):
         raise InputError(f"{entry.path}: {fault}; {repair(entry.path)}")
 
 
+def entries_beside(folder: Path) -> dict[str, Entry]:
+    """The files in a folder that its manifests list, by name."""
+    entries = [entry for path in sorted(folder.glob(NAMES)) for entry in read_manifest(path)]
+    return {entry.path.name: entry for entry in entries}
+
+
+def unlisted(paths: Iterable[str | Path]) -> list[Path]:
+    """Of these files, those that are there and that no manifest beside them lists: they may be the user's own.
+
+    Raises InputError where a manifest beside them cannot be read.
+    """
+    listed = cache(entries_beside)
+    there = [path for path in map(Path, paths) if path.is_symlink() or path.exists()]
+    return [path for path in there if path.name not in listed(path.parent) and not path.match(NAMES)]
+
+
 def arks_of(scp: Path) -> list[Path]:
     """The arks that a table's scp names; none of a list of other files, or where there is no such file."""
+    if not scp.is_file():
+        return []
     try:
         with scp.open(encoding="utf-8", errors="replace") as f:
             places = (line.rstrip().partition(" ")[2].rpartition(":") for line in f)
-            return [Path(ark) for ark in dict.fromkeys(ark for ark, _, at in places if at.isdecimal())]
+            return [located(ark, scp) for ark in dict.fromkeys(ark for ark, _, at in places if at.isdecimal())]
     except OSError:
         return []
 
@@ -168,9 +231,10 @@ def faults(entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
 
 def repair(path: Path) -> str:
     """What to do about a damaged file."""
-    run = Path(*path.parts[:2]) if path.parts[0] == "exp" else path.parent
+    run = run_folder(path)
+    folder = run / Path(*path.parent.relative_to(run).parts[:2]) if run and path.is_relative_to(run) else path.parent
     return (
-        f"`spkr check --remove {run}` takes it away and says how to make it again"
+        f"`spkr check --remove {folder}` takes it away and says how to make it again"
         f" (`spkr check --accept {path}` if it was changed on purpose)"
     )
 

@@ -1,12 +1,14 @@
 """The command `spkr <verb>`: arguments, logging and exit status; each verb is a function on paths.
 
 Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command line was wrong; 143 (SIGTERM), 130
-(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command goes on from there.
+(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command goes on from there;
+141 (SIGPIPE) whoever read the output stopped reading.
 """
 
 import argparse
 import logging
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +17,9 @@ from spkr.cli import backend, check, corpus, data, feats, nnet, report
 from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
+
+LOG_LINE = "%(asctime)s %(message)s"
+STDOUT = 1  # its descriptor
 
 logger = logging.getLogger("spkr")
 
@@ -34,18 +39,38 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     # Idle threads spin for some microseconds between two operations of a network, then sleep, out of others' way
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if args.log and os.environ.get("RANK", "0") == "0":  # of torchrun's processes, one has the file
-        args.log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(args.log, mode="w", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
     try:
+        if args.log and os.environ.get("RANK", "0") == "0":  # of torchrun's processes, one has the file
+            _log_to(args.log)
         args.run(args)
+        sys.stdout.flush()
     except InputError as e:
         logger.error("spkr %s: error: %s", args.verb, e)
         sys.exit(1)
-    except Exception:
-        logger.exception("spkr %s: failed; this is a defect of spkr, or of the machine", args.verb)
+    except Exception as e:
+        if isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at the exit
+            sys.exit(128 + signal.SIGPIPE)
+        if isinstance(e, OSError) and e.filename:
+            logger.error("spkr %s: error: %s: cannot be read or written (%s)", args.verb, e.filename, e.strerror)
+        else:
+            logger.exception("spkr %s: failed; this is a defect of spkr, or of the machine", args.verb)
         sys.exit(1)
+
+
+def _stdout_is_closed() -> bool:
+    """Whether the standard output is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(STDOUT, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _log_to(path: Path) -> None:
+    """Have what is logged in a file, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter(LOG_LINE, "%H:%M:%S"))
+    logging.getLogger().addHandler(handler)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from spkr.errors import InputError
+from spkr.outputs import is_stream
+
 NUMBERLESS = ("run", "verb", "log", "corpora", "stop_after")  # of parsed arguments, those that change no result
 SETTINGS = "settings: JSON, or a YAML file"
 SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
@@ -54,6 +57,13 @@ def pair(text: str) -> tuple[str, str]:
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"expected NAME=PATH, found {text!r}")
     return name, path
+
+
+def table_files(ark: str) -> list[Path]:
+    """The ark that a verb writes, and its scp; InputError where no scp could name places in it."""
+    if is_stream(ark):
+        raise InputError(f"{ark}: is a pipe or a device, and an scp names places in a file; name a file")
+    return [Path(ark), Path(ark).with_suffix(".scp")]
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -5,8 +5,10 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 
-from spkr.cli.arguments import SETTINGS, numbers, options
+from spkr.cli.arguments import SETTINGS, numbers, options, table_files
 from spkr.errors import InputError
+
+FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
 
 
 def add_verbs(verb) -> None:
@@ -117,14 +119,16 @@ def _score(args) -> None:
     from spkr.backend.score import Cohort, score_trials
     from spkr.backend.steps import Backend
     from spkr.manifest import artefacts
+    from spkr.outputs import is_stream
 
     if (args.score_norm == "none") != (args.cohort is None):
         raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
     cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
     optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
-    reads = [args.trials, args.backend_dir, *args.xvectors, *optional]
+    reads = [args.trials, *(args.backend_dir / name for name in FILES), *args.xvectors, *optional]
     scores = Path(args.scores)
-    with artefacts("score", numbers(args), scores.with_name(f"manifest.{scores.name}.json"), reads=reads):
+    manifests = [] if is_stream(scores) else [scores.with_name(f"manifest.{scores.name}.json")]
+    with artefacts("score", numbers(args), *manifests, reads=reads, writes=[scores]):
         backend = Backend.read(
             args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
             normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
@@ -137,20 +141,20 @@ def _score(args) -> None:
 
 def _copy_plda(args) -> None:
     from spkr.backend.plda import Plda
-    from spkr.manifest import check_files
+    from spkr.manifest import artefacts
 
-    check_files(args.plda)
-    Plda.read(args.plda).smooth(args.smoothing).write(args.out, args.binary)
+    with artefacts("copy-plda", numbers(args), reads=[args.plda], writes=[args.out]):
+        Plda.read(args.plda).smooth(args.smoothing).write(args.out, args.binary)
 
 
 def _adapt_plda(args) -> None:
     from spkr.backend.adapt import adapt_plda
     from spkr.backend.plda import Plda
     from spkr.kaldi.table import read_vectors
-    from spkr.manifest import check_files
+    from spkr.manifest import artefacts
 
-    check_files(args.plda, args.xvectors)
-    adapt_plda(Plda.read(args.plda), read_vectors(args.xvectors)[1], **_scales(args)).write(args.out)
+    with artefacts("adapt-plda", numbers(args), reads=[args.plda, args.xvectors], writes=[args.out]):
+        adapt_plda(Plda.read(args.plda), read_vectors(args.xvectors)[1], **_scales(args)).write(args.out)
 
 
 def _adapt_backend(args) -> None:
@@ -168,15 +172,17 @@ def _scales(args) -> dict[str, float]:
 
 def _transform(args) -> None:
     from spkr.backend.tables import transform_table
-    from spkr.manifest import check_files
+    from spkr.manifest import artefacts
 
-    check_files(*filter(None, (args.xvectors, args.mean, args.transform)))
-    transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
+    reads = filter(None, (args.xvectors, args.mean, args.transform))
+    with artefacts("transform-xvectors", numbers(args), reads=[*reads], writes=table_files(args.out)):
+        transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
 
 
 def _mean(args) -> None:
     from spkr.backend.tables import average_table
-    from spkr.manifest import check_files
+    from spkr.manifest import artefacts
 
-    check_files(args.spk2utt, args.xvectors)
-    average_table(args.spk2utt, args.xvectors, args.out, args.num_utts)
+    writes = [*table_files(args.out), args.num_utts]
+    with artefacts("mean-xvectors", numbers(args), reads=[args.spk2utt, args.xvectors], writes=writes):
+        average_table(args.spk2utt, args.xvectors, args.out, args.num_utts)

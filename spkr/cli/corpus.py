@@ -51,7 +51,8 @@ def _durations(args) -> None:
     from spkr.manifest import artefacts
 
     scp = Path(args.scp)
-    with artefacts("durations", numbers(args), scp.with_name(f"manifest.{scp.stem}.json"), reads=[scp]):
+    writes, manifest = [scp.with_suffix(".seconds")], scp.with_name(f"manifest.{scp.stem}.json")
+    with artefacts("durations", numbers(args), manifest, reads=[scp], writes=writes):
         measure_durations(scp, args.sample_rate)
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 from spkr.cli.arguments import SEED, SETTINGS, numbers, options, positive, shard
+from spkr.errors import InputError
 
 
 def add_verbs(verb) -> None:
@@ -12,8 +13,8 @@ def add_verbs(verb) -> None:
              "--options conf/feats/fbank80_utt.yaml --shard 1/2")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
-    p.add_argument("--options", type=partial(options, section="feats"), required=True, help=SETTINGS)
-    p.add_argument("--model", help="take the front end of this model file, and of the options only what changes none")
+    p.add_argument("--options", type=partial(options, section="feats"), help=SETTINGS)
+    p.add_argument("--model", help="take the front end of this network; options that are given must agree with it")
     p.add_argument("--shard", type=shard, metavar="I/N",
                    help="part I of N, for merge-feats to join (default: the whole, all in one call)")  # fmt: skip
     p.add_argument("--seed", **SEED)
@@ -30,27 +31,47 @@ def _feats(args) -> None:
 
     from spkr.feats.extract import extract_shard
     from spkr.feats.options import FrontEnd
-    from spkr.kaldi.shards import merge_shards
+    from spkr.feats.provenance import shard_file, write_front_end
     from spkr.manifest import artefacts
 
-    front_end = FrontEnd.from_dict(args.options)
+    if not args.model and args.options is None:
+        raise InputError("expected --options, or --model with the file of a network whose front end is taken")
+    front_end = None if args.model else FrontEnd.from_dict(args.options)
     i, n = args.shard or (1, 1)
-    manifests = [f"{args.out_dir}/manifest.{i}.json"] + [f"{args.out_dir}/manifest.json"] * (not args.shard)
     reads = [args.data_dir, args.model] if args.model else [args.data_dir]
-    with artefacts("feats", numbers(args), *manifests, reads=reads):
-        if args.model:
-            from spkr.nnet.model import load_model
+    with artefacts("feats", numbers(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
+        front_end = replace(front_end or _of_model(args.model, args.options or {}), shards=n)
+        extract_shard(args.data_dir, args.out_dir, front_end, i, args.seed)
+        write_front_end(shard_file(args.out_dir, i), front_end)
+    if not args.shard:
+        _merge(args, 1)
 
-            front_end = load_model(args.model)[1].for_data_of(front_end)
-        extract_shard(args.data_dir, args.out_dir, replace(front_end, shards=n), i, args.seed)
-        if not args.shard:
-            merge_shards(args.out_dir, args.data_dir, 1)
+
+def _of_model(model: str, options: dict):
+    """A network's front end, with the options that change no number; InputError where another one is not the same."""
+    from spkr.feats.options import NUMBERLESS, FrontEnd
+    from spkr.feats.provenance import differing
+    from spkr.nnet.model import load_model
+
+    front_end = load_model(model)[1].to_dict()
+    front_end |= {name: value for name, value in options.items() if name in NUMBERLESS}
+    for name, given, expected in differing(options, front_end):
+        raise InputError(f"--options: {name} {given}, but {model} was trained with {expected}; leave it out")
+    return FrontEnd.from_dict(front_end)
 
 
 def _merge_feats(args) -> None:
+    _merge(args, args.shards)
+
+
+def _merge(args, shards: int) -> None:
+    from spkr.feats.provenance import merge_front_ends, shard_file
     from spkr.kaldi.shards import merge_shards, shard_lists
     from spkr.manifest import artefacts, check_files
 
-    check_files(*shard_lists(args.out_dir, args.shards), arks=False)  # whoever reads the arks checks them
+    # The arks that these lists name are checked by whoever reads them
+    check_files(*shard_lists(args.out_dir, shards), arks=False)
+    check_files(*(shard_file(args.out_dir, i + 1) for i in range(shards)))
     with artefacts("merge_feats", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
-        merge_shards(args.out_dir, args.data_dir, args.shards)
+        merge_shards(args.out_dir, args.data_dir, shards)
+        merge_front_ends(args.out_dir, shards)

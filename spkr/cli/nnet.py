@@ -37,7 +37,8 @@ def _train(args) -> None:
 
     init_from = args.settings.get("train", {}).get("init_from")
     reads = [path for _, path in (*args.data, *args.feats)] + [args.dev_trials] + ([init_from] if init_from else [])
-    with artefacts("train", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+    writes = [f"{args.out_dir}/final.pt"]
+    with artefacts("train", numbers(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         train(
             args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
             args.dev_trials, args.seed, args.stop_after,

@@ -65,7 +65,8 @@ def _evaluate(args) -> None:
     reads = [path for _, path in (*args.list, *args.scores, *args.utt2spk, *args.models)]
     reads += [Path(path).with_name(name) for _, path in args.utt2spk for name in args.by]
     reads += [*args.train_logs, *filter(None, [args.valid])]
-    with artefacts("report", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+    writes = [f"{args.out_dir}/{name}" for name in ("results.tsv", "results.json", "table.txt", "slices.tsv")]
+    with artefacts("report", numbers(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         table = report(
             lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
             primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by, train_logs=args.train_logs,

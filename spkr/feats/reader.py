@@ -7,6 +7,7 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.feats.cmvn import cmvn_stats, normalize
 from spkr.feats.options import FrontEnd
+from spkr.feats.provenance import check_front_end
 from spkr.files import check_same_keys
 from spkr.kaldi.rules import invert
 from spkr.kaldi.select import read_maps
@@ -20,11 +21,14 @@ class FeatureReader:
     >>> reader["fash-an251-b"].shape
     (94, 80)
 
-    Raises InputError where a set is incomplete, two sets share an utterance, or a dimension is not the front end's.
+    Raises InputError where a set is incomplete, was made with another front end (`check_front_end`), two sets share an
+    utterance, or a dimension is not the front end's.
     """
 
     def __init__(self, feats_dirs: list[str | Path], front_end: FrontEnd):
         self.front_end = front_end
+        for path in feats_dirs:
+            check_front_end(path, front_end)
         feats, vad = ([Path(path) / name for path in feats_dirs] for name in ("feats.scp", "vad.scp"))
         self.feats, self.vad = TableReader(*feats), TableReader(*vad)
         check_same_keys(", ".join(map(str, vad)), self.vad, ", ".join(map(str, feats)), self.feats)

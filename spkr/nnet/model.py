@@ -143,14 +143,17 @@ def save_model(
 
 def read_model(path: str | Path) -> dict[str, Any]:
     """What `save_model` wrote, as a dictionary; InputError where it is missing, damaged or something else."""
+    expected = "expected the file that `spkr train` wrote"
     try:
         model = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such model; train one, or name the file that `spkr train` wrote") from None
-    except Exception as e:  # torch raises whatever the damaged bytes led it to
-        raise InputError(f"{path}: not readable as a model ({_first_line(e)}); delete it and train again") from None
+    except Exception as e:  # torch raises whatever the bytes led it to, and may advise to run code that they hold
+        if isinstance(e, OSError) and e.filename:
+            raise InputError(f"{path}: cannot be read ({e.strerror}); {expected}") from None
+        raise InputError(f"{path}: not a model of spkr, or damaged; {expected}, or train again") from None
     if not isinstance(model, dict) or model.get("format") != FORMAT:
-        raise InputError(f"{path}: not a model of spkr (expected format {FORMAT!r})")
+        raise InputError(f"{path}: not a model of spkr (format {FORMAT!r}); {expected}")
     return model
 
 

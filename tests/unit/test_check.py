@@ -51,6 +51,24 @@ def test_a_moved_folder_is_whole(exp, capsys, caplog):
     assert check(capsys, caplog, "exp/moved")[0] == 0
 
 
+@pytest.mark.parametrize("where", ["exp", "exp/an4", "elsewhere"])
+def test_from_any_folder_the_same_is_found(exp, tmp_path, monkeypatch, capsys, caplog, where):
+    write_map(exp / "feats/feats.scp", {"a": "exp/an4/feats/feats.1.ark:2"})
+    (exp / "feats/feats.1.ark").write_text("a ...")
+    (tmp_path / where).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / where)
+    path = str(exp) if where == "elsewhere" else {"exp": "an4", "exp/an4": "."}[where]
+    status, (line,), _ = check(capsys, caplog, path)
+    assert status == 0
+    assert line.startswith(f"{path}: whole: 6 files (0 MB) and 2 recordings, in ")
+    (exp / "feats/feats.1.ark").unlink()
+    (tmp_path / "b.wav").unlink()
+    _, lines, printed = check(capsys, caplog, path, "--remove")
+    assert f"{exp}/feats/feats.1.ark: missing" in lines[0]
+    assert f"{tmp_path}/b.wav: no such audio file" in lines[1]
+    assert printed == f"(cd {tmp_path} && snakemake --cores all exp/an4/feats/feats.1.ark)\n"
+
+
 def test_damage_is_named_and_stays(exp, capsys, caplog):
     (exp / "feats/x.1").write_text("a 2\n")
     (exp / "data/test/spk2utt").unlink()

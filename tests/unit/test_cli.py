@@ -1,10 +1,12 @@
 import io
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,7 +105,6 @@ def test_options_that_cannot_be_read_are_one_line_and_status_2(capsys, tmp_path,
     [
         (["feats", "data", "out", "--options", "{}", "--shard", "3/2"], "expected I/N with 1 <= I <= N, found '3/2'"),
         (["feats", "data", "out", "--options", "{}", "--shard", "one"], "expected I/N with 1 <= I <= N, found 'one'"),
-        (["feats", "data", "out"], "the following arguments are required: --options"),
         (["eval", "out", "--list", "x", "--scores", "a=b", "--primary", "plda"], "expected NAME=PATH, found 'x'"),
         (["score", "trials", "scores", "--backend", "svm"], "invalid choice: 'svm'"),
         (["scoer"], "invalid choice: 'scoer'"),
@@ -119,6 +120,7 @@ def test_a_wrong_command_line_is_status_2(capsys, args, message):
     ("args", "message"),
     [
         (["feats", "data", "out", "--options", '{"num_mel_bin": 3}'], "feats: no such option 'num_mel_bin'"),
+        (["feats", "data", "out"], "expected --options, or --model with the file of a network"),
         (["augment", "nowhere", "out", "--options", '{"copies": 1}'], "nowhere/wav.scp: no such file"),
         (["augment", "nowhere", "out", "--options", '{"copy": 1}'], "augment: no such option 'copy'"),
         (["embed", "no.pt", "data", "feats", "out"], "no.pt: no such model"),
@@ -160,6 +162,41 @@ def test_an_error_is_one_line_on_stderr_and_in_the_log(tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert "spkr embed: error: no.pt: no such model" in done.stderr
     assert (tmp_path / "log/x.log").read_text() == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "x.scp"), "x.scp: cannot be read or written (Permission denied)"),
+        (IsADirectoryError(21, "Is a directory", "x"), "x: cannot be read or written (Is a directory)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line_wherever_that_is_met(caplog, capsys, monkeypatch, error, line):
+    import spkr.nnet.embed
+
+    def embed_set(*args):
+        raise error
+
+    monkeypatch.setattr(spkr.nnet.embed, "embed_set", embed_set)
+    assert outcome(capsys, "embed", "no.pt", "data", "feats", "out")[0] == 1
+    assert caplog.messages == [f"spkr embed: error: {line}"]
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    done = process(f"from spkr.cli import main; main(['--log', {str(tmp_path / 'file/x.log')!r}, 'eer', '-'])")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert f"spkr eer: error: {tmp_path}/file" in line
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path):
+    (tmp_path / "scores").write_text("1 target\n0 nontarget\n")
+    command = f"from spkr.cli import main; import time; time.sleep(0.5); main(['eer', {str(tmp_path / 'scores')!r}])"
+    child = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close()
+    assert (child.stderr.read(), child.wait()) == (b"", 141)
+    child.stderr.close()
 
 
 def test_a_defect_is_not_passed_off_as_wrong_input(caplog, capsys, monkeypatch):
@@ -211,6 +248,60 @@ def test_scoring_and_evaluating_do_not_load_torch(scored):
     out = ["--list", f"pairs={trials}", "--scores", f"pairs.plda={scores}", "--primary", "plda"]
     assert "torch" not in loaded_by("eval", scored / "results", *out)
     assert (scored / "results/results.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["transform-xvectors", "x.scp", "x.ark"], "x.ark: is an input, too"),
+        (["transform-xvectors", "x.scp", "again.ark"], "again.ark: is an input, too (x.ark is the same file)"),
+        (["transform-xvectors", "x.scp", "y.ark", "--mean", "y.ark"], "y.ark: is an input, too"),
+        (["transform-xvectors", "x.scp", "y.scp"], "y.scp: is to be written twice"),
+        (["transform-xvectors", "x.scp", "/dev/null"], "/dev/null: is a pipe or a device"),
+        (["mean-xvectors", "spk2utt", "x.scp", "y.ark", "spk2utt"], "spk2utt: is an input, too"),
+        (["score", "t", "t"], "t: is an input, too"),
+        (["score", "t", "be/plda"], "be/plda: is an input, too"),
+        (["score", "t", "be"], "be: is a folder; expected the name of a file to write"),
+        (["score", "t", "t/scores"], "t: is a file; expected a folder to write to"),
+        (["copy-plda", "be/plda", "be/plda"], "be/plda: is an input, too"),
+        (["adapt-plda", "be/plda", "x.scp", "be/plda"], "be/plda: is an input, too"),
+        (["adapt-backend", "be", "x.scp", "./be"], "be: is an input, too; name another folder"),
+        (["augment", "data", "data", "--options", "{}"], "data: is an input, too; name another folder"),
+        (["feats", "data", "data", "--options", "{}"], "data: is an input, too; name another folder"),
+        (["merge-feats", "data", "data", "--shards", "1"], "data: is an input, too; name another folder"),
+        (["durations", "data/x.seconds"], "data/x.seconds: is an input, too"),
+        (
+            ["eval", "t", "--list", "l=t", "--scores", "l.plda=t", "--primary", "plda"],
+            "t: is a file; expected a folder",
+        ),
+        (["eval", ".", "--list", "l=table.txt", "--scores", "l.plda=t", "--primary", "plda"], "table.txt: is an in"),
+    ],
+)
+def test_an_output_that_is_an_input_or_cannot_be_one_is_refused(
+    scored, tmp_path, monkeypatch, caplog, capsys, args, message
+):
+    monkeypatch.chdir(shutil.copytree(scored, tmp_path / "here"))
+    Path("xvector.scp").write_text(Path("xvector.scp").read_text().replace(f"{scored}/xvector.ark", "x.ark"))
+    for name, new in (("xvector.scp", "x.scp"), ("xvector.ark", "x.ark"), ("trials", "t")):
+        Path(name).rename(new)
+    Path("again.ark").symlink_to("x.ark")
+    for name in ("y.ark", "table.txt", "data/x.seconds", "spk2utt"):
+        Path(name).write_text("a b\n")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    if args[0] == "score":
+        args = [*args, "--backend", "plda", "--backend-dir", "be", "--xvectors", "x.scp"]
+    assert outcome(capsys, *args)[0] == 1
+    assert message in caplog.messages[-1]
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_scores_go_to_the_standard_output(scored):
+    xvectors = ["--xvectors", str(scored / "xvector.scp"), "--backend-dir", str(scored / "be")]
+    args = ["score", str(scored / "trials"), "/dev/stdout", "--backend", "cosine", *xvectors]
+    done = process(f"from spkr.cli import main; main({args!r})")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 36
+    assert not Path("/dev/manifest.stdout.json").exists()
 
 
 def test_fetching_and_augmenting_do_not_load_torch(tmp_path):

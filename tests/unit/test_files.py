@@ -1,5 +1,9 @@
 import hashlib
 import os
+import socket
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,71 @@ def test_file_appears_whole_with_the_umasks_permissions_and_in_a_new_folder(tmp_
         os.umask(old)
     assert (tmp_path / "new/file").read_bytes() == "hé\n".encode()
     assert (tmp_path / "new/file").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name in ("file", "new"):
+        (tmp_path / name).symlink_to(f"there/{name}")
+    (tmp_path / "there/file").write_text("old")
+    for name in ("file", "new"):
+        with replacing(tmp_path / name) as f:
+            f.write("whole")
+        assert (tmp_path / name).readlink() == Path(f"there/{name}")
+        assert (tmp_path / "there" / name).read_text() == "whole"
+    assert {path.name for path in tmp_path.rglob("*")} == {"there", "file", "new"}
+
+
+def test_a_pipe_and_a_device_are_written_through(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with replacing(tmp_path / name, "wb") as f:
+            f.write(b"whole")
+    assert reader.communicate()[0] == b"whole"
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_an_open_descriptor_is_written_where_it_stands(tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        log.write("before\n")
+        log.flush()
+        (tmp_path / "link").symlink_to(f"/proc/self/fd/{log.fileno()}")
+        for name in (f"/dev/fd/{log.fileno()}", tmp_path / "link"):
+            with replacing(name) as f:
+                f.write("whole\n")
+        log.write("after\n")
+    assert (tmp_path / "log").read_text() == "before\nwhole\nwhole\nafter\n"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", "folder: is a folder; expected the name of a file to write"),
+        ("file/x/y", "file/x/y: cannot be written, as .*/file is not a folder"),
+        ("socket", "socket: is not a file, and no pipe or character device"),
+    ],
+)
+def test_what_no_file_can_replace_is_refused(tmp_path, monkeypatch, name, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+    with pytest.raises(InputError, match=message), replacing(tmp_path / name):
+        pytest.fail("it opened")
+
+
+def test_a_folder_that_is_not_permitted_is_named(tmp_path):
+    """By another user's process, as all is permitted to root."""
+    code = f"from spkr.files import replacing; replacing({str(tmp_path / 'shut/new/x')!r}).__enter__()"
+    (tmp_path / "shut").mkdir(mode=0o555)
+    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
+    done = subprocess.run([*drop, sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"shut/new/x: cannot be written, as {tmp_path}/shut is read-only for this user" in done.stderr
 
 
 def test_error_leaves_the_old_file_and_nothing_else(tmp_path):

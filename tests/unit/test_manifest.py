@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from spkr.errors import InputError
-from spkr.files import replacing, sha256
+from spkr.files import sha256
 from spkr.kaldi.datadir import write_map
 from spkr.kaldi.table import TableWriter
-from spkr.manifest import PACKAGE, accept, artefacts, check_files, code_version, faults, read_manifest
+from spkr.manifest import PACKAGE, accept, artefacts, check_files, code_version, faults, read_manifest, unlisted
 
 
 def make(folder, **options):
@@ -98,13 +98,67 @@ def test_the_arks_of_a_table_can_be_left_to_others(made):
     check_files(made / "feats.scp", arks=False)
 
 
-def test_an_old_manifest_never_vouches_for_new_files(made):
-    with pytest.raises(ValueError, match="killed"), artefacts("feats", {}, made / "manifest.json"):
-        with replacing(made / "utt2num_frames") as f:
-            f.write("half of the job")
-        raise ValueError("killed")
-    assert not (made / "manifest.json").exists()
-    check_files(made / "utt2num_frames")
+def test_a_job_that_fails_leaves_nothing_that_no_manifest_lists(made, tmp_path):
+    """Neither beside an earlier result, which is seen to be damaged then, nor in a folder without one."""
+    for folder in (made, tmp_path / "new"):
+        with pytest.raises(ValueError, match="failed"), artefacts("feats", {}, folder / "manifest.json"):
+            for name in ("utt2num_frames", "new", "checkpoints/1"):
+                write_map(folder / name, {"a": 5})
+            raise ValueError("failed")
+        assert not (folder / "new").exists()
+        assert (folder / "checkpoints/1").exists()
+    with pytest.raises(InputError, match="utt2num_frames: missing; the stage feats wrote it"):
+        check_files(made / "utt2num_frames")
+    check_files(made / "feats.scp")
+    assert unlisted(path for path in made.iterdir() if path.is_file()) == []
+
+
+def test_a_job_that_fails_before_it_writes_leaves_an_earlier_result_whole(made):
+    with pytest.raises(ValueError, match="failed"), artefacts("feats", {}, made / "manifest.json"):
+        raise ValueError("failed")
+    check_files(made)
+    assert len(read_manifest(made / "manifest.json")) == 5
+
+
+def test_a_manifest_never_vouches_for_files_of_a_later_run_that_was_killed(made):
+    job = artefacts("feats", {}, made / "manifest.json")
+    job.__enter__()
+    write_map(made / "utt2num_frames", {"a": 5})
+    with pytest.raises(InputError, match="utt2num_frames: .* bytes; the stage feats wrote"):
+        check_files(made)
+
+
+def test_what_a_stage_does_not_make_again_goes_unless_it_was_changed(made):
+    (made / "mine").write_text("not the job's")
+    flip(made / "vad.ark")
+    with artefacts("feats", {}, made / "manifest.json"):
+        write_map(made / "utt2num_frames", {"a": 5})
+    assert {path.name for path in made.iterdir()} == {"utt2num_frames", "manifest.json", "mine", "vad.ark", "elsewhere"}
+    check_files(made)
+
+
+def test_a_folder_of_another_stage_is_left_as_it_is(made):
+    expected = "manifest.json: lists what the stage feats wrote to this folder; name another one for what embed writes"
+    with pytest.raises(InputError, match=expected):
+        artefacts("embed", {}, made / "manifest.json").__enter__()
+    check_files(made)
+
+
+@pytest.mark.parametrize("reads", ["folder", "file of the manifest"])
+def test_the_folder_of_an_output_is_no_input(made, reads):
+    read = made if reads == "folder" else made / "feats.scp"
+    with (
+        pytest.raises(InputError, match="is an input, too"),
+        artefacts("feats", {}, made / "manifest.json", reads=[read]),
+    ):
+        pytest.fail("it started")
+
+
+def test_files_of_the_users_own_are_found(made):
+    mine = made / "mine"
+    mine.write_text("anything")
+    paths = [mine, made / "nowhere", made / "feats.ark", made / "manifest.json", made / "elsewhere/list"]
+    assert unlisted(paths) == [mine, made / "elsewhere/list"]
 
 
 def test_a_job_does_not_start_on_damaged_files(made):

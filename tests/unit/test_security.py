@@ -215,7 +215,7 @@ class Touch:
 
 def test_a_model_file_runs_nothing(here):
     torch.save({"format": Touch()}, "evil.pt")
-    with pytest.raises(InputError, match="evil.pt: not readable as a model"):
+    with pytest.raises(InputError, match="evil.pt: not a model of spkr, or damaged"):
         read_model("evil.pt")
 
 

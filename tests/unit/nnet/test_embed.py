@@ -121,5 +121,5 @@ def test_a_missing_or_damaged_model_is_refused(toy, model, tmp_path):
     shutil.copy(model, tmp_path / "final.pt")
     with (tmp_path / "final.pt").open("r+b") as f:
         f.truncate(3000)
-    with pytest.raises(InputError, match="final.pt: not readable as a model"):
+    with pytest.raises(InputError, match="final.pt: not a model of spkr, or damaged"):
         embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
