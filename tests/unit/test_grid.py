@@ -49,9 +49,9 @@ def test_the_table_has_what_ran_and_the_mean_of_all_three_seeds(tmp_path):
         "",
         f"Rows of 2026-11-29; {NOTE.format(' 1')}",
     ]
-    write_results(tmp_path / "seed3", 4.5, model=NETWORK, seed=3)
+    write_results(tmp_path / "seed3", 4.5, model=NETWORK, seed=3, day="2026-11-30")
     lines = table(tmp_path)
-    assert lines[5] == "| 4 | quartznet3x1_small | aam | mean | plda | **4.50** | **4.50** | **4.50** | 2026-11-28 |"
+    assert lines[5] == "| 4 | quartznet3x1_small | aam | mean | plda | **4.50** | **4.50** | **4.50** | 2026-11-30 |"
     assert lines[6].startswith("| 1 | tdnn ")
 
 
@@ -60,6 +60,8 @@ def test_rows_that_have_not_run_here_stay_with_their_date(tmp_path):
     write_results(tmp_path / "tdnn-aam", 6.5, day="2026-11-27")
     old = "\n".join(table(tmp_path))
     (tmp_path / "main/results/results.json").unlink()
+    of_all = old.replace("| tdnn | aam |", "| tdnn | subcentre |")  # by --whole
+    assert "| tdnn | subcentre | 1 | plda | 6.50 " in "\n".join(table(tmp_path, of_all))
     assert "\n".join(table(tmp_path, old)) == old
     for run in ("main", "tdnn-aam"):
         (tmp_path / run).rename(tmp_path / f"{run}-old")

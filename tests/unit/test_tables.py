@@ -111,6 +111,8 @@ def test_a_table_is_old_once_code_or_recipe_have_changed(tmp_path, filled, monke
     assert tables.age(mark, content) == "current"
     assert tables.age(tables.Mark.read(f"{words},recipes/an4/large.yaml"), content) == "recipe changed since"
     assert tables.age(mark, content.replace(origin()["code"], "0" * 12)) == "code changed since"
+    other_day = content.splitlines()[-1].replace(origin()["code"], "0" * 12)
+    assert tables.age(mark, f"{content}\n\n{other_day}") == "code changed since"
     for unsaid in (
         "",
         "Measured on 2026-11-25; code not recorded.",
