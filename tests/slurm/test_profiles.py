@@ -17,6 +17,16 @@ def test_a_training_asks_for_what_the_rule_and_the_profile_say(snakemake, tmp_pa
     assert f" --stop-after {stop_after} " in jobs.partition("\nrule ")[0]
 
 
+@pytest.mark.parametrize("profile", ["slurm", "sge"])
+def test_a_download_and_the_embeddings_of_a_large_set_have_hours(snakemake, tmp_path, profile):
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs the extra `cluster`")
+    options = ("-n", "--config", "recipe=himia", "--workflow-profile", str(ROOT / "profiles" / profile))
+    output = snakemake(tmp_path, *options)
+    for rule, runtime in (("corpus", 720), ("embed", 1440), ("backend", 60)):
+        asked = re.search(rf"\n(?:local)?rule {rule}:\n(?:    .*\n)*?    resources: (.*)", output)[1].split(", ")
+        assert f"runtime={runtime}" in asked, rule
+
+
 def test_more_gpus_are_as_many_processes(snakemake, tmp_path):
     options = ("-n", "-p", "--config", "recipe=mini", "--resources", "gpu=4", "--set-resources", "train:gpu=4")
     output = snakemake(tmp_path, *options)

@@ -104,7 +104,7 @@ def test_a_mark_that_says_something_else_is_an_error_with_its_line(filled, words
         filled(words)
 
 
-def test_a_table_is_old_once_code_or_recipe_have_changed(tmp_path, filled, monkeypatch):
+def test_a_table_is_old_once_code_or_recipe_have_changed(tmp_path, filled):
     write_results(tmp_path / "exp/main", 4.0, code=origin()["code"])
     words = f"results exp/main {CONFIG}"
     mark, content = tables.Mark.read(words), "\n".join(filled(words))
