@@ -43,6 +43,11 @@ class FeatureReader:
         feats = normalize(raw, cmvn, self.stats(self.utt2spk[utt]) if cmvn.type == "speaker" else None)
         return feats[self.voiced(utt, len(raw))] if self.front_end.select_voiced else feats
 
+    def num_frames(self, utt: str) -> int:
+        """The frames that `self[utt]` has, from vad.scp alone."""
+        vad = self.vad[utt]
+        return (int((vad > 0).sum()) or len(vad)) if self.front_end.select_voiced else len(vad)
+
     def raw(self, utt: str) -> np.ndarray:
         """(frames, dim) float32 as the ark has it."""
         raw = self.feats[utt]

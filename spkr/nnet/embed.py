@@ -1,11 +1,19 @@
-"""Embeddings: an utterance at a time, so that none depends on what else is in the batch."""
+"""Embeddings of utterances, in batches of like length.
+
+What stands together in a batch is decided from the lengths of a whole set (`plan_batches`), before any work: however
+many jobs share the batches, each utterance gets the same embedding to the last bit. Alone or in another set it gets the
+same to 5e-5 in float32.
+"""
 
 import logging
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
+from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import invert, read_map, write_map
@@ -14,11 +22,21 @@ from spkr.nnet.model import Network, load_model
 
 MAX_CHUNK = 10000  # frames at once, as Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
 MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
+BATCH_FRAMES = MAX_CHUNK  # in a batch, padding included; it then needs no more memory than a long utterance
+
+Precision = Literal["float32", "bfloat16"]
 
 logger = logging.getLogger(__name__)
 
 
-def embed_set(model: str | Path, data_dir: str | Path, feats_dir: str | Path, out_dir: str | Path) -> None:
+def embed_set(
+    model: str | Path,
+    data_dir: str | Path,
+    feats_dir: str | Path,
+    out_dir: str | Path,
+    batch_frames: int = BATCH_FRAMES,
+    precision: Precision = "float32",
+) -> None:
     """Embed every utterance of a data directory: xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts in `out_dir`.
 
     On a GPU where there is one. A speaker's embedding is the mean of those of its utterances, and num_utts says of how
@@ -30,28 +48,88 @@ def embed_set(model: str | Path, data_dir: str | Path, feats_dir: str | Path, ou
     reader = FeatureReader([feats_dir], front_end)
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net.to(device)
+    batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, batch_frames)
+    vectors = dict(embed_batches(net.to(device), reader, batches, device, precision))
     out, spk2utt = Path(out_dir), invert(utt2spk)
-    sums = dict.fromkeys(spk2utt, 0.0)
     with TableWriter(out / "xvector.ark") as table:
         for utt in sorted(utt2spk):
-            table[utt] = vector = embed_utterance(net, reader[utt], device)
-            sums[utt2spk[utt]] += vector.astype(np.float64)
+            table[utt] = vectors[utt]
     with TableWriter(out / "spk_xvector.ark") as table:
         for spk, utts in spk2utt.items():
-            table[spk] = sums[spk] / len(utts)
+            table[spk] = np.mean([vectors[utt] for utt in utts], axis=0, dtype=np.float64)
     write_map(out / "num_utts", {spk: len(utts) for spk, utts in spk2utt.items()})
-    logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(utt2spk), len(spk2utt), len(vector))
+    dim = len(next(iter(vectors.values())))
+    logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(utt2spk), len(spk2utt), dim)
+
+
+def plan_batches(num_frames: Mapping[str, int], batch_frames: int = BATCH_FRAMES) -> list[list[str]]:
+    """All utterances in batches, by length: as many as fill `batch_frames` frames, those of padding counted.
+
+    An utterance of more frames is a batch of its own, as is one that is embedded in several chunks.
+    Args: num_frames: utterance -> frames. Raises InputError where `batch_frames` is not above zero.
+    """
+    if batch_frames < 1:
+        raise InputError(f"batch_frames {batch_frames}; expected at least 1")
+    batches: list[list[str]] = []
+    for utt in sorted(num_frames, key=lambda utt: (num_frames[utt], utt)):
+        frames = max(num_frames[utt], MIN_CHUNK)
+        if batches and (len(batches[-1]) + 1) * frames <= batch_frames and frames <= MAX_CHUNK:
+            batches[-1].append(utt)
+        else:
+            batches.append([utt])
+    return batches
 
 
 @torch.inference_mode()
-def embed_utterance(net: Network, feats: np.ndarray, device: str | torch.device = "cpu") -> np.ndarray:
+def embed_batches(
+    net: Network,
+    feats: Mapping[str, np.ndarray] | FeatureReader,
+    batches: Iterable[list[str]],
+    device: str | torch.device = "cpu",
+    precision: Precision = "float32",
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each utterance of `batches` (`plan_batches`, or some of them) with its embedding, float32 (dim,).
+
+    Args:
+        net: in evaluation mode, on `device`.
+        feats: utterance -> (frames, dim) float32.
+        precision: bfloat16 is that of the encoder under autocast; pooling and what follows are float32.
+    """
+    for utts in batches:
+        if len(utts) == 1:
+            yield utts[0], embed_utterance(net, feats[utts[0]], device, precision)
+            continue
+        chunks = [_at_least(MIN_CHUNK, feats[utt]) for utt in utts]
+        lengths = torch.tensor([len(chunk) for chunk in chunks])
+        padded = torch.zeros(len(chunks), int(lengths.max()), chunks[0].shape[1])
+        for row, chunk in zip(padded, chunks, strict=True):
+            row[: len(chunk)] = torch.from_numpy(chunk)
+        alike = bool((lengths == lengths[0]).all())
+        yield from zip(utts, _embed(net, padded, None if alike else lengths, device, precision), strict=True)
+
+
+def embed_utterance(
+    net: Network, feats: np.ndarray, device: str | torch.device = "cpu", precision: Precision = "float32"
+) -> np.ndarray:
     """Embed (frames, dim) as (embedding dim,): the average over chunks, weighted by their frames (Kaldi's)."""
-    total, weight = 0.0, 0
-    for start in range(0, len(feats), MAX_CHUNK):
-        chunk = feats[start : start + MAX_CHUNK]
-        missing = max(0, MIN_CHUNK - len(chunk))
-        padded = np.pad(chunk, ((missing // 2, missing - missing // 2), (0, 0)), mode="edge")
-        vector = net.embed(torch.from_numpy(padded).to(device)[None])[0].double().cpu().numpy()
-        total, weight = total + len(chunk) * vector, weight + len(chunk)
-    return (total / weight).astype(np.float32)
+    chunks = [feats[start : start + MAX_CHUNK] for start in range(0, len(feats), MAX_CHUNK)]
+    vectors = [
+        _embed(net, torch.from_numpy(_at_least(MIN_CHUNK, chunk))[None], None, device, precision)[0] for chunk in chunks
+    ]
+    return np.average(vectors, axis=0, weights=[len(chunk) for chunk in chunks]).astype(np.float32)
+
+
+@torch.inference_mode()
+def _embed(
+    net: Network, feats: torch.Tensor, lengths: torch.Tensor | None, device: str | torch.device, precision: Precision
+) -> np.ndarray:
+    """Embed (N, T, dim) as float32 (N, embedding dim); `lengths` (N,) are the real frames, or None if all are."""
+    feats, lengths = feats.to(device), None if lengths is None else lengths.to(device)
+    with torch.autocast(feats.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return net.embed(feats, lengths).float().cpu().numpy()
+
+
+def _at_least(frames: int, chunk: np.ndarray) -> np.ndarray:
+    """A chunk (n, dim) with its first and last frame repeated on either side until it has so many frames."""
+    missing = max(0, frames - len(chunk))
+    return np.pad(chunk, ((missing // 2, missing - missing // 2), (0, 0)), mode="edge")

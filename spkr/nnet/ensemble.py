@@ -32,7 +32,12 @@ class Ensemble(nn.Module):
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Logits (N, num_speakers), the means of the members'; otherwise as `SpeakerNet.forward`."""
-        return torch.stack([member(feats, lengths, speakers) for member in self.members]).mean(dim=0)
+        return self.classify(self.embed(feats, lengths), speakers)
+
+    def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits (N, num_speakers), the means of the members', of concatenated embeddings (N, K times a dim)."""
+        parts = zip(self.members, x.chunk(len(self.members), dim=1), strict=True)
+        return torch.stack([member.classify(part, speakers) for member, part in parts]).mean(dim=0)
 
     def begin_step(self, step: int, total: int) -> None:
         """See `SpeakerNet.begin_step`."""

@@ -76,7 +76,10 @@ class SpeakerNet(nn.Module):
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Logits (N, num_speakers) of (N, T, input_dim); `speakers` (N,) where the head has a margin to apply."""
-        x = self.embed(feats, lengths)
+        return self.classify(self.embed(feats, lengths), speakers)
+
+    def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits (N, num_speakers) of embeddings (N, dim)."""
         with torch.autocast(x.device.type, enabled=False):  # and so do angles near zero
             for affine, norm in zip(self.affine[1:], self.norms[1:], strict=True):
                 x = norm(affine(torch.relu(x)))

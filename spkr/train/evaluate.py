@@ -1,9 +1,15 @@
-"""What is measured between epochs: identification on `valid`, verification on `dev`."""
+"""What is measured after each epoch: identification on `valid`, verification on `dev`.
+
+Both with the weights that the epoch ended with. The table of results has another EER of the same trials: it is of the
+final network, whose weights are an average of the last epochs', and centres by the mean of all that the back-end was
+trained on, of which `valid` is a small substitute here.
+"""
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +22,7 @@ from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
-from spkr.nnet.embed import MAX_CHUNK, embed_utterance
+from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.model import Network
 
 MOST = 4000  # utterances of `valid` that are measured between two epochs
@@ -31,7 +37,7 @@ class Evaluation:
     valid: FeatureReader
     valid_speakers: dict[str, int]  # utterance -> index of its speaker, of those that are measured
     dev: FeatureReader
-    trials: Trials | None  # of utterances of `dev`; None where the network learns from `dev`, too
+    trials: Trials | None  # of utterances of `dev`; None where the network is trained on `dev`, too
 
     @classmethod
     def read(
@@ -50,19 +56,17 @@ class Evaluation:
             data_dirs, feats_dirs: directories of `valid` and `dev`, by name.
             trials: a trial list of the utterances of `dev`.
             front_end: that of the network.
-            utt2spk: utterance -> speaker of what is learnt from.
+            utt2spk: utterance -> speaker of the training sets.
             speakers: those of `utt2spk`, in the network's order.
-            train_sets: names of the sets that are learnt from.
+            train_sets: names of the training sets.
 
-        Raises InputError where an utterance of `valid`, or a speaker of `dev`, is learnt from (unless `dev` itself, or
+        Raises InputError where an utterance of `valid`, or a speaker of `dev`, is in training (unless `dev` itself, or
         an augmented copy of it, is one of the training sets), and where `valid` has no training speaker.
         """
         valid, valid_utt2spk = _read_set("valid", data_dirs, feats_dirs, front_end)
         dev, dev_utt2spk = _read_set("dev", data_dirs, feats_dirs, front_end)
-        if learnt := sorted(valid_utt2spk.keys() & utt2spk.keys()):
-            raise InputError(
-                f"{data_dirs['valid']}/utt2spk: {learnt[0]} is in training, too; hold it out of one of them"
-            )
+        if both := sorted(valid_utt2spk.keys() & utt2spk.keys()):
+            raise InputError(f"{data_dirs['valid']}/utt2spk: {both[0]} is in training, too; hold it out of one of them")
         index = {spk: i for i, spk in enumerate(speakers)}
         valid_speakers = {utt: index[spk] for utt, spk in valid_utt2spk.items() if spk in index}
         if not valid_speakers:
@@ -75,7 +79,7 @@ class Evaluation:
             logger.info("%d of them, evenly spaced, are measured", MOST)
 
         if any(name == "dev" or name.startswith("dev_") for name in train_sets):
-            logger.warning("dev is learnt from; its EER would mean nothing, and is logged as nan")
+            logger.warning("the network is trained on dev; its EER would mean nothing, and is logged as nan")
             return cls(valid, valid_speakers, dev, None)
         if known := sorted(index.keys() & set(dev_utt2spk.values())):
             raise InputError(
@@ -88,28 +92,44 @@ class Evaluation:
             )
         return cls(valid, valid_speakers, dev, lists)
 
-    @torch.inference_mode()
-    def accuracy(self, net: Network, device: torch.device) -> float:
-        """Closed-set identification: the share of `valid` utterances whose best-scoring speaker is the right one."""
-        right = 0
-        for utt, speaker in self.valid_speakers.items():
-            feats = torch.from_numpy(self.valid[utt][:MAX_CHUNK]).to(device)[None]
-            right += int(net(feats).argmax()) == speaker
-        return right / len(self.valid_speakers)
+    def measure(self, net: Network, device: torch.device) -> tuple[float, float]:
+        """Accuracy of `valid` and EER of `dev`, both from 0 to 1, of a network in evaluation mode on `device`.
 
-    def eer(self, net: Network, device: torch.device) -> float:
-        """EER (0..1) of centred cosine scores on the trial list of `dev`; nan where the network learns from `dev`."""
+        Accuracy is that of closed-set identification: the share of the utterances of `valid` whose best-scoring
+        training speaker is the right one. The EER is Kaldi's, of cosine scores of embeddings centred by the mean of
+        `valid`, whose speakers are those of training; nan where the network is trained on `dev`.
+        """
+        valid = dict(embed_batches(net, self.valid, self._valid_batches, device))
+        utts = list(self.valid_speakers)
+        vectors = np.stack([valid[utt] for utt in utts])
+        with torch.inference_mode():
+            answers = net.classify(torch.from_numpy(vectors).to(device)).argmax(dim=1).tolist()
+        accuracy = float(np.mean([self.valid_speakers[utt] == k for utt, k in zip(utts, answers, strict=True)]))
         if self.trials is None:
-            return math.nan
-        row = {utt: i for i, utt in enumerate(sorted({*self.trials.enrol_names, *self.trials.test_names}))}
-        vectors = np.stack([embed_utterance(net, self.dev[utt], device) for utt in row]).astype(np.float64)
-        vectors -= vectors.mean(axis=0)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        trials = self.trials
-        enrol = np.array([row[utt] for utt in trials.enrol_names])[trials.enrol]
-        test = np.array([row[utt] for utt in trials.test_names])[trials.test]
-        scores, target = (vectors @ vectors.T)[enrol, test], trials.target
-        return eer_kaldi(scores[target], scores[~target])[0]
+            return accuracy, math.nan
+        dev = dict(embed_batches(net, self.dev, self._dev_batches, device))
+        return accuracy, eer_of_trials(self.trials, dev, vectors.mean(axis=0, dtype=np.float64))
+
+    @cached_property
+    def _valid_batches(self) -> list[list[str]]:
+        return plan_batches({utt: self.valid.num_frames(utt) for utt in self.valid_speakers})
+
+    @cached_property
+    def _dev_batches(self) -> list[list[str]]:
+        utts = {*self.trials.enrol_names, *self.trials.test_names}
+        return plan_batches({utt: self.dev.num_frames(utt) for utt in utts})
+
+
+def eer_of_trials(trials: Trials, vectors: Mapping[str, np.ndarray], mean: np.ndarray) -> float:
+    """Kaldi's EER (0..1) of the cosine scores of embeddings, each (dim,), centred by `mean`."""
+    names = sorted({*trials.enrol_names, *trials.test_names})
+    row = {name: i for i, name in enumerate(names)}
+    centred = np.stack([vectors[name] for name in names]) - mean
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    enrol = np.array([row[name] for name in trials.enrol_names])[trials.enrol]
+    test = np.array([row[name] for name in trials.test_names])[trials.test]
+    scores = (centred @ centred.T)[enrol, test]
+    return eer_kaldi(scores[trials.target], scores[~trials.target])[0]
 
 
 def _read_set(

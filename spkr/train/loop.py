@@ -244,12 +244,13 @@ class Run:
     def measure(self) -> dict:
         """What the epoch gave, a row of the log."""
         self.net.eval()
+        valid_accuracy, dev_eer = self.evaluation.measure(self.net, self.device)
         row = {
             "epoch": self.step // self.batches.steps_per_epoch,
             "step": self.step,
             "lr": self.optimizer.param_groups[0]["lr"],
-            "valid_accuracy": self.evaluation.accuracy(self.net, self.device),
-            "dev_eer": self.evaluation.eer(self.net, self.device),
+            "valid_accuracy": valid_accuracy,
+            "dev_eer": dev_eer,
         }
         self.net.train()
         return row | means(self.running, self.batches.options.batch_size)

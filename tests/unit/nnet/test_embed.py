@@ -1,8 +1,12 @@
 import shutil
+from typing import get_args
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
@@ -10,13 +14,15 @@ from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import read_vectors
 from spkr.nnet import embed
-from spkr.nnet.embed import embed_set, embed_utterance
-from spkr.nnet.model import SpeakerNet, load_model, save_model
+from spkr.nnet.embed import Precision, embed_batches, embed_set, embed_utterance, plan_batches
+from spkr.nnet.model import ENCODERS, SpeakerNet, load_model, save_model
 from tests.unit.nnet.networks import SMALL
+from tests.unit.nnet.networks import network as stirred
 
 torch.set_num_threads(1)
 
 SETTINGS = SMALL | {"filters": 6, "kernels": [3, 5], "repeat": 1, "last_filters": 10, "affine": [7, 5]}
+AGREE = 5e-5  # of one utterance in a batch and alone, in float32
 FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
 
 
@@ -61,7 +67,7 @@ def test_embeddings_of_a_set_are_those_of_its_utterances_and_speakers(toy, model
     assert utts == sorted(utt2spk)
     net, reader = load_model(model)[0], FeatureReader([toy.feats["dev"]], toy.front_end)
     for utt, vector in zip(utts, vectors, strict=True):
-        np.testing.assert_array_equal(vector, embed_utterance(net, reader[utt]))
+        np.testing.assert_allclose(vector, embed_utterance(net, reader[utt]), atol=AGREE, rtol=AGREE)
     speakers, means = read_vectors(tmp_path / "spk_xvector.scp")
     assert speakers == ["d0", "d1", "d2", "d3"]
     for spk, mean in zip(speakers, means, strict=True):
@@ -95,15 +101,76 @@ def test_an_utterance_alone_gives_what_it_gives_in_its_set(toy, model, tmp_path)
     embed_set(model, *one_utterance(toy, "dev", "d2-dev1", tmp_path / "one"), tmp_path / "alone")
     utts, vectors = read_vectors(tmp_path / "set/xvector.scp")
     alone = read_vectors(tmp_path / "alone/xvector.scp")[1]
-    np.testing.assert_array_equal(alone[0], vectors[utts.index("d2-dev1")])
+    np.testing.assert_allclose(alone[0], vectors[utts.index("d2-dev1")], atol=AGREE, rtol=AGREE)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.integers(1, 60), max_size=20), st.integers(1, 300))
+def test_batches_hold_each_utterance_once_by_length_and_as_many_as_fit(num_frames, batch_frames):
+    with patch("spkr.nnet.embed.MAX_CHUNK", 50):
+        batches = plan_batches(num_frames, batch_frames)
+        assert batches == plan_batches(dict(sorted(num_frames.items(), reverse=True)), batch_frames)
+    order = [utt for batch in batches for utt in batch]
+    assert order == sorted(num_frames, key=lambda utt: (num_frames[utt], utt))
+    padded = [max(25, num_frames[batch[-1]]) for batch in batches]
+    for batch, frames in zip(batches, padded, strict=True):
+        assert len(batch) == 1 or (len(batch) * frames <= batch_frames and frames <= 50)
+    for batch, following in zip(batches, batches[1:], strict=False):  # the next would not have fitted
+        frames = max(25, num_frames[following[0]])
+        assert (len(batch) + 1) * frames > batch_frames or frames > 50
+
+
+def test_a_batch_without_a_frame_is_refused():
+    with pytest.raises(InputError, match="batch_frames 0; expected at least 1"):
+        plan_batches({"a": 3}, 0)
+
+
+LENGTHS = [3, 24, 25, 26, 200, 211, 300, 300, 430, 1000]
+
+
+@pytest.fixture
+def utterances():
+    rng = np.random.default_rng(5)
+    return {f"u{k}": rng.normal(size=(n, 12)).astype(np.float32) for k, n in enumerate(LENGTHS)}
+
+
+def plan(utterances, batch_frames=embed.BATCH_FRAMES):
+    return plan_batches({utt: len(feats) for utt, feats in utterances.items()}, batch_frames)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_embeddings_in_batches_are_those_of_one_by_one(kind, utterances, monkeypatch):
+    monkeypatch.setattr(embed, "MAX_CHUNK", 400)
+    net = stirred(kind)
+    found = dict(embed_batches(net, utterances, plan(utterances, 3000)))
+    assert found.keys() == utterances.keys()
+    for utt, feats in utterances.items():
+        assert found[utt].dtype == np.float32
+        np.testing.assert_allclose(found[utt], embed_utterance(net, feats), atol=AGREE, rtol=AGREE)
+
+
+def test_jobs_that_share_the_batches_of_a_set_give_the_same_bytes(utterances):
+    net, batches = stirred(), plan(utterances, 700)
+    assert len(batches) > 3
+    whole = dict(embed_batches(net, utterances, batches))
+    shared = dict(embed_batches(net, utterances, batches[1::2])) | dict(embed_batches(net, utterances, batches[::2]))
+    for utt, vector in whole.items():
+        np.testing.assert_array_equal(vector, shared[utt])
+
+
+def test_in_bfloat16_the_direction_stays(utterances):
+    net = stirred()
+    whole, half = (dict(embed_batches(net, utterances, plan(utterances), precision=p)) for p in get_args(Precision))
+    for utt, vector in whole.items():
+        cosine = vector @ half[utt] / np.linalg.norm(vector) / np.linalg.norm(half[utt])
+        assert half[utt].dtype == np.float32 and 0.999 < cosine < 1 - 1e-9
 
 
 def test_features_of_another_dimension_are_refused(toy, tmp_path):
     other = FrontEnd.from_dict({"num_mel_bins": 10})
     save_model(tmp_path / "final.pt", network(10), SETTINGS, other, ["a", "b", "c"], {})
-    with pytest.raises(InputError, match=r"d0-dev0 has shape \(\d+, 8\); expected 10 columns"):
+    with pytest.raises(InputError, match=r"d\d-dev\d has shape \(\d+, 8\); expected 10 columns"):
         embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_features_of_other_utterances_are_refused(toy, model, tmp_path):

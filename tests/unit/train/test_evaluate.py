@@ -9,11 +9,12 @@ import torch
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
-from spkr.kaldi.trials import read_trials, write_trials
+from spkr.kaldi.trials import Trials, read_trials, write_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_utterance
-from spkr.nnet.model import load_model, read_model
-from spkr.train.evaluate import Evaluation
+from spkr.nnet.model import SpeakerNet, load_model, read_model
+from spkr.train.evaluate import Evaluation, eer_of_trials
+from tests.unit.nnet.networks import SMALL_OF, stir
 from tests.unit.train.runs import log_without_speed, run
 
 
@@ -27,14 +28,15 @@ def evaluation(toy, utt2spk=None, sets=("train",), trials=None, data=None):
 def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
     run(toy, tmp_path, epochs=12)
     net, _, speakers = load_model(tmp_path / "model/final.pt")
-    right = []
+    right, heard = [], []
     valid = FeatureReader([toy.feats["valid"]], toy.front_end)
     for utt, spk in read_map(f"{toy.data['valid']}/utt2spk").items():
         with torch.no_grad():
             right.append(speakers[int(net(torch.from_numpy(valid[utt])[None])[0].argmax())] == spk)
+        heard.append(embed_utterance(net, valid[utt]).astype(np.float64))
     dev, trials = FeatureReader([toy.feats["dev"]], toy.front_end), read_trials(f"{toy.data['dev']}/trials_pairs")
     vectors = {utt: embed_utterance(net, dev[utt]).astype(np.float64) for utt in dev.feats}
-    mean = sum(vectors.values()) / len(vectors)
+    mean = sum(heard) / len(heard)
     unit = {utt: (v - mean) / np.linalg.norm(v - mean) for utt, v in vectors.items()}
     scores = np.array([unit[a] @ unit[b] for a, b in map(trials.pair, range(len(trials)))])
     last = log_without_speed(tmp_path)[-1]
@@ -43,6 +45,25 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
     assert json.loads((tmp_path / "model/valid.json").read_text()) == {"valid_accuracy": np.mean(right), "n": 12}
     assert np.mean(right) > 0.7  # and it has learnt something
     assert float(last[7]) < 0.3
+
+
+def test_the_eer_of_trials_is_of_cosines_about_the_mean_that_is_given():
+    trials = Trials.of(["a1", "a1", "b1", "b1"], ["a2", "b2", "b2", "a2"], [True, False, True, False])
+    around = {"a1": [1, 0], "a2": [20, 1], "b1": [0, 1], "b2": [1, 6]}
+    vectors = {utt: np.float32(offset) + np.float32([100, 90]) for utt, offset in around.items()}
+    assert eer_of_trials(trials, vectors, np.array([100.0, 90.0])) == 0
+    assert eer_of_trials(trials, vectors, np.zeros(2)) == 0.5
+
+
+def test_dev_is_centred_by_the_mean_of_valid(toy, monkeypatch):
+    means = []
+    monkeypatch.setattr("spkr.train.evaluate.eer_of_trials", lambda trials, vectors, mean: means.append(mean))
+    net = stir(SpeakerNet(SMALL_OF["tdnn"], 8, 6))
+    evaluation(toy).measure(net, "cpu")
+    valid = FeatureReader([toy.feats["valid"]], toy.front_end)
+    expected = np.mean([embed_utterance(net, valid[utt]) for utt in valid.feats], axis=0)
+    np.testing.assert_allclose(means[0], expected, atol=1e-4)
+    assert np.abs(expected).max() > 0.01
 
 
 def test_utterances_of_valid_whose_speaker_was_filtered_out_do_not_count(toy, caplog):
@@ -81,10 +102,11 @@ def test_a_speaker_of_dev_in_training_is_refused(toy):
 def test_a_final_network_may_learn_from_dev_and_its_eer_is_nan(toy, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, sets=["train", "dev"], epochs=2)
-    assert "dev is learnt from; its EER would mean nothing" in caplog.text
+    assert "the network is trained on dev; its EER would mean nothing" in caplog.text
     assert [line[7] for line in log_without_speed(tmp_path)] == ["dev_eer", "nan", "nan"]
     assert len(read_model(tmp_path / "model/final.pt")["speakers"]) == 10
-    assert math.isnan(evaluation(toy, sets=["train", "dev_speed3"]).eer(None, None))  # so is an augmented copy
+    net = load_model(tmp_path / "model/final.pt")[0]
+    assert math.isnan(evaluation(toy, sets=["train", "dev_speed3"]).measure(net, "cpu")[1])  # a copy counts as dev
 
 
 def test_trials_of_models_are_refused(toy, tmp_path):
