@@ -29,12 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spkr.audio.check import listen
-from spkr.audio.sums import audio_sums
+from spkr.audio.sums import audio_sums, shared_audio, sums_of
 from spkr.errors import InputError
 from spkr.files import read_lines
 from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
+from spkr.kaldi.validate import shortened
 from spkr.manifest import artefacts
 
 PARTS = {"an4_clstk": "an4_train.transcription", "an4test_clstk": "an4_test.transcription"}
@@ -176,6 +177,8 @@ def prepare(corpus_dir: Path, out_dir: Path, seed: int, dev_speakers: int, sampl
             "spk2gender": {u.spk: u.spk[0] for u in utts.values()},
         }
         write_data_dir(out_dir / name, files)
+        for message in shortened(list(shared_audio(files, sums_of(files)))):
+            print(f"warning: {name}: {message}")
     for name, spk2utt in models.items():
         write_spk2utt(out_dir / name, spk2utt)
     for name, lines in trials.items():

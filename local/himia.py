@@ -35,11 +35,13 @@ from pathlib import Path
 
 from himia_trials import MIC, NAME, POINT, SPEED, SPK, Microphones, dev_trials, read_trials, said, write_lists
 
+from spkr.audio.sums import shared_audio, sums_of
 from spkr.corpus.durations import read_parts, write_parts
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import invert, read_map, write_data_dir
 from spkr.kaldi.select import shuffled
+from spkr.kaldi.validate import shortened
 from spkr.manifest import artefacts
 
 LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first: their faults are seen sooner
@@ -162,6 +164,8 @@ def write_set(
         speakers = {utt[SPK] for utt in utts}
         files["spk2gender"] = {spk: sex for spk, sex in spk2gender.items() if spk in speakers}
     write_data_dir(path, files)
+    for message in shortened(list(shared_audio(files, sums_of(files)))):
+        print(f"warning: {path}: {message}")
 
 
 def read_bad_files(path: Path, name: str) -> dict[str, str]:

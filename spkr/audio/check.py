@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.read import decode, open_audio, sample_range
+from spkr.audio.effects import parse_spec, speed_length
+from spkr.audio.read import decode, open_audio, resampled_length, sample_range
+from spkr.audio.sums import audio_sum, shared_audio
 from spkr.errors import InputError
+from spkr.feats.options import FrontEnd
 from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
@@ -57,7 +60,7 @@ def check_recordings(
     """Listen to all recordings of a data directory that has been checked, `nj` at a time.
 
     Returns faults, those of a kind together (recordings that cannot be used, segments and utt2dur beyond the end of
-    the recording), and warnings.
+    the recording, less than a frame of the default front end), and warnings.
     """
     path, wav = Path(path), files["wav.scp"]
     sources = list(dict.fromkeys(wav.values()))  # augmented copies share theirs
@@ -66,8 +69,10 @@ def check_recordings(
     lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
     unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
     good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], Heard)}
-    beyond = list(_beyond_end(path, files, {s: h for s, h in heard.items() if isinstance(h, Heard)}))
-    return [unusable, beyond], [*_mixed_rates(path, good), *_warnings(lines, good, limits)]
+    heard = {s: h for s, h in heard.items() if isinstance(h, Heard)}
+    faults = [unusable, list(_beyond_end(path, files, heard)), list(_too_short(path, files, heard))]
+    sums = {source: audio_sum(source) for source in heard}
+    return faults, [*shared_audio(files, sums), *_mixed_rates(path, good), *_warnings(lines, good, limits)]
 
 
 def _mixed_rates(path: Path, heard: Mapping[str, Heard]) -> Iterator[str]:
@@ -77,7 +82,10 @@ def _mixed_rates(path: Path, heard: Mapping[str, Heard]) -> Iterator[str]:
     counts = Counter(h.samplerate for h in heard.values()).most_common()
     if len(counts) > 1:
         rates = ", ".join(f"{n} at {rate} Hz (first {first[rate]})" for rate, n in counts)
-        yield f"{path}/wav.scp: the recordings have {len(counts)} sampling rates: {rates}"
+        yield (
+            f"{path}/wav.scp: the recordings have {len(counts)} sampling rates: {rates}; for features, set "
+            "feats.resample to down, or to any if some are below feats.sample_frequency"
+        )
 
 
 def _or_error(source: str, allow_pipes: bool) -> Heard | InputError:
@@ -101,6 +109,24 @@ def _beyond_end(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterato
         length = (last - first) / h.samplerate
         if float(seconds.get(utt, 0)) >= length + MAX_OVERSHOOT:
             yield f"{path}/utt2dur:{number}: {utt} has {seconds[utt]} s; its audio has {length:.3f} s"
+
+
+def _too_short(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator[str]:
+    fe, copies = FrontEnd(), files.get("utt2aug", {})
+    name = "segments" if "segments" in files else "wav.scp"
+    for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
+        try:
+            h = heard[clip.source]
+            first, last = sample_range(clip.source, h, clip.start, clip.end)
+            speed = parse_spec(copies[utt], f"{path}/utt2aug:{number}: {utt}").get("speed", 1.0) if copies else 1.0
+        except (KeyError, InputError):  # found otherwise
+            continue
+        samples = speed_length(resampled_length(last - first, h.samplerate, fe.sample_frequency), speed)
+        if samples < fe.min_samples:
+            yield (
+                f"{path}/{name}:{number}: {utt} has {samples} samples at {fe.sample_frequency} Hz, less than a frame; "
+                f"expected at least {fe.min_samples}: remove it"
+            )
 
 
 def _warnings(lines: Mapping[str, str], heard: Mapping[str, Heard], limits: AudioLimits) -> Iterator[str]:

@@ -12,12 +12,15 @@ from functools import lru_cache
 from io import BytesIO
 from math import gcd
 from pathlib import Path
+from stat import S_ISDIR
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
-from spkr.audio.whole import Damaged, FlacSum, check_header, is_stream
+from spkr.audio.damage import Damaged
+from spkr.audio.mpeg import with_length
+from spkr.audio.whole import SHORTENED, FlacSum, check_header, is_shortened, is_stream, read_head
 from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
@@ -25,6 +28,18 @@ RATES = range(1000, 400_000)  # Hz; what is beyond is a damaged header, and a bl
 MAX_FILTER = 4_000_000  # coefficients for resampling: from 44,100 to 16,000 Hz they are 70,560, from 44,101 too many
 MAX_SAMPLE = 2.0**31  # full scale is 1, or what somebody took for it; the energy of this is still finite
 BLOCK = 1 << 22  # samples decoded at once: a header may promise more than there is memory
+
+
+class Decoder(soundfile.SoundFile):
+    """A sound file whose samples are the same wherever reading begins.
+
+    In MP3 and Vorbis, libsndfile seeks to a place nearby, or decodes a frame there without what it needs of the
+    frames before; SoundFile seeks after each block where it may.
+    """
+
+    def seekable(self) -> bool:
+        """Whether it can be sought in, to the sample."""
+        return self.format not in ("MP3", "OGG") and super().seekable()
 
 
 def read_audio(
@@ -72,8 +87,7 @@ def decode(
     Raises InputError, naming the source, where they are cut short, not finite or huge, or, of a whole FLAC file, not
     those that were encoded.
     """
-    if first:
-        f.seek(first)
+    _skip_to(f, first)
     flac = FlacSum(f) if (first, last) == (0, f.frames) else None
     dtype = "int16" if f.subtype == "PCM_16" else "float32"
     at = first
@@ -90,6 +104,15 @@ def decode(
         yield samples if dtype == "int16" else samples * 32768
     if flac:
         flac.check()
+
+
+def _skip_to(f: soundfile.SoundFile, first: int) -> None:
+    """Go to a sample of a file that was just opened."""
+    if first and f.seekable():
+        f.seek(first)
+        return
+    while first > 0:
+        first -= len(f.read(min(first, BLOCK), dtype="float32")) or first
 
 
 class Extent(NamedTuple):
@@ -138,9 +161,22 @@ def open_audio(
             check_header(f)
             yield f
     except Damaged as e:
-        raise InputError(f"{source}: {e}; replace the file") from None
+        raise InputError(f"{source}: {e}; {e.remedy}") from None
     except soundfile.LibsndfileError as e:
-        raise InputError(f"{source}: not readable as audio ({e.error_string.rstrip('.')}); replace the file") from None
+        raise InputError(f"{source}: {_why_unreadable(source, e)}") from None
+
+
+def _why_unreadable(source: str | Path, error: soundfile.LibsndfileError) -> str:
+    """What is wrong with an audio file that libsndfile cannot read, and what to do."""
+    try:
+        head = _output(source) if is_command(source) else read_head(source)
+    except OSError as e:
+        return f"cannot be read ({e.strerror}); see that this user may read it, and that its disk is sound"
+    if not head:
+        return "not readable as audio (the file is empty); replace or remove it"
+    if is_shortened(head):
+        return SHORTENED
+    return f"not readable as audio ({error.error_string.rstrip('.')}); replace the file"
 
 
 @contextmanager
@@ -152,6 +188,17 @@ def _at_rate(
         if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
             raise InputError(f"{source}: sampled at {f.samplerate} Hz, too odd to be resampled; expected {rate} Hz")
         yield f
+
+
+def _why_no_file(source: str | Path) -> str:
+    """What is wrong with what is no file, and what to do."""
+    try:
+        mode = Path(source).stat().st_mode
+    except FileNotFoundError:
+        return "no such audio file; was the corpus moved or deleted after data preparation?"
+    except (OSError, ValueError) as e:  # ValueError of a NUL byte
+        return f"cannot be read ({getattr(e, 'strerror', e)}); expected an audio file"
+    return f"a {'folder' if S_ISDIR(mode) else 'device, pipe or socket'}; expected an audio file"
 
 
 def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> None:
@@ -194,14 +241,16 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
     elif os.path.isfile(source):  # noqa: PTH113, a Path takes much of the time of a short file
         content = None
     else:
-        raise InputError(f"{source}: no such audio file; was the corpus moved or deleted after data preparation?")
+        raise InputError(f"{source}: {_why_no_file(source)}")
     try:
-        f = soundfile.SoundFile(source if content is None else BytesIO(content))
+        f = Decoder(source if content is None else BytesIO(content))
     except TypeError:
         raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
     if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile then wants 8 before
         content = content or Path(source).read_bytes()
-        return soundfile.SoundFile(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
+        return Decoder(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
+    if f.format == "MP3" and (known := with_length(content or Path(source).read_bytes())):
+        return Decoder(BytesIO(known))
     return f
 
 

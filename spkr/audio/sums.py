@@ -6,10 +6,11 @@ whole corpus could not be read twice, and recordings of one length may all begin
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from spkr.errors import InputError
+from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import Files, is_command
 
 BLOCK = 4096  # bytes
@@ -34,6 +35,25 @@ def audio_sums(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
 def sums_of(files: Files) -> dict[str, str]:
     """What reco2sum says of each audio file that wav.scp names, by the file; nothing where there is no reco2sum."""
     return {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
+
+
+def shared_audio(files: Files, sums: Mapping[str, str]) -> Iterator[str]:
+    """Say which audio belongs to utterances of two speakers: one file, or files of the same sum.
+
+    Args:
+        files: of a data directory that has been checked; augmented copies share their audio, and are not looked at.
+        sums: of audio files, as `sums_of` gives them; files without one are told apart by their names.
+    """
+    utt2spk, first = files["utt2spk"], {}
+    for utt, clip in clips(files).items() if "utt2aug" not in files else ():
+        known = sums.get(clip.source, NO_FILE)
+        other, source = first.setdefault((clip.source if known == NO_FILE else known, clip[1:]), (utt, clip.source))
+        if utt2spk[other] != utt2spk[utt]:
+            same = "" if source == clip.source else f" ({source} has the same bytes)"
+            yield (
+                f"{clip.source}: {other} of speaker {utt2spk[other]} and {utt} of speaker {utt2spk[utt]} have this "
+                f"audio{same}; leave one out, or correct its speaker"
+            )
 
 
 def check_sum(source: str | Path, expected: str) -> None:

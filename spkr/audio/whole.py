@@ -11,22 +11,27 @@ import re
 import struct
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 import soundfile
 
+from spkr.audio.damage import Damaged
+from spkr.audio.mpeg import check_mpeg
+from spkr.audio.ogg import check_ogg
+
 STREAM = 0x7FFFF000  # such a size of a WAV file's data, or more, is written where it is not known (sox, ffmpeg)
 ENDLESS = 2**63 - 1  # libsndfile's number of samples of a FLAC file that does not say it
 RIFF = ("WAV", "WAVEX")
 MARKED = ("RF64", "W64", "AIFF", "AU", "CAF")  # libsndfile's log says where one of their chunks is cut short
-UNMARKED = ("OGG", "MP3")  # nothing shows where one of these was cut between two of its packets
-READABLE = (*RIFF, "FLAC", "NIST", *MARKED, *UNMARKED)
+READABLE = (*RIFF, "FLAC", "NIST", *MARKED, "OGG", "MP3")
 LINEAR = {1, 3, 6, 7, 0xFFFE}  # format tags of WAV: each sample has bytes of its own
 
-
-class Damaged(ValueError):
-    """A file is not what its header says."""
+SHORTENED = (
+    "a SPHERE file compressed with shorten, which is not read; convert it (sph2pipe -f wav FILE FILE.wav), or name "
+    "`sph2pipe -f wav FILE |` in wav.scp and set feats.allow_pipes to true"
+)
 
 
 def raw(f: soundfile.SoundFile) -> IO[bytes]:
@@ -45,6 +50,10 @@ def check_header(f: soundfile.SoundFile) -> None:
             _check_riff(file, f.frames)
         elif f.format == "NIST":
             _check_sphere(file, f.frames)
+        elif f.format == "OGG":
+            check_ogg(file.read())
+        elif f.format == "MP3":
+            check_mpeg(file.read(), f.frames)
         elif f.format in MARKED and "(should be" in f.extra_info:
             raise _cut_short(f.frames)
 
@@ -55,6 +64,17 @@ def _cut_short(frames: int) -> Damaged:
 
 def _too_long(frames: int) -> Damaged:
     return Damaged(f"goes on behind the {frames} samples that its header says it has")
+
+
+def read_head(path: str | Path) -> bytes:
+    """The first kilobyte of a file, which is SPHERE's header; OSError where it cannot be read."""
+    with Path(path).open("rb") as file:
+        return file.read(1024)
+
+
+def is_shortened(head: bytes) -> bool:
+    """Whether this is the head of a SPHERE file whose samples are compressed with shorten."""
+    return head.startswith(b"NIST_1A") and b"embedded-shorten" in head
 
 
 def is_stream(f: soundfile.SoundFile) -> bool:
@@ -127,6 +147,8 @@ def _check_sphere(file: IO[bytes], frames: int) -> None:
     size = file.seek(0, 2)
     stated = dict(re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -\w+ (\d+)\s*$", head, re.MULTILINE))
     order = re.search(rb"^sample_byte_format -s\d (01|10|012|210|0123|3210)\s*$", head, re.MULTILINE)
+    if not length.isdigit() or int(length) % 1024 or int(length) < 1024:
+        raise Damaged("its header does not say how long it is, or lies; expected a multiple of 1024 bytes")
     if len(stated) < 3 or not (order or stated[b"sample_n_bytes"] == b"1"):
         raise Damaged("its header lacks the number, the size or the byte order of its samples")
     count = int(stated[b"sample_count"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import soundfile
 
+from spkr.audio.mpeg import Header
+
 RATE, SAMPLES = 16000, 4000
 TONE = np.round(9000 * np.sin(np.arange(SAMPLES) / 9) + np.random.default_rng(1).normal(0, 500, SAMPLES))
 TONE = TONE.astype(np.int16)
@@ -25,7 +27,8 @@ class Original:
     samples: np.ndarray = field(init=False)  # (SAMPLES,), on the scale of 16 bits
 
     def __post_init__(self):
-        self.samples = soundfile.read(io.BytesIO(self.content), dtype="float32")[0] * 32768
+        with soundfile.SoundFile(io.BytesIO(self.content)) as f:
+            self.samples = f.read(f.frames, dtype="float32") * 32768
 
     def decoded(self, content: bytes) -> np.ndarray:
         """What other bytes behind the same header are."""
@@ -78,6 +81,9 @@ def originals() -> list[Original]:
         Original("pcm16.sph", encoded("NIST", "PCM_16"), 1024, np.dtype("<i2")),
         Original("pcm16_big.sph", encoded("NIST", "PCM_16", endian="BIG"), 1024, np.dtype(">i2")),
         Original("ulaw.sph", encoded("NIST", "ULAW"), 1024),
+        Original("layer3.mp3", mp3 := encoded("MP3"), Header(mp3[:4]).length),
+        Original("vorbis.ogg", vorbis := encoded("OGG", "VORBIS"), vorbis.rindex(b"OggS")),
+        Original("opus.ogg", opus := encoded("OGG", "OPUS"), opus.rindex(b"OggS")),
     ]
 
 
@@ -187,7 +193,7 @@ def of_samples(kind: str, original: Original, content: bytes) -> Mutant:
     """Damage that only a format with checksums shows: what is there is right otherwise."""
     if original.raw is not None:
         return Mutant(kind, original.name, content, [original.decoded(content)])
-    return Mutant(kind, original.name, content, [original.samples], judged=original.name.endswith(".flac"))
+    return Mutant(kind, original.name, content, [original.samples], judged=original.name.endswith((".flac", ".ogg")))
 
 
 def lost(original: Original, rng: np.random.Generator) -> Mutant:
@@ -205,7 +211,7 @@ def gained(original: Original, rng: np.random.Generator) -> Mutant:
     content = original.content[:begin] + rng.bytes(size) + original.content[begin:]
     if original.raw is not None:
         return Mutant("gained bytes", original.name, content, [original.decoded(content)])
-    judged = original.name.endswith(".flac") or begin == len(original.content)
+    judged = original.name.endswith((".flac", ".ogg", ".mp3")) or begin == len(original.content)
     return Mutant("gained bytes", original.name, content, [original.samples], judged=judged)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.fuzz.mutants import mutants
 
-FILES, SEED = 2000, 1
+FILES, SEED = 4000, 1
 MAX_SECONDS, MAX_MB = 900, 1000  # of the clock, for all of them, on a machine that has other work; of memory
 
 

@@ -94,6 +94,8 @@ def test_flac_of_each_width_agrees_with_its_checksum(tmp_path, subtype):
     "old, new, message",
     [
         (b"sample_count -i 16000", b"sample_count -i 15999", "goes on behind the 15999 samples"),
+        (b"   1024\n", b'   10"4\n', "its header does not say how long it is, or lies"),
+        (b"   1024\n", b"   1014\n", "its header does not say how long it is, or lies"),
         (b"sample_count -i 16000", b"sample_c0unt -i 16000", "its header lacks the number"),
         (b"sample_byte_format -s2 01", b"sample_byte_f0rmat -s2 01", "its header lacks .* byte order"),
     ],

@@ -1,3 +1,7 @@
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -68,15 +72,51 @@ def faulty(path, kind):
         path.write_bytes(b"")
     elif kind == "folder":
         path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path)
     return path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
+def test_a_file_that_this_user_may_not_read_is_named_so():
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / "x.wav")
+        os.chmod(folder, 0o755)  # noqa: PTH101
+        path.chmod(0)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(InputError, match=r"x.wav: cannot be read \(Permission denied\)"):
+                check_audio(path, RATE)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_name_with_a_nul_byte_is_refused():
+    with pytest.raises(InputError, match="cannot be read .embedded null byte."):
+        check_audio("x\0.wav", RATE)
+
+
+@pytest.mark.parametrize("as_command", [False, True])
+def test_sphere_compressed_with_shorten_is_named_with_what_converts_it(tmp_path, as_command):
+    content = write(tmp_path / "x.sph", RAMP, format="NIST", subtype="PCM_16").read_bytes()
+    old, new = b"sample_coding -s3 pcm\n", b"sample_coding -s26 pcm,embedded-shorten-v2.00\n"
+    assert old in content
+    (tmp_path / "x.sph").write_bytes(content.replace(old, new)[:1024] + b"ajkg\2" + bytes(5000))
+    source = f"cat {tmp_path}/x.sph |" if as_command else tmp_path / "x.sph"
+    with pytest.raises(InputError, match="compressed with shorten, .*sph2pipe -f wav FILE FILE.wav.*feats.allow_pipes"):
+        read_audio(source, RATE, allow_pipes=True)
 
 
 @pytest.mark.parametrize(
     "name, kind, message",
     [
         ("x.wav", "missing", "no such audio file"),
-        ("x.wav", "folder", "no such audio file"),
-        ("x.wav", "empty", "not readable as audio"),
+        ("x.wav", "folder", "a folder; expected an audio file"),
+        ("x.wav", "pipe", "a device, pipe or socket; expected an audio file"),
+        ("x.wav", "loop", "cannot be read .Too many levels of symbolic links."),
+        ("x.wav", "empty", "not readable as audio .the file is empty.; replace or remove it"),
         ("x.wav", "text", "not readable as audio"),
         ("x.raw", "text", "not readable as audio"),
         ("x.wav", "none", "the audio file has no samples"),
@@ -141,6 +181,24 @@ def test_a_part_is_read_by_the_sample(tmp_path, name, start, end, expected):
 def test_a_part_must_lie_inside(tmp_path, start, end, message, use):
     with pytest.raises(InputError, match=message):
         use(write(tmp_path / "x.wav", RAMP), RATE, start=start, end=end)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *[{"format": "MP3", "bitrate_mode": mode, "compression_level": 0.5} for mode in ("VARIABLE", "CONSTANT")],
+        *[{"format": "OGG", "subtype": subtype} for subtype in ("VORBIS", "OPUS")],
+        *[{"format": "WAV", "subtype": subtype} for subtype in ("GSM610", "IMA_ADPCM", "G721_32")],
+        {"format": "CAF", "subtype": "ALAC_16"},
+    ],
+)
+def test_a_part_has_the_samples_that_the_whole_has_there(tmp_path, options):
+    noise = np.random.default_rng(1).standard_normal(3 * RATE) * (np.arange(3 * RATE) // 8000 % 2)  # bit rates vary
+    path = write(tmp_path / "x.wav", 0.1 * noise, **options)
+    whole = read_audio(path, RATE)
+    for first, last in ((1, 2000), (16001, 20000), (40000, 48000)):
+        part = read_audio(path, RATE, start=first / RATE + 1e-7, end=last / RATE + 1e-7)
+        assert np.array_equal(part, whole[first:last])
 
 
 def test_only_the_part_is_decoded(tmp_path, monkeypatch):

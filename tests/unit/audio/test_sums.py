@@ -1,10 +1,12 @@
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
 
 from spkr.audio.augment import augment_data_dir
 from spkr.audio.augment_options import AugmentOptions
-from spkr.audio.sums import BLOCK, audio_sum, audio_sums, check_sum
+from spkr.audio.sums import BLOCK, audio_sum, audio_sums, check_sum, shared_audio, sums_of
 from spkr.errors import InputError
 from spkr.feats.extract import extract_shard
 from spkr.feats.options import FrontEnd
@@ -97,6 +99,26 @@ def test_copies_of_segments_keep_the_sums_of_recordings(data, tmp_path):
     augment_data_dir(tmp_path / "cut", tmp_path / "copies", AugmentOptions(speeds=(0.9, 1.0)), 1)
     assert check_data_dir(tmp_path / "copies")["reco2sum"] == some["reco2sum"]
     extract(tmp_path / "copies")
+
+
+def test_audio_of_two_speakers_is_named_with_both(data):
+    files, wav = check_data_dir(data), read_map(data / "wav.scp")
+    assert list(shared_audio(files, sums_of(files))) == []
+    shutil.copy(wav["a-2"], wav["b-1"])
+    for table in (files | {"wav.scp": wav | {"b-1": wav["a-2"]}}, files | {"reco2sum": audio_sums(wav)}):
+        (message,) = shared_audio(table, sums_of(table))
+        assert "a-2.wav: a-2 of speaker a and b-1 of speaker b have this audio" in message or (
+            "b-1.wav: a-2 of speaker a and b-1 of speaker b have this audio" in message
+            and "a-2.wav has the same bytes" in message
+        )
+
+
+def test_parts_of_a_recording_may_be_of_several_speakers(data):
+    files = check_data_dir(data)
+    segments = {"a-1": "b-1 0 0.5", "a-2": "b-1 0.5 1", "b-1": "b-1 0.25 0.75", "b-2": "b-2 0 0.5"}
+    assert list(shared_audio(files | {"segments": segments}, sums_of(files))) == []
+    (message,) = shared_audio(files | {"segments": segments | {"b-1": "b-1 0.5 1"}}, sums_of(files))
+    assert "a-2 of speaker a and b-1 of speaker b" in message
 
 
 @pytest.mark.parametrize("line", ["12", "12 abc", "x 01234567", "12 0123456g"])

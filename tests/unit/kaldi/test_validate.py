@@ -74,6 +74,23 @@ def test_segments_are_inside_what_is_heard(recordings, caplog):
     assert "segments:2: a-1: " in said and "its segment from 0.5 to 1.6 s is not inside" in said
 
 
+def test_recordings_shorter_than_a_frame_are_faults(recordings, caplog):
+    for n, speed, ok in ((399, 1, False), (400, 1, True), (400, 1.1, False), (441, 1.1, True)):
+        soundfile.write(recordings.parent / "a-0.wav", np.sin(np.arange(n)) / 2, RATE)
+        write_map(recordings / "utt2dur", {"a-0": f"{n / RATE / speed:.3f}", "a-1": "1", "b-0": "1"})
+        write_map(recordings / "utt2aug", {"a-0": f"speed={speed}", "a-1": "speed=1", "b-0": "speed=1"})
+        status, said = command(caplog, "validate", recordings)
+        assert (status == 0) == ok
+        assert ("wav.scp:1: a-0 has" in said and "less than a frame; expected at least 400" in said) == (not ok)
+
+
+def test_a_recording_of_two_speakers_is_warned_of(recordings, caplog):
+    (recordings.parent / "b-0.wav").write_bytes((recordings.parent / "a-1.wav").read_bytes())
+    status, said = command(caplog, "validate", recordings)
+    assert status == 0
+    assert "a-1 of speaker a and b-0 of speaker b have this audio" in said
+
+
 def test_ten_faults_of_a_kind_are_shown_and_the_rest_counted(data):
     write_map(data / "utt2dur", dict.fromkeys(UTT2SPK, "0"))
     (data / "spk2utt").write_text("a a-0\nb b-0\nc c-0 c-1\nd d-0\n")

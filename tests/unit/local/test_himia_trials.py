@@ -95,7 +95,7 @@ def test_array_with_fewer_microphones_is_averaged_over_those_said_once_and_count
     assert [line for line in lines(test / "trials_1m_expanded") if "SV0298" in line] == [
         "SV0297_2_01_N0001 SV0298_2_01_N0001 nontarget"  # the one microphone that both have
     ]
-    said = [line for line in capsys.readouterr().out.splitlines() if "fewer" in line]
+    said = [line for line in capsys.readouterr().out.splitlines() if "have fewer" in line]
     assert said == [
         "test: 2 of 3 arrays have fewer than 3 microphones, first SV0297_2_{}_N0001 with 2; the average is over those"
     ]

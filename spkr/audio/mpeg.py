@@ -1,0 +1,170 @@
+"""How long an MP3 file is, and whether it is whole: libsndfile guesses from the first frame what no header says.
+
+A file is a row of frames, each with a header that tells its length; tags may be before and behind them. Most encoders
+put an Info (or Xing) frame before the others, which says how many there are; where it lacks, one is put there.
+Source: ISO/IEC 11172-3, section 2.4; the Xing header and LAME's tag as mpg123 reads them (libmpg123, parse.c).
+"""
+
+import struct
+from collections.abc import Iterator
+
+from spkr.audio.damage import Damaged
+
+KBITS = {  # by MPEG version 1 or 2, and layer
+    (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+RATES = (44100, 48000, 32000)  # Hz, of version 1; the half of version 2, a quarter of 2.5
+ENCODERS = (b"LAME", b"Lavf", b"Lavc")  # those known to put a checksum into the Info frame
+TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")  # what may follow the frames
+CONVERT = "replace the file; if it is all there was, decode it and write it as FLAC (ffmpeg -i FILE FILE.flac)"
+
+
+class Header:
+    """A frame's header, four bytes; ValueError where they are none."""
+
+    def __init__(self, four: bytes):
+        self.bits = bits = int.from_bytes(four)
+        version, layer, kbits, rate = bits >> 19 & 3, 4 - (bits >> 17 & 3), bits >> 12 & 15, bits >> 10 & 3
+        if len(four) < 4 or bits >> 21 != 0x7FF or version == 1 or layer == 4 or kbits == 15 or rate == 3:
+            raise ValueError
+        self.version, self.layer = 1 if version == 3 else 2, layer
+        self.rate = RATES[rate] >> (0, 1, 2)[(3, 2, 0).index(version)]
+        self.mono = bits >> 6 & 3 == 3
+        per_second = 1000 * KBITS[self.version, layer][kbits]
+        padding = bits >> 9 & 1
+        if layer == 1:
+            self.samples, length = 384, 4 * (12 * per_second // self.rate + padding)
+        else:
+            self.samples = 576 if (self.version, layer) == (2, 3) else 1152
+            length = self.samples // 8 * per_second // self.rate + padding
+        self.length = length if per_second else 0  # bytes; 0 of free format, which does not say it
+
+    @property
+    def kind(self) -> tuple:
+        """What all frames of a file have in common."""
+        return self.version, self.layer, self.rate, self.mono
+
+    @property
+    def info_at(self) -> int:
+        """Where in a frame the word Info or Xing stands."""
+        side = (17 if self.mono else 32) if self.version == 1 else (9 if self.mono else 17)
+        return 4 + side
+
+
+def check_mpeg(content: bytes, frames: int) -> None:
+    """Raise Damaged unless an MP3 file is a row of whole frames, as many as its Info frame says.
+
+    Args:
+        content: of the file, after `with_length`.
+        frames: its samples, as libsndfile has them.
+    """
+    places = list(_frames(content))
+    header, begin = Header(content[places[0] :][:4]), places[0]
+    if header.layer != 3:
+        if frames != header.samples * len(places):
+            raise Damaged(f"says nothing of its length, which is {header.samples * len(places)} samples", CONVERT)
+        return
+    frame = content[begin : begin + header.length]
+    stated, found = _stated(frame, header), len(places) - 1
+    if stated != found:
+        how = "cut short" if found < stated else "goes on behind its end"
+        raise Damaged(f"{how}: it has {found} MP3 frames, and its header says {stated}")
+    _check_info(frame, header)
+
+
+def with_length(content: bytes) -> bytes | None:
+    """An MP3 file's frames behind an Info frame that says how many there are; None where it has one of its own.
+
+    Raises Damaged where it is not a row of whole frames.
+    """
+    places = list(_frames(content))
+    begin = places[0]
+    header = Header(content[begin : begin + 4])
+    frame = content[begin : begin + header.length]
+    _check_info(frame, header)
+    if header.layer != 3 or _stated(frame, header) is not None:
+        return None
+    if _is_info(frame, header) or frame[36:40] == b"VBRI":
+        places = places[1:]
+    if not places:
+        raise Damaged("has no MP3 frame with sound in it")
+    longest = header.bits & ~0xF000 | 0xE000 | 1 << 16  # of the greatest bit rate, and without a checksum
+    info = Header(longest.to_bytes(4))
+    head = longest.to_bytes(4).ljust(info.info_at, b"\0") + b"Info" + struct.pack(">II", 1, len(places))
+    return head.ljust(info.length, b"\0") + content[places[0] :]
+
+
+def _frames(content: bytes) -> Iterator[int]:
+    """Where each frame begins; Damaged where there is anything between or behind them, or the last one is not whole."""
+    at, number = _behind_tags(content), 0
+    kind, lengths = None, {}  # few headers differ
+    while at < len(content):
+        four = content[at : at + 4]
+        if four not in lengths:
+            try:
+                header = Header(four)
+            except ValueError:
+                if number and (content.startswith(TAGS, at) or not content[at:].strip(b"\0")):
+                    return
+                raise Damaged(
+                    f"has bytes that are no MP3 frame, at byte {at}, behind frame {number}", CONVERT
+                ) from None
+            kind = kind or header.kind
+            if not header.length:
+                raise Damaged("an MP3 file of free format, whose frames do not tell their length", CONVERT)
+            if header.kind != kind:
+                raise Damaged(f"changes its sampling rate or kind of MP3 frame, at byte {at}", CONVERT)
+            lengths[four] = header.length
+        if at + lengths[four] > len(content):
+            raise Damaged(f"cut short in its MP3 frame {number + 1}")
+        yield at
+        at, number = at + lengths[four], number + 1
+    if not number:
+        raise Damaged("has no MP3 frame")
+
+
+def _behind_tags(content: bytes) -> int:
+    """Where the ID3v2 tags that a file begins with, and the zeros behind them, end."""
+    at = 0
+    while content[at : at + 3] == b"ID3" and len(content) >= at + 10:
+        size = sum((byte & 127) << 7 * (3 - i) for i, byte in enumerate(content[at + 6 : at + 10]))
+        at += 10 + size + (10 if content[at + 5] & 16 else 0)
+        at = len(content) - len(content[at:].lstrip(b"\0"))
+    return at
+
+
+def _stated(frame: bytes, header: Header) -> int | None:
+    """How many frames follow, if this is an Info frame that says it."""
+    info = frame[header.info_at : header.info_at + 12]
+    return int.from_bytes(info[8:]) if _is_info(frame, header) and len(info) == 12 and info[7] & 1 else None
+
+
+def _is_info(frame: bytes, header: Header) -> bool:
+    return frame[header.info_at : header.info_at + 4] in (b"Info", b"Xing")
+
+
+def _check_info(frame: bytes, header: Header) -> None:
+    """Compare the checksum of an Info frame where it has one: it also says what to leave out at both ends."""
+    at = header.info_at
+    tag = at + 120  # behind the numbers of frames and bytes, a table of contents and a quality
+    if frame[tag : tag + 4] not in ENCODERS or len(frame) < tag + 36:
+        return
+    if not _is_info(frame, header) and any(frame[4:at]):  # a frame of sound
+        return
+    if not _is_info(frame, header) or _crc16(frame[: tag + 34]) != int.from_bytes(frame[tag + 34 : tag + 36]):
+        raise Damaged("the frame that says how long it is, is damaged (its checksum is another)")
+
+
+def _crc16(content: bytes) -> int:
+    """CRC-16 of polynomial 0x8005, least significant bit first, from 0."""
+    crc = 0
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
