@@ -9,17 +9,14 @@ from spkr.backend.vectors import average_models
 from spkr.errors import InputError
 from spkr.kaldi.table import TableReader
 
-Models = Mapping[str, Sequence[str]]
 
+def average_embeddings(utts: Sequence[Sequence[str]], table: TableReader) -> tuple[np.ndarray, np.ndarray]:
+    """The average embedding of the utterances of each name, and their number.
 
-def average_embeddings(names: Iterable[str], models: Models, table: TableReader) -> tuple[np.ndarray, np.ndarray]:
-    """The embedding of each name, or the average of a model's, and the number of utterances in it.
-
-    Args: names, of models or utterances; models -> their utterances, all of which the table has (`check_models`).
+    Args: utts, all of which the table has: of a model, or an utterance by itself.
     Returns: (number of names, dim) float32 and (number of names,).
     Raises InputError as the table does, and for embeddings of different dimensions.
     """
-    utts = [models.get(name) or [name] for name in names]
     row = {utt: k for k, utt in enumerate(dict.fromkeys(utt for of_name in utts for utt in of_name))}
     return average_models(utts, row, read_embeddings(list(row), table))
 
@@ -39,7 +36,9 @@ def read_embeddings(utts: Sequence[str], table: TableReader) -> np.ndarray:
     return vectors
 
 
-def check_models(path: str | Path, models: Models, names: Iterable[str], table: TableReader) -> None:
+def check_models(
+    path: str | Path | None, models: Mapping[str, Sequence[str]], names: Iterable[str], table: TableReader
+) -> None:
     """Raise InputError, with its line in `path`, for the first of these models with an utterance not in the table."""
     for name in names:
         for utt in models.get(name, ()):

@@ -1,6 +1,6 @@
 """Scoring trial lists: embeddings and a list in, a score for each of its trials out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from spkr.backend.embeddings import average_embeddings, check_models
 from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
 from spkr.backend.steps import Backend
 from spkr.errors import InputError
-from spkr.files import note, replacing
-from spkr.kaldi.datadir import read_map, read_spk2utt
+from spkr.files import replacing
+from spkr.kaldi.counts import read_counts, read_silent, report_silent, rest_on_silence, without_silent
 from spkr.kaldi.table import TableReader
-from spkr.kaldi.trials import Trials, read_trials
+from spkr.kaldi.trials import Trials, look_up_utterances, read_models, read_trials, warn_of_odd_trials
 
 LINES = 10_000  # scores formatted at a time
 
@@ -36,12 +36,14 @@ class Cohort:
     def read(self, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
         """The members, processed (number of members, d), and their numbers of utterances."""
         table = TableReader(self.xvectors)
-        models = read_spk2utt(self.models_path) if self.models_path else {}
+        models = read_models(self.models_path)
         check_models(self.models_path, models, models, table)
-        size = len(models or table)
-        if not 2 <= (self.top_n or size) <= size:
-            raise InputError(f"top_n {self.top_n} of a cohort of {size} in {self.xvectors}; expected 2 to {size}")
-        raw, num_utts = average_embeddings(models or table, models, table)
+        members = list(models.values()) or [(utt,) for utt in table]
+        if not 2 <= (self.top_n or len(members)) <= len(members):
+            raise InputError(
+                f"top_n {self.top_n} of a cohort of {len(members)} in {self.xvectors}; expected 2 to {len(members)}"
+            )
+        raw, num_utts = average_embeddings(members, table)
         return backend.process(raw, num_utts), num_utts
 
 
@@ -54,42 +56,76 @@ def score_trials(
     models_path: str | Path | None = None,
     num_utts_path: str | Path | None = None,
     ignore_num_utts: bool = False,
+    num_voiced: Sequence[str | Path] = (),
+    silent: str = "warn",
+    allow_duplicates: bool = False,
     cohort: Cohort | None = None,
 ) -> None:
     """Write the score of every trial, in the list's order, as `enrol test score`.
 
     Args:
-        trials_path: `enrol test [label]`; a name is a model of `models_path` or, without one, an utterance
+        trials_path: `enrol test [label]`, or a list as VoxCeleb's; a name is a model of `models_path` or an utterance
         xvector_scps: tables that hold the utterances' embeddings
-        num_utts_path: `name number`, where embeddings are averages already; PLDA takes others for one utterance
+        num_utts_path: `name number`, where embeddings are averages already; PLDA takes test names that are not in it
+            for one utterance
         ignore_num_utts: PLDA takes every average for one utterance, as Kaldi does without --num-utts
+        num_voiced: utt2num_voiced of the sets; models leave out utterances without a voiced frame
+        silent: warn of those, or refuse them
+        allow_duplicates: score a repeated trial once
         cohort: normalise the scores by it
-    Raises InputError, before any scoring, for a name without embeddings (with its line), embeddings of another
-    dimension than the back-end's, and whatever is wrong with a file.
+    Raises InputError, before any scoring, for a name without embeddings (with its line), an enrolment name without a
+    number of utterances, embeddings of another dimension than the back-end's, and whatever is wrong with a file.
     """
-    trials = read_trials(trials_path, labelled=False)
-    models = read_spk2utt(models_path) if models_path else {}
-    table = TableReader(*xvector_scps)
-    names = list(dict.fromkeys([*trials.enrol_names, *trials.test_names]))
-    _check_names(names, trials, trials_path, models, models_path, table)
-    check_models(models_path, models, names, table)
-    known = _num_utts(num_utts_path) if num_utts_path else {}
+    trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
+    models, table = read_models(models_path), TableReader(*xvector_scps)
+    utts = look_up_utterances(trials, trials_path, table, "an utterance with an embedding", models, models_path)
+    check_models(models_path, models, [*trials.enrol_names, *trials.test_names], table)
+    warn_of_odd_trials(trials_path, trials, utts)
+    utts = _without_silent(trials_path, trials, utts, num_voiced, silent)
     members = cohort.read(backend) if cohort else None
 
-    raw, num_utts = average_embeddings(names, models, table)
-    num_utts = np.array([known.get(name, n) for name, n in zip(names, num_utts.tolist(), strict=True)])
+    enrol, test = (
+        list(zip(*side, strict=True)) for side in zip((trials.enrol_names, trials.test_names), utts, strict=True)
+    )
+    row = {entry: k for k, entry in enumerate(dict.fromkeys([*enrol, *test]))}
+    names = [name for name, _ in row]
+    raw, num_utts = average_embeddings([of_name for _, of_name in row], table)
     if ignore_num_utts:
         num_utts[:] = 1
+    elif num_utts_path:
+        counts = _num_utts(num_utts_path, trials, trials_path, models)
+        num_utts = np.array([counts.get(name, n) for name, n in zip(names, num_utts.tolist(), strict=True)])
     vectors = backend.process(raw, num_utts)
-    row = {name: k for k, name in enumerate(names)}
-    i = np.array([row[name] for name in trials.enrol_names])[trials.enrol]
-    j = np.array([row[name] for name in trials.test_names])[trials.test]
-    last, first = i.max() + 1, j.min()  # names of the left side come first
+    i, first = trials.enrol, min(row[entry] for entry in test)  # enrolment names come first, and so keep their numbers
+    j = np.array([row[entry] for entry in test])[trials.test]
+    last = len(enrol)
     scores = backend.score(vectors[:last], num_utts[:last], vectors[first:], num_utts[first:], i, j - first)
     if cohort:
         mean, std = _cohort_statistics(backend, names, vectors, num_utts, *members, cohort.top_n)
         scores = normalize_scores(scores, mean, std, i, j)
     write_scores(out_path, trials, scores)
+
+
+def _without_silent(trials_path, trials: Trials, utts, num_voiced, action: str):
+    """The utterances of each name that are not silent; says how many trials rest on one that is."""
+    used = dict.fromkeys(utt for side in utts for of_name in side for utt in of_name)
+    silent = read_silent(num_voiced, used)
+    count = int(rest_on_silence(trials, utts, silent).sum())
+    report_silent(trials_path, silent, f"{count} of {len(trials)} trials rest on silence", action)
+    return tuple(without_silent(side, silent) for side in utts)
+
+
+def _num_utts(path: str | Path, trials: Trials, trials_path: str | Path, models) -> dict[str, int]:
+    """name -> number of utterances; InputError, with its line, for an enrolment name that has none."""
+    counts = read_counts([path], "utterances", least=1)
+    for k, name in enumerate(trials.enrol_names):
+        if name not in counts and name not in models:
+            line = trials.line(int(np.argmax(trials.enrol == k)))
+            raise InputError(
+                f"{path}: no line for {name!r}, the enrolment of {trials_path}:{line}; expected its number of "
+                "utterances"
+            )
+    return counts
 
 
 def _cohort_statistics(backend: Backend, names, vectors, num_utts, members, num_members, top_n):
@@ -112,35 +148,9 @@ def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
         k = int(np.argmin(np.isfinite(scores)))
         enrol, test = trials.pair(k)
         raise InputError(f"{path}: trial {enrol} {test} has the score {scores[k]}; look at its embeddings")
-    # Lines are put together as fields of fixed width, filled with zero bytes that are left out in the end: %s of two
-    # names a line takes as long again as all the rest.
-    enrol, test = (np.array([f"{name} ".encode() for name in side]) for side in (trials.enrol_names, trials.test_names))
-    with replacing(path, "wb") as f:
+    enrol, test = (np.array(side, object) for side in (trials.enrol_names, trials.test_names))
+    with replacing(path) as f:
         for start in range(0, len(scores), LINES):
             part = slice(start, start + LINES)
-            number = "%-13.7g\n" * len(scores[part]) % tuple(scores[part].tolist())  # at most -1.234567e-38
-            lines = np.zeros(len(scores[part]), [("enrol", enrol.dtype), ("test", test.dtype), ("score", "S14")])
-            lines["enrol"], lines["test"] = enrol[trials.enrol[part]], test[trials.test[part]]
-            lines["score"] = np.frombuffer(number.replace(" ", "\0").encode(), "S14")
-            text = lines.view(np.uint8)
-            f.write(text[text != 0].tobytes())
-    note(path, lines=len(scores))
-
-
-def _check_names(names, trials: Trials, trials_path, models, models_path, table) -> None:
-    """Raise InputError for the first name without embeddings, with the line where it stands."""
-    for name in names:
-        if name not in models and name not in table:
-            sides = ((trials.enrol_names, trials.enrol), (trials.test_names, trials.test))
-            lines = [1 + int(np.argmax(side == known.index(name))) for known, side in sides if name in known]
-            known = f"a model of {models_path} or " if models_path else ""
-            raise InputError(f"{trials_path}:{min(lines)}: {name!r} is not {known}an utterance with an embedding")
-
-
-def _num_utts(path: str | Path) -> dict[str, int]:
-    """name -> number of utterances, from a file like Kaldi's num_utts.ark in text."""
-    counts = read_map(path)
-    for name, number in counts.items():
-        if not number.isdecimal() or not int(number):
-            raise InputError(f"{path}: {name} has {number!r}; expected a number of utterances, 1 or more")
-    return {name: int(number) for name, number in counts.items()}
+            lines = zip(enrol[trials.enrol[part]], test[trials.test[part]], scores[part].tolist(), strict=True)
+            f.writelines(map("%s %s %.7g\n".__mod__, lines))

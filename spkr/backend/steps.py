@@ -7,6 +7,7 @@
 where x is an embedding, or the average of a model's. A trial's score depends on that trial alone: see `vectors`.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Backend:
     def read(
         cls,
         name: str,
-        folder: str | Path,
+        folder: str | Path | None,
         *,
         processed: bool = False,
         smoothing: float = 0.0,
@@ -49,20 +50,25 @@ class Backend:
         """Read what the back-end `name`, one of BACKENDS, needs of mean.vec, transform.mat and plda in a folder.
 
         Args:
+            folder: none is needed for the cosine of processed embeddings
             processed: mean, transform and length normalisation were applied before, and are left out
             smoothing, normalize_length, simple_length_normalization: of PLDA, as in Kaldi
         Raises InputError for an unknown name, and for files that are missing or do not fit together.
         """
         if name not in BACKENDS:
             raise InputError(f"back-end {name!r}; expected one of {', '.join(BACKENDS)}")
-        if smoothing < 0:
+        if not 0 <= smoothing < math.inf:
             raise InputError(f"smoothing {smoothing}; expected 0 or more")
-        folder = Path(folder)
         backend = cls(
             processed=processed,
             normalize_length=normalize_length,
             simple_length_normalization=simple_length_normalization,
         )
+        if processed and name != "plda":
+            return backend
+        if folder is None:
+            raise InputError(f"back-end {name} without a folder; expected --backend-dir, with its files")
+        folder = Path(folder)
         if not processed:
             backend.mean = read_vector(folder / "mean.vec").astype(np.float32)
             if name != "cosine":

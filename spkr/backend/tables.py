@@ -1,5 +1,6 @@
 """Tables of embeddings from tables of embeddings, a step at a time, as Kaldi's ivector programs make them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import numpy as np
 from spkr.backend.embeddings import average_embeddings, check_models
 from spkr.backend.vectors import length_normalize, transform_vectors
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_spk2utt, write_map
+from spkr.kaldi.counts import read_silent, report_silent, without_silent
+from spkr.kaldi.datadir import write_map
 from spkr.kaldi.objects import read_matrix, read_vector
 from spkr.kaldi.table import TableReader, TableWriter, read_vectors
+from spkr.kaldi.trials import read_models
 
 
 def transform_table(
@@ -25,6 +28,7 @@ def transform_table(
     These are Kaldi's `ivector-subtract-global-mean`, `transform-vec` and `ivector-normalize-length --scaleup`.
     Raises InputError where files are wrong, or their dimensions do not fit.
     """
+    check_ark_name(out_ark)
     keys, x = read_vectors(xvectors)
     if mean:
         m = read_vector(mean).astype(np.float32)
@@ -45,15 +49,31 @@ def transform_table(
             table[key] = vector
 
 
-def average_table(spk2utt: str | Path, xvectors: str | Path, out_ark: str | Path, num_utts_path: str | Path) -> None:
+def average_table(
+    spk2utt: str | Path,
+    xvectors: str | Path,
+    out_ark: str | Path,
+    num_utts_path: str | Path,
+    num_voiced: Sequence[str | Path] = (),
+) -> None:
     """Write the mean embedding of each speaker or model, and of how many it is (Kaldi's `ivector-mean spk2utt`).
 
+    Utterances without a voiced frame, as files utt2num_voiced say, are left out of averages with others.
     Raises InputError, with its line, for a speaker with an utterance that has no embedding; Kaldi leaves that out.
     """
-    models, vectors = read_spk2utt(spk2utt), TableReader(xvectors)
+    check_ark_name(out_ark)
+    models, vectors = read_models(spk2utt), TableReader(xvectors)
     check_models(spk2utt, models, models, vectors)
-    averages, num_utts = average_embeddings(models, models, vectors)
+    silent = read_silent(num_voiced, [utt for of_model in models.values() for utt in of_model])
+    report_silent(spk2utt, silent, "averages leave them out")
+    averages, num_utts = average_embeddings(without_silent(models.values(), silent), vectors)
     with TableWriter(out_ark) as table:
         for name, average in zip(models, averages, strict=True):
             table[name] = average
     write_map(num_utts_path, dict(zip(models, num_utts.tolist(), strict=True)))
+
+
+def check_ark_name(path: str | Path) -> None:
+    """Raise InputError unless the name ends in .ark; two others could share one scp, whose name is made from it."""
+    if Path(path).suffix != ".ark":
+        raise InputError(f"{path}: expected an output that ends in .ark; its scp is written beside it")

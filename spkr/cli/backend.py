@@ -60,6 +60,8 @@ def add_verbs(verb) -> None:
     p.add_argument("xvectors", help="table of embeddings")
     p.add_argument("out", help="ark; its scp is written beside it")
     p.add_argument("num_utts", help="output, the number of embeddings in each average")
+    p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE",
+                   help="utt2num_voiced: leave utterances without a voiced frame out of averages")  # fmt: skip
 
 
 def _add_scales(p) -> None:
@@ -73,16 +75,24 @@ def _add_score(verb) -> None:
              "exp/an4/data/test/trials_pairs exp/an4/main/scores/trials_pairs.plda --backend plda "
              "\\\n    --backend-dir exp/an4/main/backend "
              "--xvectors exp/an4/main/xvectors/test/xvector.scp")  # fmt: skip
-    p.add_argument("trials", help="lines of: enrolment test [label]")
+    p.add_argument("trials", help="lines of: enrolment test [label], or as VoxCeleb's: 1|0 enrolment test")
     p.add_argument("scores", help="output, lines of: enrolment test score")
     p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)
-    p.add_argument("--backend-dir", type=Path, required=True, help="folder of mean.vec, transform.mat, plda")
+    p.add_argument("--backend-dir", type=Path,
+                   help="folder of mean.vec, transform.mat, plda; --processed cosines need none")  # fmt: skip
     p.add_argument("--xvectors", nargs="+", required=True, metavar="SCP")
-    p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model")
+    p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model; a name "
+                   "that is both is the model in enrolment, and the utterance in test")  # fmt: skip
+    p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of the sets: name "
+                   "utterances without a voiced frame, and leave them out of models")  # fmt: skip
+    p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
+                   help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
+    p.add_argument("--allow-duplicates", action="store_true", help="score a repeated trial once")
     p.add_argument("--processed", action="store_true",
                    help="the embeddings went through `spkr transform-xvectors`: leave its steps out")  # fmt: skip
     plda = p.add_argument_group("PLDA")
-    plda.add_argument("--num-utts", metavar="FILE", help="of embeddings that are averages already")
+    plda.add_argument("--num-utts", metavar="FILE", help="of embeddings that are averages already: lines of "
+                      "a name and its number, one for each enrolment name")  # fmt: skip
     plda.add_argument("--ignore-num-utts", action="store_true",
                       help="take every average for one utterance, as Kaldi does without --num-utts")  # fmt: skip
     plda.add_argument("--normalize-length", type=boolean, default=True, help="in PLDA's space (default: true)")
@@ -125,7 +135,8 @@ def _score(args) -> None:
         raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
     cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
     optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
-    reads = [args.trials, *(args.backend_dir / name for name in FILES), *args.xvectors, *optional]
+    backend_files = [args.backend_dir / name for name in FILES] if args.backend_dir else []
+    reads = [args.trials, *backend_files, *args.xvectors, *args.num_voiced, *optional]
     scores = Path(args.scores)
     manifests = [] if is_stream(scores) else [scores.with_name(f"manifest.{scores.name}.json")]
     with artefacts("score", numbers(args), *manifests, reads=reads, writes=[scores]):
@@ -135,7 +146,8 @@ def _score(args) -> None:
         )  # fmt: skip
         score_trials(
             backend, args.trials, args.xvectors, scores, models_path=args.models, num_utts_path=args.num_utts,
-            ignore_num_utts=args.ignore_num_utts, cohort=cohort,
+            ignore_num_utts=args.ignore_num_utts, num_voiced=args.num_voiced, silent=args.silent,
+            allow_duplicates=args.allow_duplicates, cohort=cohort,
         )  # fmt: skip
 
 
@@ -183,6 +195,6 @@ def _mean(args) -> None:
     from spkr.backend.tables import average_table
     from spkr.manifest import artefacts
 
-    writes = [*table_files(args.out), args.num_utts]
-    with artefacts("mean-xvectors", numbers(args), reads=[args.spk2utt, args.xvectors], writes=writes):
-        average_table(args.spk2utt, args.xvectors, args.out, args.num_utts)
+    reads, writes = [args.spk2utt, args.xvectors, *args.num_voiced], [*table_files(args.out), args.num_utts]
+    with artefacts("mean-xvectors", numbers(args), reads=reads, writes=writes):
+        average_table(args.spk2utt, args.xvectors, args.out, args.num_utts, args.num_voiced)

@@ -3,22 +3,30 @@
     trials_<list>   <enrolment> <test> target|nontarget
     models_<list>   <model> <utterance> <utterance> ...      in spk2utt's form
 
-A name in a trial is a model of `models_<list>` or, without such a file or entry, an utterance.
+A name in a trial is a model of `models_<list>` or an utterance. One that is both is the model on the enrolment side,
+and the utterance on the test side.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.columns import read_pieces
-from spkr.kaldi.names import Names
+from spkr.kaldi.datadir import read_spk2utt
+from spkr.kaldi.text_table import read_table
 
-LABELLED, UNLABELLED = "<enrolment> <test> target|nontarget", "<enrolment> <test>"
+LABELLED, UNLABELLED = "<enrolment> <test> <label>", "<enrolment> <test>"
+KALDI_LABELS, VOXCELEB_LABELS = {"target": True, "nontarget": False}, {"1": True, "0": False}
+
+logger = logging.getLogger(__name__)
+
+Utterances = list[tuple[str, ...]]  # of each name on one side of a list
 
 
 @dataclass
@@ -30,16 +38,13 @@ class Trials:
     enrol: np.ndarray  # (number of trials,) int32, into enrol_names
     test: np.ndarray  # (number of trials,) int32, into test_names
     target: np.ndarray | None  # (number of trials,) bool: is it the same speaker? None if unlabelled
+    lines: np.ndarray | None = None  # (number of trials,) where each trial stands in its file, if not one after another
 
     @classmethod
     def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
-        """The list whose columns these are."""
-        sides, places = [], []
-        for column in (list(enrol), list(test)):
-            number = {name: k for k, name in enumerate(dict.fromkeys(column))}
-            sides.append(list(number))
-            places.append(np.array([number[name] for name in column], np.int32))
-        return cls(*sides, *places, None if target is None else np.array(target, bool))
+        """The list whose columns these are; names are numbered in the order in which they come first."""
+        (i, enrol_names), (j, test_names) = (_numbered(pd.Categorical(list(side))) for side in (enrol, test))
+        return cls(enrol_names, test_names, i, j, None if target is None else np.array(target, bool))
 
     def __len__(self) -> int:
         return len(self.enrol)
@@ -48,49 +53,158 @@ class Trials:
         """The names in trial `k`, from 0."""
         return self.enrol_names[self.enrol[k]], self.test_names[self.test[k]]
 
+    def line(self, k: int) -> int:
+        """The line, from 1, of trial `k`, from 0."""
+        return k + 1 if self.lines is None else int(self.lines[k])
+
     def keys(self) -> np.ndarray:
         """A number of each trial, int64 (number of trials,), that other trials of the same names do not have."""
         return self.enrol.astype(np.int64) * len(self.test_names) + self.test
 
-    def repeated(self) -> np.ndarray:
-        """Which trials stand there before, too; bool (number of trials,)."""
-        keys = self.keys()
-        repeated = np.zeros(len(keys), bool)
-        if not (keys[1:] > keys[:-1]).all() and (np.diff(np.sort(keys)) == 0).any():
-            order = np.argsort(keys, kind="stable")
-            repeated[order[1:]] = np.diff(keys[order]) == 0
-        return repeated
+    def select(self, chosen: np.ndarray) -> "Trials":
+        """Those trials that are chosen, bool (number of trials,), with the lines where they stand."""
+        target = None if self.target is None else self.target[chosen]
+        lines = np.array([self.line(k) for k in np.flatnonzero(chosen).tolist()])
+        return Trials(self.enrol_names, self.test_names, self.enrol[chosen], self.test[chosen], target, lines)
 
 
-def read_trials(path: str | Path, labelled: bool = True) -> Trials:
-    """Read a trial list; `labelled=False` also takes one without labels, as Kaldi's scoring does.
+def _numbered(column: pd.Categorical) -> tuple[np.ndarray, list[str]]:
+    """Categories as int32 numbers (n,) in the order in which they come first, and the names of these."""
+    numbers, codes = pd.factorize(column.codes)
+    return numbers.astype(np.int32), column.categories[codes].tolist()
 
+
+def read_trials(path: str | Path, labelled: bool = True, allow_duplicates: bool = False) -> Trials:
+    """Read a trial list of Kaldi's form, or of VoxCeleb's, `1|0 <enrolment> <test>`; a label may be 1 or 0 in both.
+
+    Args:
+        labelled: False also takes a list without labels, as Kaldi's scoring does
+        allow_duplicates: count a repeated trial once, and log how many there are, in place of an error
     Names are numbered in the order in which they come first. Raises InputError, with the line, for a line with
-    another number of fields than is expected or than the first has, an unknown label or a repeated trial.
+    another number of fields than is expected or than the first has, an unknown label and a repeated trial; and where
+    both forms fit.
     """
-    enrol, test, columns = Names(), Names(), []
-    for piece in read_pieces(path, LABELLED) if labelled else read_pieces(path, LABELLED, UNLABELLED):
-        target = piece.targets(2) if piece.columns == 3 else None
-        columns.append((piece.places(0, enrol), piece.places(1, test), target))
-    i, j, target = zip(*columns, strict=True)
-    trials = Trials(
-        [_decode(path, name) for name in enrol.numbers],
-        [_decode(path, name) for name in test.numbers],
-        np.concatenate(i),
-        np.concatenate(j),
-        None if target[0] is None else np.concatenate(target),
-    )
-    if (repeated := trials.repeated()).any():
-        line = int(repeated.argmax())
-        raise InputError(f"{path}:{line + 1}: the trial {' '.join(trials.pair(line))} stands there twice")
-    return trials
+    forms = [LABELLED] if labelled else [LABELLED, UNLABELLED]
+    table = read_table(path, *forms, names=["enrolment", "test", "label"])
+    target = None
+    if "label" in table:
+        table, form = _in_kaldis_order(path, table)
+        target = parse_labels(path, table["label"], form)
+    (enrol, enrol_names), (test, test_names) = (_numbered(table[side].array) for side in ("enrolment", "test"))
+    trials = Trials(enrol_names, test_names, enrol, test, target)
+    repeated = pd.Series(trials.keys()).duplicated().to_numpy()
+    return _without_repeated(path, trials, repeated, allow_duplicates) if repeated.any() else trials
 
 
-def _decode(path: str | Path, name: bytes) -> str:
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: the name {name!r} is not UTF-8 text; expected a text file") from None
+def _in_kaldis_order(path: str | Path, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The columns as Kaldi has them, and the form that was seen: the one that fits, or else that of the first line."""
+    first, last = (set(table[column].cat.categories) for column in ("enrolment", "label"))
+    may_be_voxceleb = first <= VOXCELEB_LABELS.keys()
+    if may_be_voxceleb and last <= VOXCELEB_LABELS.keys():
+        raise InputError(
+            f"{path}: every line begins and ends with 1 or 0, so that either may be the label; write target and "
+            f"nontarget as '{LABELLED}'"
+        )
+    is_kaldi = last <= KALDI_LABELS.keys() or last <= VOXCELEB_LABELS.keys()
+    line = table.iloc[0]
+    seems_voxceleb = line["enrolment"] in VOXCELEB_LABELS and line["label"] not in KALDI_LABELS | VOXCELEB_LABELS
+    if not is_kaldi and (may_be_voxceleb or seems_voxceleb):
+        return table.set_axis(["label", "enrolment", "test"], axis=1), "<label> <enrolment> <test>"
+    return table, LABELLED
+
+
+def parse_labels(path: str | Path, column: pd.Series, form: str) -> np.ndarray:
+    """Labels, all of them target and nontarget or all of them 1 and 0, as bool (n,).
+
+    Raises InputError for the first one that is none, with its line and the form that the file seems to have.
+    """
+    known = VOXCELEB_LABELS if column.iloc[0] in VOXCELEB_LABELS else KALDI_LABELS
+    if not (right := column.isin(list(known)).to_numpy()).all():
+        line = int(right.argmin())
+        raise InputError(
+            f"{path}:{line + 1}: label {column.iloc[line]!r}; expected {' or '.join(known)}, as the lines seem to be "
+            f"'{form}'"
+        )
+    return column.map(known).to_numpy(bool)
+
+
+def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, allowed: bool) -> Trials:
+    """Each trial once; InputError where that is not allowed, or the same trial has two labels."""
+    first = int(repeated.argmax())
+    pair = " ".join(trials.pair(first))
+    if not allowed:
+        raise InputError(
+            f"{path}:{first + 1}: the trial {pair} stands there twice; remove it, or count it once with "
+            "--allow-duplicates"
+        )
+    if trials.target is not None:
+        labels = pd.DataFrame({"trial": trials.keys(), "target": trials.target})
+        if (contradicted := repeated & ~labels.duplicated().to_numpy()).any():
+            line = int(contradicted.argmax())
+            raise InputError(
+                f"{path}:{line + 1}: the trial {' '.join(trials.pair(line))} has another label than before; correct one"
+            )
+    logger.warning("%s: %d of %d trials stand there before, and count once", path, repeated.sum(), len(trials))
+    return trials.select(~repeated)
+
+
+def read_models(path: str | Path | None) -> dict[str, list[str]]:
+    """The utterances of each model of models_<list>, or of spk2utt; none without a path.
+
+    Raises InputError, with the line, for a model that lists an utterance twice.
+    """
+    models = read_spk2utt(path) if path else {}
+    for line, (model, utts) in enumerate(models.items(), 1):
+        if len(set(utts)) < len(utts):
+            twice = next(utt for utt in utts if utts.count(utt) > 1)
+            raise InputError(f"{path}:{line}: model {model!r} lists {twice!r} twice; list each utterance once")
+    return models
+
+
+def look_up_utterances(
+    trials: Trials,
+    path: str | Path,
+    utts: Container[str],
+    utts_are: str,
+    models: Mapping[str, Sequence[str]],
+    models_path: str | Path | None,
+) -> tuple[Utterances, Utterances]:
+    """The utterances of each name of the list that was read from `path`: of enrolment names, and of test names.
+
+    Enrolment names are looked up among the models first, test names among the utterances first. Raises InputError,
+    with the first line, for a name that is neither; `utts_are` says what it should be, such as `an utterance of data`.
+    """
+    enrol = [tuple(models.get(name) or [name]) for name in trials.enrol_names]
+    test = [(name,) if name in utts else tuple(models.get(name) or [name]) for name in trials.test_names]
+    unknown = []
+    for names, places in ((trials.enrol_names, trials.enrol), (trials.test_names, trials.test)):
+        wrong = np.array([name not in models and name not in utts for name in names])
+        unknown += [(int(k), names[places[k]]) for k in np.flatnonzero(wrong[places])[:1]]
+    if unknown:
+        k, name = min(unknown)
+        known = f"a model of {models_path} or " if models_path else ""
+        raise InputError(f"{path}:{trials.line(k)}: {name!r} is not {known}{utts_are}")
+    return enrol, test
+
+
+def warn_of_odd_trials(path: str | Path, trials: Trials, utts: tuple[Utterances, Utterances]) -> None:
+    """Log how many trials have the test utterance in their enrolment, and how many are pairs in both orders."""
+    number = {of_name: k for k, of_name in enumerate(dict.fromkeys([*utts[0], *utts[1]]))}
+    test_of = {of_name[0]: k for k, of_name in enumerate(utts[1]) if len(of_name) == 1}
+    own = [(k, test_of[utt]) for k, of_name in enumerate(utts[0]) for utt in of_name if utt in test_of]
+    if not own:
+        return
+    enrol, test = np.array(own).T
+    with_itself = pd.Series(trials.keys()).isin(enrol * len(trials.test_names) + test)
+    a = np.array([number[of_name] for of_name in utts[0]])[trials.enrol]
+    b = np.array([number[of_name] for of_name in utts[1]])[trials.test]
+    in_both_orders = pd.Series(a * len(number) + b).isin(b * len(number) + a) & (a < b)
+    for count, what in (
+        (with_itself.sum(), "have the test utterance in their enrolment, too"),
+        (in_both_orders.sum(), "are pairs that stand there in the other order, too"),
+    ):
+        if count:
+            logger.warning("%s: %d of %d trials %s", path, count, len(trials), what)
 
 
 def write_trials(path: str | Path, trials: Iterable[tuple[str, str, bool]]) -> None:

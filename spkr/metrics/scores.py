@@ -4,71 +4,79 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+import pandas as pd
 
 from spkr.errors import InputError
-from spkr.kaldi.columns import read_pieces
-from spkr.kaldi.names import Names
-from spkr.kaldi.trials import Trials
+from spkr.kaldi.text_table import read_table
+from spkr.kaldi.trials import Trials, parse_labels
+
+SCORED, SCORED_LABELLED = "<enrolment> <test> <score>", "<enrolment> <test> <score> <label>"
+LABELLED = "<score> <label>"
 
 
-def read_scores(path: str | Path, trials: Trials) -> np.ndarray:
+def read_scores(path: str | Path, trials: Trials, allow_duplicates: bool = False) -> np.ndarray:
     """Read `<enrolment> <test> <score>` lines; float64 (number of trials,) in the order of the trial list.
 
-    The file may be in another order than the list. Raises InputError, with the line, for a line of another form,
-    a score that is not finite, a trial that is not in the list or is scored twice, and for a trial left out.
+    The file may be in another order than the list, and may have labels behind the scores, as wespeaker writes them.
+    `allow_duplicates` takes a trial that is scored several times, if its scores are the same.
+    Raises InputError, with the line, for a line of another form, a score that is not finite, a trial that is not in
+    the list or is scored twice, a label that is not the list's, and for a trial left out.
     """
-    sides = [Names([name.encode() for name in side]) for side in (trials.enrol_names, trials.test_names)]
-    read = []
-    for piece in read_pieces(path, "<enrolment> <test> <score>"):
-        places = [piece.places(column, names, add=False) for column, names in enumerate(sides)]
-        if (unknown := np.minimum(*places) < 0).any():
-            line = int(unknown.argmax())
-            enrol, test = (piece.field(line, k).decode(errors="replace") for k in range(2))
-            piece.refuse(line, f"the trial '{enrol} {test}' is not in the trial list")
-        read.append((*places, piece.scores(2)))
-    enrol, test, scores = map(np.concatenate, zip(*read, strict=True))
-    if np.array_equal(enrol, trials.enrol) and np.array_equal(test, trials.test):
-        return scores
-    scored = Trials(trials.enrol_names, trials.test_names, enrol, test, None)
-    return scores[_order(path, scored, trials)]
+    table = read_table(path, SCORED, SCORED_LABELLED, names=["enrolment", "test", "label"], numbers=["score"])
+    found = pd.DataFrame({
+        "enrol": table["enrolment"].cat.set_categories(trials.enrol_names).cat.codes,  # -1: not in the list
+        "test": table["test"].cat.set_categories(trials.test_names).cat.codes,
+        "score": table["score"],
+        "line": np.arange(1, len(table) + 1),
+    })  # fmt: skip
+    if allow_duplicates:
+        found = found.drop_duplicates(["enrol", "test", "score"])
+    wanted = pd.DataFrame({"enrol": trials.enrol, "test": trials.test})
+    try:
+        joined = wanted.merge(found, how="left", on=["enrol", "test"], validate="one_to_one")
+    except pd.errors.MergeError:
+        _refuse(path, table.loc[found.index], trials)
+    if len(found) > len(trials) or joined["score"].isna().any():
+        _refuse(path, table.loc[found.index], trials)
+    if "label" in table and trials.target is not None:
+        target = parse_labels(path, table["label"], SCORED_LABELLED)
+        lines = joined["line"].to_numpy(int)
+        if (wrong := target[lines - 1] != trials.target).any():
+            k = int(wrong.argmax())
+            raise InputError(
+                f"{path}:{lines[k]}: the trial '{' '.join(trials.pair(k))}' has another label than in line "
+                f"{trials.line(k)} of the trial list; score this list"
+            )
+    return joined["score"].to_numpy()
 
 
-def _order(path: str | Path, scored: Trials, trials: Trials) -> np.ndarray:
-    """Where each trial stands among those scored, which must be the same trials in some order."""
-    found, wanted = scored.keys(), trials.keys()
-    by_file, by_list = np.argsort(found), np.argsort(wanted)
-    if not np.array_equal(found[by_file], wanted[by_list]):
-        _refuse(path, scored, trials)
-    order = np.empty_like(by_list)
-    order[by_list] = by_file
-    return order
-
-
-def _refuse(path: str | Path, scored: Trials, trials: Trials) -> NoReturn:
-    """Name the first trial that is too much, or the first that is left out."""
-    unlisted, again = ~np.isin(scored.keys(), trials.keys()), scored.repeated()
-    if (too_many := unlisted | again).any():
-        line = int(too_many.argmax())
-        enrol, test = scored.pair(line)
-        problem = "is not in the trial list"
-        if not unlisted[line]:
-            problem = f"was scored in line {scored.keys().tolist().index(scored.keys()[line]) + 1} already"
-        raise InputError(f"{path}:{line + 1}: the trial '{enrol} {test}' {problem}")
-    missing = ~np.isin(trials.keys(), scored.keys())
-    first = int(missing.argmax())
-    enrol, test = trials.pair(first)
+def _refuse(path: str | Path, table: pd.DataFrame, trials: Trials) -> NoReturn:
+    """Name the first line, by the table's index, with a trial too many, or else the first trial that is left out."""
+    listed, line_of = set(zip(trials.enrol.tolist(), trials.test.tolist(), strict=True)), {}
+    number_of = [{name: k for k, name in enumerate(side)} for side in (trials.enrol_names, trials.test_names)]
+    for index, enrol, test in zip(table.index.tolist(), table["enrolment"], table["test"], strict=True):
+        trial = number_of[0].get(enrol), number_of[1].get(test)
+        problem = "is not in the trial list" if trial not in listed else None
+        if trial in line_of:
+            problem = f"was scored in line {line_of[trial]} already"
+        if problem:
+            raise InputError(f"{path}:{index + 1}: the trial '{enrol} {test}' {problem}")
+        line_of[trial] = index + 1
+    missing = [k for k, trial in enumerate(zip(trials.enrol.tolist(), trials.test.tolist(), strict=True))
+               if trial not in line_of]  # fmt: skip
     raise InputError(
-        f"{path}: {missing.sum()} of {len(trials)} trials have no score, first '{enrol} {test}' "
-        f"(line {first + 1} of the trial list); score the whole list"
+        f"{path}: {len(missing)} of {len(trials)} trials have no score, first '{' '.join(trials.pair(missing[0]))}' "
+        f"(line {trials.line(missing[0])} of the trial list); score the whole list"
     )
 
 
 def read_labelled_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read `<score> target|nontarget` lines, as Kaldi's compute-eer takes them, in their order.
 
+    The names of the trial may stand before them, as wespeaker has it, and a label may be 1 or 0.
     Returns: scores, float64 (n,), and whether each is of a target trial, bool (n,).
     Raises InputError, with the line, for a line of another form, and where a score is not finite.
     """
-    read = [(piece.scores(0), piece.targets(1)) for piece in read_pieces(path, "<score> target|nontarget")]
-    scores, target = map(np.concatenate, zip(*read, strict=True))
-    return scores, target
+    table = read_table(path, LABELLED, SCORED_LABELLED, names=["enrolment", "test", "label"], numbers=["score"])
+    form = SCORED_LABELLED if "test" in table else LABELLED
+    return table["score"].to_numpy(), parse_labels(path, table["label"], form)

@@ -1,21 +1,20 @@
 """What a data directory says of the names on either side of a trial list: their utterances and speakers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, read_spk2utt
-from spkr.kaldi.trials import Trials
+from spkr.kaldi.datadir import read_map
+from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models
 
 
 @dataclass(frozen=True)
 class Sides:
     """Enrolment, then test: the utterances and the speaker of each name."""
 
-    utts: tuple[list[Sequence[str]], list[Sequence[str]]]
+    utts: tuple[Utterances, Utterances]
     speakers: tuple[list[str], list[str]]
 
 
@@ -24,7 +23,7 @@ def read_sides(trials: Trials, path: str | Path, utt2spk: str | Path, models: st
 
     Raises InputError, with the line, for a name that is neither and for a model without one speaker.
     """
-    speaker_of, utts_of = read_map(utt2spk), read_spk2utt(models) if models else {}
+    speaker_of, utts_of = read_map(utt2spk), read_models(models)
     for line, (model, utts) in enumerate(utts_of.items(), 1):
         for utt in utts:
             if utt not in speaker_of:
@@ -34,14 +33,8 @@ def read_sides(trials: Trials, path: str | Path, utt2spk: str | Path, models: st
                     f"{models}:{line}: model {model!r} has utterances of {speaker_of[utts[0]]!r} and "
                     f"{speaker_of[utt]!r}; expected those of one speaker"
                 )
-    for names, places in ((trials.enrol_names, trials.enrol), (trials.test_names, trials.test)):
-        for k, name in enumerate(names):
-            if name not in utts_of and name not in speaker_of:
-                line = 1 + int(np.argmax(places == k))
-                known = f"a model of {models} or " if models else ""
-                raise InputError(f"{path}:{line}: {name!r} is not {known}an utterance of {utt2spk}")
-    enrol, test = ([utts_of.get(name) or [name] for name in side] for side in (trials.enrol_names, trials.test_names))
-    return Sides((enrol, test), tuple([speaker_of[utts[0]] for utts in side] for side in (enrol, test)))
+    utts = look_up_utterances(trials, path, speaker_of, f"an utterance of {utt2spk}", utts_of, models)
+    return Sides(utts, tuple([speaker_of[of_name[0]] for of_name in side] for side in utts))
 
 
 def speakers_of_trials(trials: Trials, path: str | Path, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +50,7 @@ def speakers_of_trials(trials: Trials, path: str | Path, sides: Sides) -> tuple[
         k = int(wrong.argmax())
         kind = "target" if trials.target[k] else "nontarget"
         raise InputError(
-            f"{path}:{k + 1}: a {kind} trial of speakers {names[enrol[k]]!r} and {names[test[k]]!r}; "
+            f"{path}:{trials.line(k)}: a {kind} trial of speakers {names[enrol[k]]!r} and {names[test[k]]!r}; "
             f"correct its label, or the speakers"
         )
     return enrol, test

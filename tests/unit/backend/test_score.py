@@ -97,8 +97,9 @@ def test_parts_that_do_not_fit_are_refused(corpus):
             score(backend, folder=folder)
     with pytest.raises(InputError, match="'s00-u0' is in test.scp, too"):
         score(scps=["test.scp", "train.scp"])
-    with pytest.raises(InputError, match="smoothing -0.1"):
-        Backend.read("plda", "backend", smoothing=-0.1)
+    for wrong in (-0.1, np.nan, np.inf):
+        with pytest.raises(InputError, match=f"smoothing {wrong}; expected 0 or more"):
+            Backend.read("plda", "backend", smoothing=wrong)
 
 
 def test_embedding_of_another_dimension_is_refused_by_place(corpus):
@@ -147,14 +148,102 @@ def test_numbers_of_utterances_come_from_a_file_or_are_ignored(corpus):
             score(num_utts_path="wrong")
 
 
+def test_an_enrolment_name_without_its_number_of_utterances_is_refused(corpus):
+    write_trials_of([("s00-u0", "s00-u1"), ("m1", "s00-u1"), ("s01-u0", "s00-u1")])
+    write_map("some", {"s00-u0": 3})
+    with pytest.raises(InputError, match="some: no line for 's01-u0', the enrolment of trials:3; expected its number"):
+        score(num_utts_path="some")
+    write_map("all", {"s00-u0": 3, "s01-u0": 1})
+    several, plain = score(num_utts_path="all"), score()
+    assert several[0] != plain[0] and several[1:] == plain[1:]  # m1 is of one utterance, as the models say
+    write_map("test", {"s00-u0": 1, "s01-u0": 1, "s00-u1": 2})
+    assert score(num_utts_path="test") != plain
+
+
+def test_a_name_that_is_both_is_a_model_in_enrolment_and_an_utterance_in_test(corpus):
+    write_spk2utt("both", {"s00-u0": ["s01-u0"]})
+    write_trials_of([("s00-u0", "s00-u0"), ("s01-u0", "s00-u0")])
+    lines = score("cosine", models="both")
+    assert lines[0].split()[2] == lines[1].split()[2] != "1"
+    write_trials_of([("s01-u0", "s00-u0")], "plain")
+    assert lines[1:] == score("cosine", "plain", models=None)
+
+
+def test_a_model_that_lists_an_utterance_twice_is_refused(corpus):
+    write_trials_of([("m", "s00-u0")])
+    write_spk2utt("twice", {"m": ["s01-u0", "s01-u1", "s01-u0"]})
+    with pytest.raises(InputError, match="twice:1: model 'm' lists 's01-u0' twice"):
+        score(models="twice")
+
+
+def test_utterances_without_a_voiced_frame_are_named_and_left_out_of_models(corpus, caplog):
+    write_map("voiced", {f"s{s:02d}-u{k}": 0 if (s, k) in ((3, 1), (5, 5)) else 9 for s in range(8) for k in range(6)})
+    write_spk2utt("less", {"m3": ["s03-u0", "s03-u2", "s03-u3"]})
+    write_trials_of([("m3", "s04-u4"), ("m3", "s05-u5"), ("s03-u1", "s04-u4"), ("s03-u0", "s04-u4")])
+    lines = score(num_voiced=["voiced"])
+    assert "trials: 2 utterances have no voiced frame, first 's03-u1'; 2 of 4 trials rest on silence" in caplog.text
+    assert lines == score(models="less") != score()
+    with pytest.raises(InputError, match="trials: 2 utterances have no voiced frame, .* take --silent warn"):
+        score(num_voiced=["voiced"], silent="refuse")
+    caplog.clear()
+    write_trials_of([("s03-u0", "s04-u4")])
+    score(num_voiced=["voiced"], silent="refuse")
+    assert not caplog.text
+    write_map("few", {"s03-u0": 4})
+    with pytest.raises(InputError, match="few: no line for 's04-u4'; expected its number of voiced frames"):
+        score(num_voiced=["few"])
+    write_map("few", {"s03-u0": 4, "s04-u4": "1_0"})
+    with pytest.raises(InputError, match="few: s04-u4 has '1_0'; expected a number of voiced frames, 0 or more"):
+        score(num_voiced=["few"])
+
+
+def test_averages_leave_silence_out_unless_there_is_nothing_else(corpus, caplog):
+    write_spk2utt("spk2utt", {"a": ["s00-u0", "s00-u1", "s00-u2"], "b": ["s01-u0", "s01-u1"]})
+    voiced = {"s00-u0": 5, "s00-u1": 0, "s00-u2": 7, "s01-u0": 0, "s01-u1": 0}
+    write_map("voiced", voiced)
+    main(["mean-xvectors", "spk2utt", "test.scp", "means.ark", "num_utts", "--num-voiced", "voiced"])
+    assert read_map("num_utts") == {"a": "2", "b": "2"}
+    means, utts = kaldiio.load_scp("means.scp"), kaldiio.load_scp("test.scp")
+    assert np.allclose(means["a"], (utts["s00-u0"] + utts["s00-u2"]) / 2, atol=1e-6)
+    assert np.allclose(means["b"], (utts["s01-u0"] + utts["s01-u1"]) / 2, atol=1e-6)
+    assert "3 utterances have no voiced frame, first 's00-u1'; averages leave them out" in caplog.text
+
+
+def test_repeated_trials_are_scored_once_where_they_are_allowed(corpus, caplog):
+    write_trials_of([("m1", "s00-u0"), ("m2", "s00-u0"), ("m1", "s00-u0")])
+    arguments = ["score", "trials", "out", "--backend", "cosine", "--backend-dir", "backend", "--xvectors", "test.scp"]
+    arguments += ["--models", "models"]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "trials:3: the trial m1 s00-u0 stands there twice; remove it, or count it once with --allow" in caplog.text
+    main([*arguments, "--allow-duplicates"])
+    assert [line.split()[0] for line in Path("out").read_text().splitlines()] == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("verb", ["transform-xvectors", "mean-xvectors"])
+def test_an_output_that_is_no_ark_is_refused(corpus, caplog, verb):
+    write_spk2utt("spk2utt", {"a": ["s00-u0"]})
+    inputs = ["spk2utt", "test.scp"] if verb == "mean-xvectors" else ["test.scp"]
+    with pytest.raises(SystemExit):
+        main([verb, *inputs, "processed.test", *["num_utts"][: len(inputs) - 1]])
+    assert "processed.test: expected an output that ends in .ark" in caplog.text
+    assert not list(corpus.glob("processed*"))
+
+
+def test_a_folder_is_needed_by_all_but_the_cosine_of_processed_embeddings(corpus):
+    for backend, processed in (("cosine", False), ("lda_cosine", False), ("plda", True)):
+        with pytest.raises(InputError, match=f"back-end {backend} without a folder; expected --backend-dir"):
+            Backend.read(backend, None, processed=processed)
+
+
 @pytest.mark.parametrize("backend", ["cosine", "lda_cosine", "plda"])
 def test_processed_embeddings_score_as_raw_ones(corpus, backend):
     write_trials_of([(a, b) for a in NAMES[8:] for b in NAMES[8:20]])
     steps = ["--mean", "backend/mean.vec", "--normalize-length", "true"]
     steps += [] if backend == "cosine" else ["--transform", "backend/transform.mat"]
     main(["transform-xvectors", "test.scp", "processed.ark", *steps])
-    main(["score", "trials", "out", "--backend", backend, "--backend-dir", "backend", "--xvectors", "processed.scp",
-          "--processed"])  # fmt: skip
+    folder = ["--backend-dir", "backend"] if backend == "plda" else []
+    main(["score", "trials", "out", "--backend", backend, *folder, "--xvectors", "processed.scp", "--processed"])
     lines = Path("out").read_text().splitlines()
     ours, whole = ([float(line.split()[2]) for line in of] for of in (lines, score(backend)))
     assert np.allclose(ours, whole, atol=2e-5)
