@@ -152,5 +152,5 @@ def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
     with replacing(path) as f:
         for start in range(0, len(scores), LINES):
             part = slice(start, start + LINES)
-            lines = zip(enrol[trials.enrol[part]], test[trials.test[part]], scores[part].tolist(), strict=True)
-            f.writelines(map("%s %s %.7g\n".__mod__, lines))
+            columns = enrol[trials.enrol[part]], test[trials.test[part]], scores[part].astype(object)
+            f.write("%s %s %.7g\n" * len(columns[0]) % tuple(np.stack(columns, axis=1).ravel()))
