@@ -28,7 +28,6 @@ def transform_table(
     These are Kaldi's `ivector-subtract-global-mean`, `transform-vec` and `ivector-normalize-length --scaleup`.
     Raises InputError where files are wrong, or their dimensions do not fit.
     """
-    check_ark_name(out_ark)
     keys, x = read_vectors(xvectors)
     if mean:
         m = read_vector(mean).astype(np.float32)
@@ -61,7 +60,6 @@ def average_table(
     Utterances without a voiced frame, as files utt2num_voiced say, are left out of averages with others.
     Raises InputError, with its line, for a speaker with an utterance that has no embedding; Kaldi leaves that out.
     """
-    check_ark_name(out_ark)
     models, vectors = read_models(spk2utt), TableReader(xvectors)
     check_models(spk2utt, models, models, vectors)
     silent = read_silent(num_voiced, [utt for of_model in models.values() for utt in of_model])
@@ -71,9 +69,3 @@ def average_table(
         for name, average in zip(models, averages, strict=True):
             table[name] = average
     write_map(num_utts_path, dict(zip(models, num_utts.tolist(), strict=True)))
-
-
-def check_ark_name(path: str | Path) -> None:
-    """Raise InputError unless the name ends in .ark; two others could share one scp, whose name is made from it."""
-    if Path(path).suffix != ".ark":
-        raise InputError(f"{path}: expected an output that ends in .ark; its scp is written beside it")

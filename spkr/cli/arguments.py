@@ -60,9 +60,14 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def table_files(ark: str) -> list[Path]:
-    """The ark that a verb writes, and its scp; InputError where no scp could name places in it."""
+    """The ark that a verb writes, and its scp; InputError where no scp could name places in it.
+
+    Other endings than .ark are refused, since x.test and x.dev would share x.scp.
+    """
     if is_stream(ark):
         raise InputError(f"{ark}: is a pipe or a device, and an scp names places in a file; name a file")
+    if Path(ark).suffix != ".ark":
+        raise InputError(f"{ark}: expected an output that ends in .ark; its scp is written beside it")
     return [Path(ark), Path(ark).with_suffix(".scp")]
 
 
