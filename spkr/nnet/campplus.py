@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool1d
 
 from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, flat, join, pixelwise
-from spkr.nnet.layers import mean_over_time, real, strided
+from spkr.nnet.layers import Encoder, mean_over_time, real, strided
 from spkr.nnet.resnet import BasicBlock
 
 FCM_CHANNELS = 32
@@ -100,7 +100,7 @@ class Transition(nn.Module):
         return self.conv(torch.relu(self.norm(x)))
 
 
-class CAMPPlus(nn.Module):
+class CAMPPlus(Encoder):
     """CAM++'s frame layers.
 
     Args:

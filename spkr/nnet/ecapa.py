@@ -10,7 +10,7 @@ from torch import nn
 
 from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, join, part
-from spkr.nnet.layers import SqueezeExcitation, real
+from spkr.nnet.layers import Encoder, SqueezeExcitation, real
 
 SCALE = 8  # groups of channels in a Res2 layer
 BOTTLENECK = 128  # of squeeze and excitation
@@ -67,7 +67,7 @@ class SERes2Block(nn.Module):
         return x + self.squeeze(y, mask)
 
 
-class ECAPA(nn.Module):
+class ECAPA(Encoder):
     """ECAPA-TDNN's frame layers.
 
     Args:
@@ -75,8 +75,6 @@ class ECAPA(nn.Module):
         filters: channels of the blocks (C), a multiple of eight.
         last_filters: channels that go into the pooling.
     """
-
-    stride = 1
 
     def __init__(self, input_dim: int, *, filters: int, last_filters: int):
         super().__init__()

@@ -1,6 +1,5 @@
 """Heads: from an utterance's vector to a score for each training speaker, for the cross-entropy."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,10 +23,10 @@ class Softmax(nn.Module):
 
 
 class Margin(nn.Module):
-    """Scaled cosines, that of the right speaker made smaller by a margin; `harder` says how.
+    """Scaled cosines; that of the right speaker is made smaller by a margin, in `harder`.
 
     `share` is the part of the margin that applies, 1 unless a schedule says otherwise. It is a tensor, so that a
-    compiled network is not compiled anew when it changes.
+    compiled network is not compiled again when it changes.
     """
 
     def __init__(self, dim: int, num_speakers: int, margin: float, scale: float, centres: int = 1):
@@ -68,15 +67,19 @@ class AdditiveAngularMargin(Margin):
     """AAM-softmax: the angle to the right speaker counts as wider by `margin` radians.
 
     Source: J. Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. (3).
+    Beyond theta = pi - m, where cos(theta + m) would rise again, the logit is cos(theta) - (1 - cos m). It continues
+    the first branch at -1 and keeps falling, so that the gradient is not zero there.
     """
 
     def harder(self, cosine: torch.Tensor) -> torch.Tensor:
         """Map cosines of right speakers (N,) to smaller ones."""
-        return torch.cos((_angle(cosine) + self.share * self.margin).clamp(max=math.pi))  # cos(theta_y + m), eq. (3)
+        m = self.share * self.margin
+        wider = torch.cos(_angle(cosine) + m)  # cos(theta_y + m), eq. (3)
+        return torch.where(cosine > -torch.cos(m), wider, cosine - (1 - torch.cos(m)))
 
 
 class SubCentre(AdditiveAngularMargin):
-    """AAM-softmax where a speaker has several directions, and where the hardest wrong speakers count as nearer.
+    """AAM-softmax with several directions for each speaker, where the hardest wrong speakers count as nearer.
 
     Sources: J. Deng et al., "Sub-center ArcFace: Boosting face recognition by large-scale noisy web faces", ECCV 2020,
     section 3; M. Zhao et al., "Multi-query multi-head attention pooling and inter-topK penalty for speaker
@@ -119,7 +122,7 @@ def _angle(cosine: torch.Tensor) -> torch.Tensor:
 def margin_share(step: int, total: int, growth: Sequence[float]) -> float:
     """The share of the margin at step `step` (from 0) of `total`: 0, then growing linearly, then 1.
 
-    `growth` is where it begins and where it ends to grow, as parts of all steps.
+    `growth` is where the growth begins and ends, as parts of all steps.
     """
     begin, end = (part * total for part in growth)
     if step >= end:
@@ -128,7 +131,7 @@ def margin_share(step: int, total: int, growth: Sequence[float]) -> float:
 
 
 def make_head(settings: dict[str, Any], dim: int, num_speakers: int) -> nn.Module:
-    """The head of a config's `model.head` section; options of another type than its own are left alone."""
+    """The head of a config's `model.head` section; options of other types are ignored."""
     kind, margin, scale = settings.get("type"), settings.get("margin", 0.2), settings.get("scale", 30.0)
     if kind == "softmax":
         return Softmax(dim, num_speakers)

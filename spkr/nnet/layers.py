@@ -1,47 +1,88 @@
-"""What several networks share, first of all how they keep padding out of sight.
+"""What several networks share, first of all the masking of padding.
 
-A batch of utterances of unlike lengths is padded. `mask` is true on real frames, or None if all are: (N, 1, T), and
-(N, 1, 1, T) where there is an axis of frequency. Whatever looks at more than one frame looks at `real(x, mask)`, so
-that in evaluation mode an utterance gives the same output alone as beside a longer one. In training, batch norm counts
-padding.
+Utterances of different lengths are padded to one batch. `mask` is true on real frames, or None if all frames are real:
+(N, 1, T), or (N, 1, 1, T) where there is an axis of frequency. A layer that combines several frames reads
+`real(x, mask)`. So in evaluation mode an utterance gives the same output alone as in a padded batch, whatever the
+padding holds. In training, batch norm counts padding.
 """
 
 import torch
 from torch import nn
 
+from spkr.errors import InputError
 from spkr.nnet.conv import time_axis
 
 
+class Encoder(nn.Module):
+    """Maps features (N, T, input_dim) to frames (N, output_dim, T / stride), which are pooled.
+
+    A subclass overrides the attributes where its source differs:
+
+    stride           frames of input for each frame of output
+    affine_norm      batch norm of the affine layers behind the pooling: "before_relu", "after_relu" or "none"
+    attention_norm   whether `channel_attentive` pooling applies ReLU and batch norm before the tanh of its attention
+    """
+
+    stride = 1
+    affine_norm = "before_relu"
+    attention_norm = False
+    output_dim: int
+
+
 def within(lengths: torch.Tensor, longest: int) -> torch.Tensor:
-    """(N, longest) bool: true for so many of each row, (N,)."""
+    """(N, longest) bool: true on the first `lengths` (N,) of each row."""
     return torch.arange(longest, device=lengths.device) < lengths[:, None]
 
 
+def frame_mask(lengths: torch.Tensor | None, frames: int) -> torch.Tensor | None:
+    """The mask (N, 1, T) of utterances of `lengths` (N,) padded to T frames; None if there are no lengths.
+
+    Raises InputError for an utterance without frames, which has no mean.
+    """
+    if frames < 1:
+        raise InputError("a batch of utterances with 0 frames; expected one frame or more")
+    if lengths is None:
+        return None
+    if not torch.compiler.is_compiling() and (lengths < 1).any():
+        raise InputError(
+            f"utterance {int(lengths.argmin())} (from 0) of a batch has {int(lengths.min())} frames; "
+            "expected one frame or more"
+        )
+    return within(lengths, frames).unsqueeze(1)
+
+
 def real(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Set padding frames to zero, as the frames beyond the end of an utterance that stands alone."""
-    return x if mask is None else x * mask
+    """Set padding frames to zero, as the frames beyond the end of an utterance that stands alone.
+
+    They are replaced, not multiplied by zero, as padding may be infinite or NaN. Unlike `masked_fill`, `where` keeps
+    the order in memory.
+    """
+    return x if mask is None else torch.where(mask, x, 0)
 
 
 def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
-    """The mask behind a convolution of this stride in time, whose frame t has frame `stride` t in its middle."""
+    """The mask behind a convolution of this stride in time; its frame t has the input's frame `stride` t as centre."""
     return mask if mask is None else mask[..., ::stride]
 
 
 def mean_over_time(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Mean of the real frames, in float32: (N, C, T) to (N, C)."""
-    time, x = time_axis(real(x, mask))
-    return x.sum(dim=time, dtype=torch.float32) / (x.shape[time] if mask is None else mask.sum(dim=2))
+    if mask is None:
+        time, x = time_axis(x)
+        return x.sum(dim=time, dtype=torch.float32) / x.shape[time]
+    time, x, inside = time_axis(x, mask)
+    return real(x, inside).sum(dim=time, dtype=torch.float32) / mask.sum(dim=2)
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale each channel by what the whole utterance says of it.
+    """Scale each channel by a weight that depends on the means of all channels over the utterance.
 
     Source: J. Hu et al., "Squeeze-and-excitation networks", CVPR 2018, section 3.
 
     Args:
         channels: of input and output.
-        hidden: width of the layer between.
-        bias: whether the two affine maps have one.
+        hidden: width of the hidden layer.
+        bias: whether the two affine layers have a bias.
     """
 
     def __init__(self, channels: int, hidden: int, bias: bool):

@@ -17,14 +17,16 @@ from spkr.nnet.campplus import CAMPPlus
 from spkr.nnet.ecapa import ECAPA
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
-from spkr.nnet.layers import strided, within
+from spkr.nnet.layers import frame_mask, real, strided
 from spkr.nnet.pooling import make_pooling
 from spkr.nnet.quartznet import QuartzNet
 from spkr.nnet.resnet import ResNet
 from spkr.nnet.tdnn import TDNN
 from spkr.nnet.titanet import TitaNet
 
-FORMAT = "spkr model 1"
+FORMAT = "spkr model 2"
+OLDER = "spkr model 1"  # the same file; networks of the types RECOMPUTED gave other numbers then
+RECOMPUTED = ("quartznet", "tdnn", "titanet")
 ENCODERS = {
     "quartznet": QuartzNet,
     "tdnn": TDNN,
@@ -39,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class SpeakerNet(nn.Module):
-    """Features of an utterance to a score for each training speaker; the embedding lies on the way.
+    """Features of an utterance to a score for each training speaker, by way of the embedding.
 
     Args:
         settings: a config's `model` section (conf/schema.yaml says what it may hold); `make_network` reads
@@ -53,24 +55,36 @@ class SpeakerNet(nn.Module):
     def __init__(self, settings: dict[str, Any], input_dim: int, num_speakers: int):
         super().__init__()
         self.encoder = _make_encoder(settings, input_dim)
-        self.pooling = make_pooling(settings["pooling"], self.encoder.output_dim)
+        self.pooling = make_pooling(settings["pooling"], self.encoder.output_dim, self.encoder.attention_norm)
         dims = [self.pooling.output_dim, *settings["affine"]]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) for d in dims[1:])
+        has_norm = self.encoder.affine_norm != "none"
+        self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) if has_norm else nn.Identity() for d in dims[1:])
         self.head = make_head(settings["head"], dims[-1], num_speakers)
-        self.relu = settings["head"]["type"] == "softmax"  # angles want both signs
+        self.relu = settings["head"]["type"] == "softmax"  # before the head; an angle needs both signs
         self.margin_growth = settings["head"].get("margin_growth", (0.0, 0.0))
         self.apply(_xavier)
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """Embed (N, T, input_dim) as (N, dim): the first affine layer after batch norm, before ReLU.
+        """Embed (N, T, input_dim) as (N, dim): the first affine layer before ReLU, after batch norm if that is first.
 
-        `lengths` (N,) are the real frames of each utterance where the batch is padded.
+        `lengths` (N,) are the real frames of each utterance where the batch is padded. Raises InputError for an
+        utterance without frames.
         """
-        mask = None if lengths is None else within(lengths, feats.shape[1]).unsqueeze(1)
-        x = self.encoder(feats, mask)
-        with torch.autocast(x.device.type, enabled=False):  # moments of many frames want more than bfloat16's digits
-            return self.norms[0](self.affine[0](self.pooling(x.float(), strided(mask, self.encoder.stride))))
+        mask = frame_mask(lengths, feats.shape[1])
+        x = self.encoder(feats if mask is None else real(feats, mask.transpose(1, 2)), mask)
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few digits for moments of many frames
+            return self._affine(0, self.pooling(x.float(), strided(mask, self.encoder.stride)))
+
+    def _affine(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        """Affine layer `i` up to its ReLU."""
+        x = self.affine[i](x)
+        return self.norms[i](x) if self.encoder.affine_norm == "before_relu" else x
+
+    def _activate(self, i: int, x: torch.Tensor, relu: bool) -> torch.Tensor:
+        """What follows `_affine`: ReLU, and the batch norm behind it."""
+        x = torch.relu(x) if relu else x
+        return self.norms[i](x) if self.encoder.affine_norm == "after_relu" else x
 
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
@@ -80,10 +94,11 @@ class SpeakerNet(nn.Module):
 
     def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (N, num_speakers) of embeddings (N, dim)."""
-        with torch.autocast(x.device.type, enabled=False):  # and so do angles near zero
-            for affine, norm in zip(self.affine[1:], self.norms[1:], strict=True):
-                x = norm(affine(torch.relu(x)))
-            return self.head(torch.relu(x) if self.relu else x, speakers)
+        last = len(self.affine) - 1
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few digits for angles near zero, too
+            for i in range(last):
+                x = self._affine(i + 1, self._activate(i, x, relu=True))
+            return self.head(self._activate(last, x, self.relu), speakers)
 
     def begin_step(self, step: int, total: int) -> None:
         """Set the head's margin for step `step` (from 0) of the `total` of training; a head without one stays."""
@@ -145,7 +160,11 @@ def save_model(
 
 
 def read_model(path: str | Path) -> dict[str, Any]:
-    """What `save_model` wrote, as a dictionary; InputError where it is missing, damaged or something else."""
+    """What `save_model` wrote, as a dictionary.
+
+    Raises InputError for a file that is missing, damaged, something else, or of a network that is now computed
+    differently.
+    """
     expected = "expected the file that `spkr train` wrote"
     try:
         model = torch.load(path, map_location="cpu", weights_only=True)
@@ -155,8 +174,14 @@ def read_model(path: str | Path) -> dict[str, Any]:
         if isinstance(e, OSError) and e.filename:
             raise InputError(f"{path}: cannot be read ({e.strerror}); {expected}") from None
         raise InputError(f"{path}: not a model of spkr, or damaged; {expected}, or train again") from None
-    if not isinstance(model, dict) or model.get("format") != FORMAT:
+    if not isinstance(model, dict) or model.get("format") not in (OLDER, FORMAT):
         raise InputError(f"{path}: not a model of spkr (format {FORMAT!r}); {expected}")
+    kind = model.get("settings", {}).get("type", "quartznet")
+    if model["format"] == OLDER and kind in RECOMPUTED:
+        raise InputError(
+            f"{path}: written by an older spkr (format {OLDER!r}); this one computes {kind} networks differently and "
+            "would give other embeddings; train it again"
+        )
     return model
 
 

@@ -3,36 +3,63 @@
 `xvector`            mean and standard deviation (D. Snyder et al., "X-vectors", ICASSP 2018, section 2.3)
 `gram`               the uncentred second moments of every pair of channels (NeMo 0.11's "gram")
 `super`              both
-`attentive`          mean and standard deviation of frames that count by an attention (K. Okabe et al., "Attentive
+`attentive`          mean and standard deviation weighted by an attention over frames (K. Okabe et al., "Attentive
                      statistics pooling for deep speaker embedding", Interspeech 2018)
-`channel_attentive`  the same with an attention for each channel, which sees the whole utterance (B. Desplanques et al.,
-                     "ECAPA-TDNN", Interspeech 2020, section 3.1)
+`channel_attentive`  the same with an attention for each channel, which also reads the mean and standard deviation of
+                     the utterance (B. Desplanques et al., "ECAPA-TDNN", Interspeech 2020, section 3.1)
+
+The standard deviation of T frames is the biased one: the sum of squares is divided by T, as in Kaldi and in the two
+papers on attention. NeMo 0.11's "xvector", wespeaker's TSTP (ResNet34) and 3D-Speaker's CAM++ divide by T - 1; theirs
+is larger by the factor sqrt(T / (T - 1)), 0.25 % at 200 frames.
 """
 
 import torch
 from torch import nn
 
 from spkr.errors import InputError
-from spkr.nnet.conv import Conv1d, time_axis
+from spkr.nnet.conv import BatchNorm1d, Conv1d, time_axis
 from spkr.nnet.layers import real
 
 VARIANCE_FLOOR = 1e-10  # Kaldi's, under the square root
-ATTENTION = 128  # width of the attention's layer
+ATTENTION = 128  # width of the attention's hidden layer
 
 
-def make_pooling(mode: str, channels: int) -> nn.Module:
-    """The pooling of a config's `model.pooling`: from (N, channels, T) to (N, output_dim)."""
+def make_pooling(mode: str, channels: int, attention_norm: bool = False) -> nn.Module:
+    """The pooling of a config's `model.pooling`: from (N, channels, T) to (N, output_dim).
+
+    `attention_norm` is the encoder's (spkr.nnet.layers.Encoder) and concerns `channel_attentive` only.
+    """
     if mode in Pooling.MODES:
         return Pooling(mode, channels)
     if mode == "attentive":
         return AttentiveStatistics(channels)
     if mode == "channel_attentive":
-        return ChannelAttentiveStatistics(channels)
+        return ChannelAttentiveStatistics(channels, attention_norm)
     raise InputError(f"model.pooling: {mode!r}; expected {', '.join(Pooling.MODES)}, attentive or channel_attentive")
 
 
+def sum_over_time(x: torch.Tensor) -> torch.Tensor:
+    """Sum (N, C, T) over T."""
+    time, x = time_axis(x)
+    return x.sum(dim=time)
+
+
+def deviations(x: torch.Tensor, mean: torch.Tensor, time: int = 2) -> torch.Tensor:
+    """Frames (N, C, T), or another order of axes, less their mean (N, C) over the axis `time`.
+
+    The variance is the mean of their squares: the mean of x^2 less the square of the mean has no digits left where the
+    mean is large. The mean needs no gradient here, as the (weighted) deviations sum to zero.
+    """
+    return x - mean.detach().unsqueeze(time)
+
+
+def moments(mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+    """Mean and standard deviation, (N, C) each, as (N, 2 C)."""
+    return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
+
+
 class Pooling(nn.Module):
-    """Moments of all frames alike: (N, C, T) and the mask of real frames to (N, output_dim)."""
+    """Moments with all frames weighted equally: (N, C, T) and the mask of real frames to (N, output_dim)."""
 
     MODES = ("xvector", "gram", "super")
 
@@ -45,12 +72,11 @@ class Pooling(nn.Module):
         """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
         n = x.shape[2] if mask is None else mask.sum(dim=2)  # scalar or (N, 1)
         x = real(x, mask)
-        time, frames = time_axis(x)
         statistics = []
         if self.mode in ("xvector", "super"):
-            mean = frames.sum(dim=time) / n
-            variance = frames.square().sum(dim=time) / n - mean.square()
-            statistics += [mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()]
+            mean = sum_over_time(x) / n
+            variance = sum_over_time(real(deviations(x, mean), mask).square()) / n
+            statistics.append(moments(mean, variance))
         if self.mode in ("gram", "super"):
             gram = x @ x.transpose(1, 2) / (n if mask is None else n[:, :, None])
             statistics.append(gram.flatten(1))
@@ -63,39 +89,44 @@ class AttentiveStatistics(nn.Module):
     def __init__(self, channels: int, scores: int = 1):
         super().__init__()
         self.w = Conv1d(channels, ATTENTION, 1)  # W, b
+        self.before_tanh = nn.Identity()
         self.v = Conv1d(ATTENTION, scores, 1)  # v, k
         self.output_dim = 2 * channels
 
     def forward(self, h: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        h = real(h, mask)
         return self.pool(h, self.w(h), mask)
 
     def pool(self, h: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Pool (N, C, T) with the weights that follow from W h_t + b, (N, ATTENTION, T)."""
-        e = self.v(torch.tanh(hidden))  # e_t = v^T f(W h_t + b) + k, eq. (3)
+        """Pool (N, C, T), zero on padding, by the attention whose W h_t + b is `hidden` (N, ATTENTION, T)."""
+        e = self.v(torch.tanh(self.before_tanh(hidden)))  # e_t = v^T f(W h_t + b) + k, eq. (3)
         if mask is not None:
-            e = e.masked_fill(~mask, -torch.inf)
+            e = torch.where(mask, e, -torch.inf)
         time, h, e = time_axis(h, e)
         alpha = e.softmax(dim=time)  # eq. (4)
         mean = (alpha * h).sum(dim=time)  # eq. (5)
-        variance = (alpha * h.square()).sum(dim=time) - mean.square()
-        return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)  # eq. (6)
+        return moments(mean, (alpha * deviations(h, mean, time).square()).sum(dim=time))  # eq. (6)
 
 
 class ChannelAttentiveStatistics(AttentiveStatistics):
     """Weighted moments, one weight a frame and channel, then batch norm. Equation numbers are Desplanques et al.'s.
 
-    The attention sees [h_t, mu, sigma], mu and sigma of the whole utterance. As these are the same in all frames, their
-    part of W is applied once.
+    The attention reads [h_t, mu, sigma], mu and sigma of the whole utterance. As these are the same in all frames,
+    their part of W is applied once. With `attention_norm` the nonlinearity is tanh(BN(ReLU(.))), as in TitaNet's code,
+    in place of the paper's tanh.
     """
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, attention_norm: bool = False):
         super().__init__(channels, scores=channels)
         self.statistics = Pooling("xvector", channels)
         self.context = nn.Linear(2 * channels, ATTENTION, bias=False)  # the part of W for mu and sigma
+        if attention_norm:
+            self.before_tanh = nn.Sequential(nn.ReLU(), BatchNorm1d(ATTENTION))
         self.norm = nn.BatchNorm1d(2 * channels)
 
     def forward(self, h: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        h = real(h, mask)
         context = self.context(self.statistics(h, mask))
         return self.norm(self.pool(h, self.w(h) + context[:, :, None], mask))  # eqs. (1) to (4)

@@ -2,7 +2,8 @@
 
 Source: S. Kriman et al., "QuartzNet: Deep automatic speech recognition with 1D time-channel separable convolutions",
 ICASSP 2020, section 3. A block is R times [convolution, batch norm, ReLU, dropout]; a residual path (1x1 convolution
-and batch norm) goes round it and is added before the last ReLU (figure 1). Frames are never skipped: T in, T out.
+and batch norm) is added before the last ReLU (figure 1). The stride is 1: T frames in, T frames out. Batch norm's
+epsilon and the dropout of the last layer are those of NeMo's code and YAML files.
 """
 
 from collections.abc import Sequence
@@ -13,19 +14,20 @@ from torch import nn
 from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d
 from spkr.nnet.dropout import Dropout
-from spkr.nnet.layers import SqueezeExcitation, real
+from spkr.nnet.layers import Encoder, SqueezeExcitation, real
 
-SQUEEZE = 8  # channels of a block to one of its squeeze
+SQUEEZE = 8  # channels of a block for each hidden unit of its squeeze and excitation
+EPSILON = 1e-3  # of batch norm
 
 
 def check_odd(kernels: Sequence[int]) -> None:
-    """Raise InputError for an even kernel, which would have no middle frame."""
+    """Raise InputError for an even kernel, which has no middle frame."""
     if even := [kernel for kernel in kernels if kernel % 2 == 0]:
         raise InputError(f"model.kernels: {even[0]} is even; expected odd numbers of frames")
 
 
 class MaskedConv(nn.Module):
-    """Convolution over time, separable or plain, that sees nothing beyond the end of an utterance."""
+    """Convolution over time, separable or plain; frames beyond the end of an utterance count as zero."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, separable: bool):
         super().__init__()
@@ -42,7 +44,7 @@ class MaskedConv(nn.Module):
 
 
 class Block(nn.Module):
-    """R times [convolution, batch norm, ReLU, dropout], with a residual connection round them.
+    """R times [convolution, batch norm, ReLU, dropout], with a residual connection around them.
 
     TitaNet's blocks scale their channels (`squeeze`) before the residual connection is added.
     """
@@ -64,12 +66,11 @@ class Block(nn.Module):
         self.convs = nn.ModuleList(
             MaskedConv(a, b, kernel, separable) for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
-        self.norms = nn.ModuleList(BatchNorm1d(channels_out) for _ in range(repeat))
-        self.residual = (
-            nn.Sequential(Conv1d(channels_in, channels_out, 1, bias=False), BatchNorm1d(channels_out))
-            if residual
-            else None
-        )
+        self.norms = nn.ModuleList(BatchNorm1d(channels_out, eps=EPSILON) for _ in range(repeat))
+        self.residual = None
+        if residual:
+            pointwise = Conv1d(channels_in, channels_out, 1, bias=False)
+            self.residual = nn.Sequential(pointwise, BatchNorm1d(channels_out, eps=EPSILON))
         self.squeeze = SqueezeExcitation(channels_out, channels_out // SQUEEZE, bias=False) if squeeze else None
         self.activation = nn.Sequential(nn.ReLU(), Dropout(dropout))
 
@@ -87,7 +88,7 @@ class Block(nn.Module):
         return y
 
 
-class QuartzNet(nn.Module):
+class QuartzNet(Encoder):
     """A first block, further blocks of `repeat` convolutions each, and a last pointwise layer.
 
     Args:
@@ -96,13 +97,11 @@ class QuartzNet(nn.Module):
         kernels: width of each block's convolutions in frames, odd; the first block has one convolution.
         repeat: convolutions in each block after the first (R).
         last_filters: channels of the last, pointwise layer, which has no residual connection.
-        dropout: probability, after every ReLU.
+        dropout: probability, after every ReLU but that of the last layer, which is pooled.
         separable: depthwise separable convolutions (QuartzNet's) or plain ones.
 
-    Raises InputError for an even kernel, which would have no middle frame.
+    Raises InputError for an even kernel, which has no middle frame.
     """
-
-    stride = 1
 
     def __init__(
         self,
@@ -117,12 +116,12 @@ class QuartzNet(nn.Module):
     ):
         super().__init__()
         check_odd(kernels)
-        options = {"dropout": dropout, "separable": separable}
+        options = {"dropout": dropout, "separable": separable, "residual": True}
         blocks = [
-            Block(filters if i else input_dim, filters, kernel, repeat if i else 1, residual=True, **options)
+            Block(filters if i else input_dim, filters, kernel, repeat if i else 1, **options)
             for i, kernel in enumerate(kernels)
         ]
-        blocks.append(Block(filters, last_filters, 1, 1, residual=False, **options))
+        blocks.append(Block(filters, last_filters, 1, 1, dropout=0.0, separable=separable, residual=False))
         self.blocks = nn.ModuleList(blocks)
         self.output_dim = last_filters
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from spkr.nnet.conv import flat, pixelwise
-from spkr.nnet.layers import real, strided
+from spkr.nnet.layers import Encoder, real, strided
 
 
 class BasicBlock(nn.Module):
@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
         return torch.relu(y + self.shortcut(x))
 
 
-class ResNet(nn.Module):
+class ResNet(Encoder):
     """Four stages of blocks; every stage after the first halves frequency and time, and doubles the channels.
 
     Args:

@@ -1,24 +1,25 @@
 """The x-vector network: a time-delay neural network.
 
 Source: D. Snyder et al., "X-vectors: Robust DNN embeddings for speaker recognition", ICASSP 2018, table 1: frame1 to
-frame5. Statistics pooling, segment6 (the embedding) and segment7 follow as `pooling` and `affine`. As in Kaldi, ReLU
-comes before a batch norm without scale and shift. Beyond the ends of an utterance there are zeros, where Kaldi leaves
-out the seven frames on either side whose context is not whole.
+frame5. Statistics pooling, segment6 (the embedding) and segment7 follow as `pooling` and `affine`. As in Kaldi, each
+layer is affine, ReLU, batch norm without scale and shift, and the embedding is the affine output of segment6. Two
+things differ: batch norm's epsilon is 1e-5, not 1e-3, and frames beyond the ends of an utterance are zero, where Kaldi
+leaves out the seven frames at each end whose context is not whole.
 """
 
 import torch
 from torch import nn
 
 from spkr.nnet.conv import BatchNorm1d, Conv1d
-from spkr.nnet.layers import real
+from spkr.nnet.layers import Encoder, real
 
 CONTEXTS = ((5, 1), (3, 2), (3, 3), (1, 1), (1, 1))  # kernel and dilation: {t-2..t+2}, {t-2, t, t+2}, {t-3, t, t+3}
 
 
-class TDNN(nn.Module):
+class TDNN(Encoder):
     """Five frame layers: frame1 to frame4 of `filters` channels, frame5 of `last_filters`."""
 
-    stride = 1
+    affine_norm = "after_relu"
 
     def __init__(self, input_dim: int, *, filters: int, last_filters: int):
         super().__init__()

@@ -2,7 +2,9 @@
 
 Source: N. Koluguri et al., "TitaNet: Neural model for speaker representation with 1D depth-wise separable convolutions
 and global context", ICASSP 2022, section 2 and figure 1: a prolog, mega blocks of growing kernels, an epilog. Widths
-are those of NeMo's titanet-small.yaml; with the paper's speakers, M and L have as many weights as the paper says.
+are those of NeMo's titanet-small.yaml; with the paper's speakers, M and L have as many weights as the paper says. As in
+NeMo's code, the attention of the pooling is tanh(BN(ReLU(.))), and no batch norm follows the embedding's affine layer.
+The epilog has no depthwise convolution of one frame, which NeMo has (256 weights of S).
 """
 
 from collections.abc import Sequence
@@ -10,10 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from spkr.nnet.layers import Encoder
 from spkr.nnet.quartznet import Block, check_odd
 
 
-class TitaNet(nn.Module):
+class TitaNet(Encoder):
     """A prolog, mega blocks of `repeat` convolutions with a residual connection, and a pointwise epilog.
 
     Args:
@@ -24,10 +27,11 @@ class TitaNet(nn.Module):
         last_filters: channels of the epilog.
         dropout: probability, after every ReLU of a mega block.
 
-    Raises InputError for an even kernel, which would have no middle frame.
+    Raises InputError for an even kernel, which has no middle frame.
     """
 
-    stride = 1
+    affine_norm = "none"
+    attention_norm = True
 
     def __init__(
         self,

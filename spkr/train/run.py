@@ -16,7 +16,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.manifest import PACKAGE, code_version
-from spkr.nnet.model import init_from, load_model, make_network, save_model
+from spkr.nnet.model import FORMAT, init_from, load_model, make_network, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import BatchOptions, CropBatches
 from spkr.train.checkpoint import RunFolder
@@ -118,7 +118,7 @@ def train(
         data["waveforms"] = batches.sources()
     if options["init_from"]:
         data["init_from"] = sha256(options["init_from"])
-    identity = {"seed": seed, "settings": settings | {"train": numbers}, "data": data}
+    identity = {"format": FORMAT, "seed": seed, "settings": settings | {"train": numbers}, "data": data}
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
     about = {"code": code_version(*CODE), "settings": settings, "speakers": speakers}
     run = Run(processes, folder, net, options, batches, evaluation, about)

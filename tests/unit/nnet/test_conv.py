@@ -126,14 +126,15 @@ def dense(x):
     return x.numel() == 1 + sum((n - 1) * stride for n, stride in zip(x.shape, x.stride(), strict=True))
 
 
+@pytest.mark.parametrize("lengths", [None, [30, 20, 10, 5]])
 @pytest.mark.parametrize("mixed_precision", [True, False])
 @pytest.mark.parametrize("pooling", ["xvector", "attentive", "channel_attentive"])
 @pytest.mark.parametrize("kind", ["quartznet", "tdnn", "ecapa", "titanet"])
-def test_no_operator_of_a_training_step_meets_both_orders(kind, pooling, mixed_precision):
+def test_no_operator_of_a_training_step_meets_both_orders(kind, pooling, mixed_precision, lengths):
     net = stir(SpeakerNet(SMALL_OF[kind] | {"pooling": pooling}, 12, 5)).train()
     feats = torch.randn(4, 30, 12)
     with Mixed() as mixed:
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
-            logits = net(feats, None, torch.arange(4))
+            logits = net(feats, lengths and torch.tensor(lengths), torch.arange(4))
         logits.sum().backward()
     assert not [name for name in mixed.found if "transpose" not in name]

@@ -47,6 +47,20 @@ def test_weights_of_the_quartznet_presets(name, repeat, kernels, separable):
     assert weights(preset(f"quartznet{name}") | {"separable": separable}, bands) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "plain", "separable"),
+    [
+        ("3x1", 11_331_519, 6_558_335),
+        ("3x2", 16_839_615, 7_358_591),
+        ("5x1", 13_957_055, 7_615_103),
+    ],
+)
+def test_weights_of_the_tutorials_networks_with_seven_speakers(name, plain, separable):
+    for value, expected in ((False, plain), (True, separable)):
+        net = SpeakerNet(preset(f"quartznet{name}") | {"separable": value}, 64, 7)
+        assert sum(p.numel() for p in net.parameters()) == expected
+
+
 # Millions as published, of 80 coefficients a frame, without the head.
 @pytest.mark.parametrize(
     ("name", "published"),
@@ -88,8 +102,27 @@ def test_weights_of_titanet_s():
     nemo += block(256, 3072, 1, 1, False)  # the encoder of NeMo's titanet-small.yaml
     nemo += (3 * 3072 + 1) * 128 + 2 * 128 + (128 + 1) * 3072 + 2 * 6144 + (6144 + 1) * 192  # and its decoder
     assert nemo == 6_825_264
-    redundant = 256 + 2 * 128  # a depthwise kernel of one frame; batch norm inside the attention
-    assert weights(preset("titanet_s")) == nemo - redundant
+    assert weights(preset("titanet_s")) == nemo - 256 == 6_825_008  # less a depthwise kernel of one frame
+
+
+# -------------------------------------------------------------------------------------------------- QuartzNet
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_no_dropout_comes_right_before_the_pooling_of_quartznet(separable):
+    blocks = network(separable=separable).encoder.blocks
+    assert [block.activation[1].p for block in blocks] == [0.5, 0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "epsilon"), [("quartznet", 1e-3), ("titanet", 1e-3), ("ecapa", 1e-5), ("resnet", 1e-5), ("campplus", 1e-5)]
+)
+def test_epsilon_of_the_batch_norms_of_frames(kind, epsilon):
+    net = network(kind, pooling="channel_attentive")
+    norms = [m for m in net.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert {norm.eps for norm in norms} == {epsilon}
+    others = [m for m in net.modules() if hasattr(m, "running_var") and not any(m is norm for norm in norms)]
+    assert {norm.eps for norm in others} == {1e-5}
 
 
 # --------------------------------------------------------------------------------------------------- x-vector

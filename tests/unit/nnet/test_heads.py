@@ -43,12 +43,35 @@ def test_additive_margin_against_the_formula():
 def test_additive_angular_margin_against_the_formula():
     head, speakers, x = aam(0.35), torch.tensor([0, 5, 2, 2]), torch.randn(4, 8)
     x[2] = head.weight.data[2] * 3  # the same direction
-    x[3] = -head.weight.data[2] + 0.01 * torch.randn(8)  # nearly opposite: the angle stops at pi
-    theta = np.arccos(cosines(x, head.weight).clip(-1, 1)) + 0.35 * np.eye(6)[speakers]
-    expected = 30 * np.cos(np.minimum(np.pi, theta))
+    x[3] = -head.weight.data[2] + 0.01 * torch.randn(8)  # nearly opposite
+    theta = np.arccos(cosines(x, head.weight).clip(-1, 1))
+    expected = 30 * np.cos(theta + 0.35 * np.eye(6)[speakers])
+    expected[3, 2] = 30 * (np.cos(theta[3, 2]) - 1 + np.cos(0.35))
     found = head(x, speakers).detach()
     np.testing.assert_allclose(found[:2], expected[:2], atol=1e-4)
     np.testing.assert_allclose(found[2:], expected[2:], atol=2e-2)
+
+
+@pytest.mark.parametrize(("theta", "logit"), [(0.5, 22.9453), (2.9, -29.9741), (3.05, -30.4723)])
+@pytest.mark.parametrize(("kind", "options"), [(AdditiveAngularMargin, {}), (SubCentre, SUBCENTRE | {"centres": 1})])
+def test_the_angular_margin_goes_on_beyond_pi_less_the_margin(kind, options, theta, logit):
+    head = kind(2, 3, 0.2, 30.0, **options)
+    head.weight.data = torch.tensor([[1.0, 0], [0, 1], [0, -1]])
+    angle = torch.tensor(theta, requires_grad=True)
+    found = head(torch.stack([angle.cos(), angle.sin()])[None], torch.tensor([0]))[0, 0]
+    assert found.item() == pytest.approx(logit, abs=2e-4)
+    found.backward()
+    assert angle.grad < -1  # a smaller angle always gives a higher logit
+
+
+def test_the_angular_margin_is_continuous_where_its_formula_changes_while_the_margin_grows():
+    head = aam(0.4)
+    for share in (0.0, 0.25, 1.0):
+        head.share.fill_(share)
+        at = math.cos(math.pi - 0.4 * share)
+        low, high = head.harder(torch.tensor([at - 1e-5, at + 1e-5]).clamp(-1, 1))
+        assert low.item() == pytest.approx(-1, abs=1e-4)
+        assert high.item() == pytest.approx(-1, abs=1e-4)
 
 
 def test_sub_centres_and_the_penalty_against_the_formula():

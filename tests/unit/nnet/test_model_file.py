@@ -75,6 +75,27 @@ def test_foreign_and_older_model_files_are_refused(tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_network_that_was_computed_differently_is_refused(kind, tmp_path):
+    path = save(tmp_path / "final.pt", network(kind), SMALL_OF[kind])
+    torch.save(read_model(path) | {"format": "spkr model 1"}, path)
+    if kind in ("quartznet", "tdnn", "titanet"):
+        with pytest.raises(InputError, match=f"final.pt: written by an older spkr .* computes {kind} networks diff"):
+            load_model(path)
+        with pytest.raises(InputError, match=r"final.pt: written by an older spkr .*; train it again"):
+            init_from(network(kind), path, list("abcde"))
+    else:
+        feats = torch.randn(2, 30, 12)
+        assert torch.equal(load_model(path)[0].embed(feats), network(kind).embed(feats))
+
+
+def test_the_oldest_settings_are_of_a_quartznet(tmp_path):
+    path = save(tmp_path / "final.pt")
+    torch.save(read_model(path) | {"format": "spkr model 1"}, path)
+    with pytest.raises(InputError, match="computes quartznet networks differently"):
+        read_model(path)
+
+
 def test_weights_that_are_not_finite_are_not_written(tmp_path):
     net = network()
     net.affine[0].weight.data[2, 3] = math.nan

@@ -22,7 +22,14 @@ def attention(pool, h):
         w = np.concatenate([w, pool.context.weight.detach().double().numpy()], axis=1)
         moments = np.concatenate([h.mean(axis=1), np.sqrt(np.maximum(h.var(axis=1), VARIANCE_FLOOR))])
         seen = np.concatenate([h, np.tile(moments[:, None], h.shape[1])])
-    e = v @ np.tanh(w @ seen + b) + k
+    hidden = w @ seen + b
+    if isinstance(pool.before_tanh, torch.nn.Sequential):  # tanh(BN(ReLU(.)))
+        norm = pool.before_tanh[1]
+        mean, var, scale, shift = (
+            t.detach().double().numpy()[:, None] for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        hidden = (np.maximum(hidden, 0) - mean) / np.sqrt(var + 1e-5) * scale + shift
+    e = v @ np.tanh(hidden) + k
     return np.exp(e) / np.exp(e).sum(axis=1, keepdims=True)
 
 
@@ -41,16 +48,15 @@ def expected(mode, pool, real):
     return pooled.numpy()
 
 
-@pytest.mark.parametrize("mode", POOLINGS)
-def test_pooling_of_real_frames_only(mode):
+@pytest.mark.parametrize(("mode", "attention_norm"), [*((mode, False) for mode in POOLINGS), (POOLINGS[-1], True)])
+def test_pooling_of_real_frames_only(mode, attention_norm):
     rng, lengths = np.random.default_rng(1), [9, 5, 1]
-    x, pool = rng.normal(2, 1, size=(3, 4, 9)).astype(np.float32), stir(make_pooling(mode, 4))
+    x, pool = rng.normal(2, 1, size=(3, 4, 9)).astype(np.float32), stir(make_pooling(mode, 4, attention_norm))
     mask = masked(lengths, 9)
     pooled = pool(torch.from_numpy(x), mask).detach()
     assert pooled.shape[1] == pool.output_dim
     for row, utt, n in zip(pooled, x.astype(np.float64), lengths, strict=True):
-        tolerance = 1e-5 if n > 1 else 1e-3  # a deviation of zero, rounded
-        np.testing.assert_allclose(row, expected(mode, pool, utt[:, :n]), rtol=1e-5, atol=tolerance)
+        np.testing.assert_allclose(row, expected(mode, pool, utt[:, :n]), rtol=1e-5, atol=1e-5)
     whole = torch.from_numpy(x[:1])
     torch.testing.assert_close(pool(whole), pool(whole, mask[:1]))
 
@@ -60,6 +66,41 @@ def test_pooling_of_a_constant_has_a_finite_gradient(mode):
     x = torch.zeros(2, 4, 9, requires_grad=True)
     make_pooling(mode, 4)(x, masked([9, 3], 9)).square().sum().backward()
     assert x.grad.isfinite().all()
+
+
+def deviation(mode, x):
+    """Of frames (T,), by `mode` with all frames weighted equally."""
+    pool = make_pooling(mode, 1)
+    if mode == "attentive":
+        pool.v.weight.data.zero_()
+    return pool(x[None, None])[0, 1]
+
+
+@pytest.mark.parametrize("mode", ["xvector", "super", "attentive"])
+def test_the_deviation_has_its_digits_beside_a_large_mean(mode):
+    assert deviation(mode, torch.tensor([100, 100.1, 100.2, 100.3])).item() == pytest.approx(0.111803, abs=5e-6)
+    assert deviation(mode, torch.full((8,), 3.3)).item() == pytest.approx(VARIANCE_FLOOR**0.5)
+    x = (1000 + torch.randn(500, generator=torch.Generator().manual_seed(1))).requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    exact.var(correction=0).sqrt().backward()
+    found = deviation(mode, x)
+    found.backward()
+    assert found.item() == pytest.approx(exact.var(correction=0).sqrt().item(), rel=1e-4)
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("mode", POOLINGS)
+def test_padding_of_any_value_changes_neither_the_vector_nor_a_gradient(mode, padding):
+    pool, mask = stir(make_pooling(mode, 4)), masked([9, 5, 1], 9)
+    clean = torch.randn(3, 4, 9).masked_fill(~mask, 0)
+    found = []
+    for x in (clean, clean.masked_fill(~mask, padding)):
+        x.requires_grad_()
+        y = pool(x, mask)
+        found.append([y, *torch.autograd.grad(y.square().sum(), [x, *pool.parameters()])])
+    for zero, other in zip(*found, strict=True):
+        assert torch.equal(zero, other)
 
 
 def test_attention_weighs_each_frame_or_each_channel_of_each_frame():

@@ -31,21 +31,43 @@ def test_shapes(kind, pooling):
     assert net(feats).shape == (3, 5)
 
 
-def assert_alone_as_together(net, lengths):
-    """Up to a deviation of nearly equal frames, which has few digits in float32."""
+def assert_alone_as_together(net, lengths, padding=1e3):
     utts = [torch.randn(frames, 12) + 3 for frames in lengths]
-    batch = torch.full((len(utts), max(lengths), 12), 1e3)  # padding that would be seen
+    batch = torch.full((len(utts), max(lengths), 12), padding)
     for row, utt in zip(batch, utts, strict=True):
         row[: len(utt)] = utt
     with torch.inference_mode():
         together = net.embed(batch, torch.tensor(lengths))
         for row, utt in zip(together, utts, strict=True):
-            torch.testing.assert_close(row, net.embed(utt[None])[0], atol=5e-4, rtol=5e-4)
+            torch.testing.assert_close(row, net.embed(utt[None])[0], atol=5e-5, rtol=5e-5)
 
 
 @TYPES
 def test_an_utterance_beside_a_longer_one_gives_what_it_gives_alone(kind):
     assert_alone_as_together(network(kind), [430, 211, 200, 199, 18, 17, 16, 9, 1])  # odd and even behind strides
+
+
+@TYPES
+@pytest.mark.parametrize("padding", [math.nan, math.inf])
+def test_padding_may_be_anything(kind, padding):
+    assert_alone_as_together(network(kind, pooling="channel_attentive"), [40, 17, 1], padding)
+    net = network(kind, pooling="channel_attentive").train()
+    feats = torch.full((3, 30, 12), padding)
+    for row, frames in zip(feats, (30, 20, 5), strict=True):
+        row[:frames] = torch.randn(frames, 12)
+    net(feats, torch.tensor([30, 20, 5]), torch.arange(3)).square().sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+    assert all(b.isfinite().all() for b in net.buffers())
+
+
+@TYPES
+def test_an_utterance_without_frames_is_refused(kind):
+    net = network(kind)
+    with pytest.raises(InputError, match=r"utterance 1 \(from 0\) of a batch has 0 frames; expected one frame or more"):
+        net.embed(torch.randn(3, 20, 12), torch.tensor([20, 0, 7]))
+    for lengths in (None, torch.tensor([0, 0, 0])):
+        with pytest.raises(InputError, match="a batch of utterances with 0 frames"):
+            net(torch.randn(3, 0, 12), lengths)
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -104,6 +126,26 @@ def test_the_embedding_is_the_first_affine_layer_after_batch_norm_before_relu():
     torch.testing.assert_close(net.embed(feats), expected)
     second = net.norms[1](net.affine[1](expected.clamp(min=0)))
     torch.testing.assert_close(net(feats), net.head.affine(second.clamp(min=0)))
+
+
+def test_the_segments_of_the_xvector_network_are_affine_relu_and_batch_norm():
+    net, feats = network("tdnn"), torch.randn(4, 20, 12)
+    embedding = net.affine[0](net.pooling(net.encoder(feats)))
+    torch.testing.assert_close(net.embed(feats), embedding)
+    segment6 = net.norms[0](embedding.relu())
+    segment7 = net.norms[1](net.affine[1](segment6).relu())
+    assert not torch.allclose(segment7, segment7.relu())
+    torch.testing.assert_close(net(feats), net.head.affine(segment7))
+    angular = network("tdnn", affine=[10], head={"type": "aam"})
+    expected = angular.norms[0](angular.embed(feats))  # without ReLU, as angles need both signs
+    torch.testing.assert_close(angular(feats), angular.head(expected))
+
+
+def test_no_batch_norm_follows_the_embedding_of_titanet():
+    net, feats = network("titanet", affine=[10], head={"type": "aam"}), torch.randn(4, 20, 12)
+    embedding = net.affine[0](net.pooling(net.encoder(feats)))
+    torch.testing.assert_close(net.embed(feats), embedding)
+    torch.testing.assert_close(net(feats), net.head(embedding))
 
 
 def test_a_residual_connection_goes_round_every_block_but_the_last():

@@ -33,6 +33,15 @@ def test_novograd_against_a_scalar_implementation():
             assert parameters[name].tolist() == pytest.approx(w, rel=1e-12)
 
 
+def test_two_steps_of_novograd_by_hand():
+    w = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
+    optimizer = NovoGrad([w], lr=0.1, betas=(0.9, 0.5), eps=0, weight_decay=0.01)
+    for gradient, expected in (([3.0, 4.0], [0.939, -2.078]), ([0.0, 1.0], [0.883161, -2.173857])):
+        w.grad = torch.tensor(gradient, dtype=torch.float64)
+        optimizer.step()
+        assert w.tolist() == pytest.approx(expected, abs=5e-7)
+
+
 def test_make_optimizer():
     w = torch.nn.Parameter(torch.ones(1))
     for name, kind in (("novograd", NovoGrad), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
