@@ -34,8 +34,8 @@ def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
     assert len(found) == 3
     run(toy, tmp_path / "one", **options)
     assert [float(line[3]) for line in found[1:]] == pytest.approx(
-        [float(line[3]) for line in log_without_speed(tmp_path / "one")[1:]], rel=0.2
-    )  # but for batch norm's statistics and dropout
+        [float(line[3]) for line in log_without_speed(tmp_path / "one")[1:]], rel=0.3
+    )  # batch norm's statistics, of three utterances, and dropout differ
     assert "0 minutes are over: stopped after step 1" in train(tmp_path / "parts", "--stop-after", "0")
     assert "going on from step 1" in train(tmp_path / "parts")
     whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
