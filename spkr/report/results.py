@@ -10,7 +10,8 @@ import numpy as np
 
 from spkr.errors import InputError
 from spkr.files import replacing, sha256
-from spkr.kaldi.trials import Trials, read_trials
+from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
+from spkr.kaldi.trials import Trials, read_trials, warn_of_odd_trials
 from spkr.metrics.dcf import dcf
 from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
 from spkr.metrics.identification import identification_accuracy
@@ -27,7 +28,7 @@ PRIORS = (0.01, 0.001, 0.05)
 COLUMNS = (
     *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),
     *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
-    *("actdcf_0.01", "cllr", "mincllr", "trials_sha256"),
+    *("actdcf_0.01", "cllr", "mincllr", "trials_sha256", "n_silent"),
 )
 OTHER_EERS = ("eer_rocch", "eer_linear")  # in results.json only, as are minDCFs at further priors
 PERCENTAGES = ("eer", "eer_lo", "eer_hi", *OTHER_EERS)  # three decimals; other measures have four
@@ -42,6 +43,7 @@ class ScoredList:
     scores: Mapping[str, str | Path]  # back-end -> its score file
     models: str | Path | None = None  # models_<list>; then it also asks who is speaking
     utt2spk: str | Path | None = None  # for the intervals; beside it lie the attributes' files
+    num_voiced: str | Path | None = None  # utt2num_voiced: the results count trials that rest on silence
 
 
 def report(
@@ -57,6 +59,7 @@ def report(
     priors: Sequence[float] = (),
     by: Sequence[str] = (),
     train_logs: Sequence[str | Path] = (),
+    allow_duplicates: bool = False,
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
@@ -68,7 +71,7 @@ def report(
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
     valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS;
-    by names the attributes' files beside each utt2spk, such as utt2mic.
+    by names the attributes' files beside each utt2spk, such as utt2mic; allow_duplicates counts a repeated trial once.
     Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
     """
     _check(lists, primary, by)
@@ -76,7 +79,7 @@ def report(
     trainings = [read_log(path) for path in train_logs]
     rows, slices, curves = [], [], {}
     for scored in lists:
-        measured, of_slices, curves[scored.name], answers = evaluate(scored, priors, by)
+        measured, of_slices, curves[scored.name], answers = evaluate(scored, priors, by, allow_duplicates)
         of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
         slices += of_slices
@@ -91,19 +94,23 @@ def report(
 
 
 def evaluate(
-    scored: ScoredList, priors: Sequence[float] = (), by: Sequence[str] = ()
+    scored: ScoredList, priors: Sequence[float] = (), by: Sequence[str] = (), allow_duplicates: bool = False
 ) -> tuple[list[dict], list[dict], dict, dict]:
     """Measure one list: its rows, its slices, and by back-end its curves for `plot_det` and who was identified."""
-    trials = _read_both_kinds(scored.trials)
-    of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
+    trials = _read_both_kinds(scored.trials, allow_duplicates)
+    utts = [(name,) for name in trials.enrol_names], [(name,) for name in trials.test_names]
     speakers, attributes = None, []
     if scored.utt2spk:
         sides = read_sides(trials, scored.trials, scored.utt2spk, scored.models)
+        utts = sides.utts
         speakers = speakers_of_trials(trials, scored.trials, sides)
         attributes = read_attributes(trials, sides, [Path(scored.utt2spk).parent / name for name in by])
+    warn_of_odd_trials(scored.trials, trials, utts)
+    of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
+    of_list["n_silent"] = _count_silent(scored, trials, utts) if scored.num_voiced else math.nan
     rows, slices, curves, answers = [], [], {}, {}
     for backend, path in scored.scores.items():
-        scores = read_scores(path, trials)
+        scores = read_scores(path, trials, allow_duplicates)
         measures, curves[backend] = measure(scores[trials.target], scores[~trials.target], priors)
         if speakers:
             ends = eer_interval(scores, trials.target, *speakers)
@@ -115,6 +122,15 @@ def evaluate(
             accuracy, n = identification_accuracy(trials, scores)
             answers[backend] = {"accuracy": round(accuracy, 4), "n": n}
     return rows, slices, curves, answers
+
+
+def _count_silent(scored: ScoredList, trials: Trials, utts) -> int:
+    """How many trials rest on utterances without a voiced frame; the log names one."""
+    used = dict.fromkeys(utt for side in utts for of_name in side for utt in of_name)
+    silent = read_silent([scored.num_voiced], used)
+    count = int(rest_on_silence(trials, utts, silent).sum())
+    report_silent(scored.trials, silent, f"{count} of {len(trials)} trials rest on silence")
+    return count
 
 
 def measure(target: np.ndarray, nontarget: np.ndarray, priors: Sequence[float] = ()) -> tuple[dict, tuple]:
@@ -149,6 +165,8 @@ def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] 
     lines.insert(1, "-" * len(lines[0]))
     intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
     lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
+    for name, row in {row["trials"]: row for row in rows if row["n_silent"] > 0}.items():
+        lines.append(f"{name}: {row['n_silent']} trials rest on an utterance without a voiced frame")
     for where, found in (identification or {}).items():
         answers = {"": found} if where == "valid" else found
         shares = ", ".join(f"{who} {100 * a['accuracy']:.2f} %".strip() for who, a in answers.items())
@@ -171,14 +189,14 @@ def _decimals(column: str) -> int:
 
 
 def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None:
-    if not lists:
-        raise InputError("no trial list to report on; name at least one")
     names = [scored.name for scored in lists]
     if len(set(names)) < len(names):
         raise InputError(f"two trial lists have one name among {', '.join(names)}; the results could not tell them")
     if by and not any(scored.utt2spk for scored in lists):
         raise InputError(f"results by {', '.join(by)} need the utt2spk beside which these files lie; name a list's")
     for scored in lists:
+        if scored.num_voiced and not scored.utt2spk:
+            raise InputError(f"{scored.name}: {scored.num_voiced} without an utt2spk; name the list's utt2spk, too")
         if primary not in scored.scores:
             raise InputError(
                 f"{scored.name}: no scores of the primary back-end {primary!r}, only of "
@@ -186,8 +204,8 @@ def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None
             )
 
 
-def _read_both_kinds(path: str | Path) -> Trials:
-    trials = read_trials(path)
+def _read_both_kinds(path: str | Path, allow_duplicates: bool) -> Trials:
+    trials = read_trials(path, allow_duplicates=allow_duplicates)
     for kind, there in (("target", trials.target), ("nontarget", ~trials.target)):
         if not there.any():
             raise InputError(f"{path}: no {kind} trial; an error rate needs trials of both kinds")

@@ -256,7 +256,7 @@ def test_scoring_and_evaluating_do_not_load_torch(scored):
         (["transform-xvectors", "x.scp", "x.ark"], "x.ark: is an input, too"),
         (["transform-xvectors", "x.scp", "again.ark"], "again.ark: is an input, too (x.ark is the same file)"),
         (["transform-xvectors", "x.scp", "y.ark", "--mean", "y.ark"], "y.ark: is an input, too"),
-        (["transform-xvectors", "x.scp", "y.scp"], "y.scp: is to be written twice"),
+        (["transform-xvectors", "x.scp", "y.scp"], "y.scp: expected an output that ends in .ark"),
         (["transform-xvectors", "x.scp", "/dev/null"], "/dev/null: is a pipe or a device"),
         (["mean-xvectors", "spk2utt", "x.scp", "y.ark", "spk2utt"], "spk2utt: is an input, too"),
         (["score", "t", "t"], "t: is an input, too"),

@@ -17,7 +17,7 @@ from spkr.report.results import ScoredList, format_table, report
 
 HEADER = (
     "name\trun\tmodel\tseed\ttrials\tbackend\tprimary\tn_target\tn_nontarget\teer\teer_lo\teer_hi\tmindcf_0.01\t"
-    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256"
+    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256\tn_silent"
 )
 OF_RUN = {"name": "an4", "run": "main", "model": "quartznet3x1", "seed": 1, "primary": "plda"}
 
@@ -45,9 +45,9 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
     digest = hashlib.sha256((tmp_path / "trials").read_bytes()).hexdigest()
     start = ["an4", "main", "quartznet3x1", "1"]
     measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "nan"]
-    assert rows[0].split("\t") == [*start, "trials_enrol", "cosine", "no", "4", "4", *measured, digest]
+    assert rows[0].split("\t") == [*start, "trials_enrol", "cosine", "no", "4", "4", *measured, digest, "nan"]
     perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "nan"]
-    assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest]
+    assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest, "nan"]
     assert [row.split("\t")[4:7] for row in rows[2:]] == [
         ["dev_trials_pairs", "cosine", "no"],
         ["dev_trials_pairs", "plda", "yes"],
@@ -102,7 +102,7 @@ def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
 def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     row = {"trials": "trials_1m_averaged", "backend": "lda_cosine_asnorm", "primary": "yes", "n_target": 1234567}
     row |= {"n_nontarget": 40000000, "eer": 12.346, "mindcf_0.01": 0.5, "mindcf_0.001": 1.0}
-    row |= {"eer_lo": 9.04, "eer_hi": 15.96}
+    row |= {"eer_lo": 9.04, "eer_hi": 15.96, "n_silent": 7}
     lines = format_table([row]).splitlines()
     assert lines[2].split() == [
         *("trials_1m_averaged", "lda_cosine_asnorm*", "1,234,567", "40,000,000"),
@@ -110,6 +110,7 @@ def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     ]
     assert len(lines[0]) == len(lines[1]) == len(lines[2])
     assert lines[3] == "* the primary back-end; (95 % confidence interval, resampling speakers)"
+    assert lines[4:] == ["trials_1m_averaged: 7 trials rest on an utterance without a voiced frame"]
 
 
 def test_two_reports_agree_to_the_byte(tmp_path, lists):
@@ -223,3 +224,76 @@ def test_eer_reads_a_pipe():
     command = [sys.executable, "-c", "from spkr.cli import main; main()", "eer", "-", "--priors", "0.5"]
     done = subprocess.run(command, input=TIES, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
+
+
+def test_eer_joins_scores_to_their_list(tmp_path, capsys):
+    (tmp_path / "trials").write_text("1 a x\n0 a y\n0 b x\n1 b y\n")
+    (tmp_path / "scores").write_text("b y 2\na x 0.5\nb x -1\na y 1\n")
+    main(["eer", "--trials", str(tmp_path / "trials"), str(tmp_path / "scores"), "--priors", "0.5"])
+    assert capsys.readouterr().out.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
+    (tmp_path / "twice").write_text("1 a x\n0 a y\n0 b x\n1 b y\n0 a y\n")
+    main(
+        ["eer", "--trials", str(tmp_path / "twice"), str(tmp_path / "scores"), "--priors", "0.5", "--allow-duplicates"]
+    )
+    assert capsys.readouterr().out.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
+
+
+def test_eer_reads_wespeakers_scores(tmp_path, capsys):
+    (tmp_path / "scores").write_text("a x 0.5 target\na y 1 nontarget\nb x -1 nontarget\nb y 2 target\n")
+    main(["eer", str(tmp_path / "scores"), "--priors", "0.5"])
+    assert capsys.readouterr().out.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
+
+
+def evaluate(folder, *lists, scores, more=()):
+    arguments = ["eval", str(folder / "results"), "--list", *lists, "--scores", *scores, "--primary", "plda", *more]
+    main(list(map(str, arguments)))
+    rows = (folder / "results/results.tsv").read_text().splitlines()
+    return [dict(zip(rows[0].split("\t"), row.split("\t"), strict=True)) for row in rows[1:]]
+
+
+def test_a_list_whose_name_begins_with_anothers_has_rows_of_its_own(tmp_path, lists):
+    of, files = [f"{name}={tmp_path}/trials" for name in ("l", "l.x")], lists[0].scores
+    scores = [f"l.plda={files['plda']}", f"l.x.plda={files['plda']}", f"l.x.cosine={files['cosine']}"]
+    found = evaluate(tmp_path, *of, scores=scores)
+    assert [(row["trials"], row["backend"], row["eer"]) for row in found] == [
+        ("l", "plda", "0.000"),
+        ("l.x", "plda", "0.000"),
+        ("l.x", "cosine", "25.000"),
+    ]
+
+
+def test_two_files_for_one_list_are_refused(tmp_path, lists, caplog):
+    files = lists[0].scores
+    with pytest.raises(SystemExit):
+        evaluate(tmp_path, f"l={tmp_path}/trials", scores=[f"l.plda={files['plda']}", f"l.plda={files['cosine']}"])
+    assert "two files for 'l.plda': " in caplog.text
+
+
+def test_trials_that_rest_on_silence_are_counted(tmp_path, lists, caplog, capsys):
+    utts = {f"{spk}{i}": spk for spk in "ab" for i in (1, 2)}
+    (tmp_path / "models").write_text("a a1\nb b1 b2\n")
+    (tmp_path / "utt2spk").write_text("".join(f"{utt} {spk}\n" for utt, spk in utts.items()))
+    (tmp_path / "voiced").write_text("a1 5\na2 0\nb1 0\nb2 7\n")
+    more = ["--models", f"l={tmp_path}/models", "--num-voiced", f"l={tmp_path}/voiced"]
+    scores = [f"l.plda={lists[0].scores['plda']}"]
+    with pytest.raises(SystemExit):
+        evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores, more=more)
+    assert "voiced without an utt2spk; name the list's utt2spk, too" in caplog.text
+    [row] = evaluate(
+        tmp_path, f"l={tmp_path}/trials", scores=scores, more=[*more, "--utt2spk", f"l={tmp_path}/utt2spk"]
+    )
+    assert row["n_silent"] == "4"  # two models against a2 and b1; b has another utterance
+    assert "trials: 2 utterances have no voiced frame, first 'a2'; 4 of 8 trials rest on silence" in caplog.text
+    assert "l: 4 trials rest on an utterance without a voiced frame" in capsys.readouterr().out
+    assert "trials: 3 of 8 trials have the test utterance in their enrolment, too" in caplog.text
+
+
+def test_repeated_trials_are_measured_once_where_they_are_allowed(tmp_path, lists, caplog):
+    text = (tmp_path / "trials").read_text()
+    (tmp_path / "trials").write_text(text + text.splitlines(keepends=True)[0])
+    scores = [f"l.plda={lists[0].scores['plda']}"]
+    with pytest.raises(SystemExit):
+        evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores)
+    assert "trials:9: the trial a a1 stands there twice; remove it, or count it once with --allow" in caplog.text
+    [row] = evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores, more=["--allow-duplicates"])
+    assert (row["n_target"], row["n_nontarget"]) == ("4", "4")
