@@ -21,6 +21,8 @@ from spkr.kaldi.objects import write_array
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.table import read_vectors
 
+OUTLIER = 0.5  # share of the variance
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,6 +65,7 @@ def train_backend(
     # On disk these are float32: rounded now, so that PLDA learns from what scoring will give it.
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     stats = speaker_stats(vectors - mean, labels)
+    _warn_of_outlier([key for key in keys if key in kept], vectors - mean)
     lda = compute_lda(stats, lda_dim, total_covariance_factor, covariance_floor, pca_dim).astype(np.float32)
     processed = length_normalize(transform_vectors(vectors - mean, lda))
     plda = train_plda(speaker_stats(processed, labels), plda_iters)
@@ -71,3 +74,18 @@ def train_backend(
     write_array(Path(out_dir) / "transform.mat", lda)
     plda.write(Path(out_dir) / "plda")
     logger.info("back-end of %d dimensions from %d utterances of %d speakers", len(lda), len(labels), len(stats.counts))
+
+
+def _warn_of_outlier(keys: Sequence[str], centred: np.ndarray) -> None:
+    """Name the utterance that has most of the variance of all embeddings, if there is one: LDA then sees little else.
+
+    Args: centred (N, D), the embeddings less their mean.
+    """
+    lengths = np.linalg.norm(centred, axis=1).astype(np.float64)
+    k, share = int(lengths.argmax()), lengths.max() ** 2 / (lengths @ lengths)
+    if share > OUTLIER:
+        logger.warning(
+            "the embedding of %s has %.4g %% of the variance of all %d, so that LDA and PLDA fit it alone; look at its "
+            "recording, and leave it out",
+            *(keys[k], 100 * share, len(keys)),
+        )

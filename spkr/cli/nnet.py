@@ -29,6 +29,8 @@ def add_verbs(verb) -> None:
              "exp/an4/main/xvectors/test")  # fmt: skip
     for name in ("model", "data_dir", "feats_dir", "out_dir"):
         p.add_argument(name)
+    p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
+                   help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
 
 
 def _train(args) -> None:
@@ -51,4 +53,4 @@ def _embed(args) -> None:
 
     reads = [args.model, args.data_dir, args.feats_dir]
     with artefacts("embed", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
-        embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir)
+        embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir, silent=args.silent)

@@ -16,6 +16,7 @@ import torch
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
+from spkr.kaldi.counts import read_silent, report_silent, without_silent
 from spkr.kaldi.datadir import invert, read_map, write_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet.model import Network, load_model
@@ -36,28 +37,34 @@ def embed_set(
     out_dir: str | Path,
     batch_frames: int = BATCH_FRAMES,
     precision: Precision = "float32",
+    silent: str = "warn",
 ) -> None:
     """Embed every utterance of a data directory: xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts in `out_dir`.
 
     On a GPU where there is one. A speaker's embedding is the mean of those of its utterances, and num_utts says of how
-    many. Raises InputError where data and features are not of the same utterances, or features not of the dimension
-    that the network reads.
+    many. Utterances without a voiced frame, as the features' utt2num_voiced says, are left out of averages with others;
+    `silent` says whether to warn of them, or refuse them. Raises InputError where data and features are not of the same
+    utterances, or features not of the dimension that the network reads.
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")
     reader = FeatureReader([feats_dir], front_end)
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
+    num_voiced, spk2utt = Path(feats_dir) / "utt2num_voiced", invert(utt2spk)
+    without_speech = read_silent([num_voiced] if num_voiced.exists() else [], utt2spk)
+    report_silent(feats_dir, without_speech, "averages of speakers leave them out", silent)
+    averaged = dict(zip(spk2utt, without_silent(spk2utt.values(), without_speech), strict=True))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, batch_frames)
     vectors = dict(embed_batches(net.to(device), reader, batches, device, precision))
-    out, spk2utt = Path(out_dir), invert(utt2spk)
+    out = Path(out_dir)
     with TableWriter(out / "xvector.ark") as table:
         for utt in sorted(utt2spk):
             table[utt] = vectors[utt]
     with TableWriter(out / "spk_xvector.ark") as table:
-        for spk, utts in spk2utt.items():
+        for spk, utts in averaged.items():
             table[spk] = np.mean([vectors[utt] for utt in utts], axis=0, dtype=np.float64)
-    write_map(out / "num_utts", {spk: len(utts) for spk, utts in spk2utt.items()})
+    write_map(out / "num_utts", {spk: len(utts) for spk, utts in averaged.items()})
     dim = len(next(iter(vectors.values())))
     logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(utt2spk), len(spk2utt), dim)
 

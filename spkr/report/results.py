@@ -126,8 +126,7 @@ def evaluate(
 
 def _count_silent(scored: ScoredList, trials: Trials, utts) -> int:
     """How many trials rest on utterances without a voiced frame; the log names one."""
-    used = dict.fromkeys(utt for side in utts for of_name in side for utt in of_name)
-    silent = read_silent([scored.num_voiced], used)
+    silent = read_silent([scored.num_voiced], {utt for side in utts for of_name in side for utt in of_name})
     count = int(rest_on_silence(trials, utts, silent).sum())
     report_silent(scored.trials, silent, f"{count} of {len(trials)} trials rest on silence")
     return count
@@ -189,6 +188,8 @@ def _decimals(column: str) -> int:
 
 
 def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None:
+    if not lists:
+        raise InputError("no trial list; name at least one")
     names = [scored.name for scored in lists]
     if len(set(names)) < len(names):
         raise InputError(f"two trial lists have one name among {', '.join(names)}; the results could not tell them")

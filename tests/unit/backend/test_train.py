@@ -8,7 +8,7 @@ from spkr.backend.train import train_backend
 from spkr.errors import InputError
 from spkr.kaldi.datadir import write_map
 from spkr.kaldi.objects import read_matrix
-from spkr.kaldi.table import TableWriter
+from spkr.kaldi.table import TableReader, TableWriter
 from tests.unit.backend.scoring import embeddings, score, write_trials_of
 
 
@@ -53,3 +53,14 @@ def test_fewer_embeddings_than_dimensions_train_and_score(tmp_path, monkeypatch)
     write_trials_of([("s00-0", "s00-1"), ("s00-0", "s01-1")])
     same, other = (float(line.split()[2]) for line in score(models=None, scps=["train.scp"]))
     assert same > 0 > other
+
+
+def test_an_utterance_that_has_most_of_the_variance_is_named(corpus, caplog):
+    vectors = dict(TableReader("train.scp"))
+    train_backend(["train.scp"], ["train.utt2spk"], "again", lda_dim=6)
+    assert "variance" not in caplog.text
+    with TableWriter("odd.ark") as table:
+        for key, vector in vectors.items():
+            table[key] = vector * (1e6 if key == "s04-u2" else 1)
+    train_backend(["odd.scp"], ["train.utt2spk"], "odd", lda_dim=6)
+    assert "the embedding of s04-u2 has 99.17 % of the variance of all 120, so that LDA and PLDA fit it" in caplog.text

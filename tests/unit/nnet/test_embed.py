@@ -76,6 +76,25 @@ def test_embeddings_of_a_set_are_those_of_its_utterances_and_speakers(toy, model
     assert read_map(tmp_path / "num_utts") == dict.fromkeys(speakers, "4")
 
 
+def test_utterances_without_a_voiced_frame_are_named_and_left_out_of_averages(toy, model, tmp_path, caplog):
+    feats = shutil.copytree(toy.feats["dev"], tmp_path / "feats")
+    silent = {"d1-dev0": "0", **{f"d2-dev{k}": "0" for k in range(4)}}
+    write_map(feats / "utt2num_voiced", read_map(feats / "utt2num_voiced") | silent)
+    embed_set(model, toy.data["dev"], feats, tmp_path / "out")
+    assert "feats: 5 utterances have no voiced frame, first 'd1-dev0'; averages of speakers leave them" in caplog.text
+    assert read_map(tmp_path / "out/num_utts") == {"d0": "4", "d1": "3", "d2": "4", "d3": "4"}  # d2 has no others
+    utts, vectors = read_vectors(tmp_path / "out/xvector.scp")
+    assert len(utts) == 16
+    means = dict(zip(*read_vectors(tmp_path / "out/spk_xvector.scp"), strict=True))
+    voiced = [utts.index(f"d1-dev{k}") for k in (1, 2, 3)]
+    np.testing.assert_allclose(means["d1"], vectors[voiced].astype(np.float64).mean(axis=0), rtol=1e-6)
+    with pytest.raises(
+        InputError, match="feats: 5 utterances have no voiced frame, .*; leave it out, or take --silent"
+    ):
+        embed_set(model, toy.data["dev"], feats, tmp_path / "refused", silent="refuse")
+    assert not (tmp_path / "refused").exists()
+
+
 def test_embedding_twice_gives_the_same_bytes(toy, model, tmp_path, monkeypatch):
     found = []
     for name in ("first", "second"):
