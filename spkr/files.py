@@ -6,8 +6,9 @@ import hashlib
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
@@ -18,17 +19,33 @@ from spkr.outputs import check_writable, is_stream, open_stream
 BYTE_ORDER_MARK = "\ufeff"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
-# What this process has put under its final name so far, with what is known of it: manifests are made from it
-written: dict[Path, dict[str, object]] = {}
+Written = dict[Path, dict[str, object]]  # files, with what is known of each
+
+_written: ContextVar[Written | None] = ContextVar("written", default=None)
 
 
 @contextmanager
-def replacing(path: str | Path, mode: str = "w", orphaned: bool = False) -> Iterator[IO]:
+def recording() -> Iterator[Written]:
+    """While the block runs, `replacing` adds each file that it puts in its place to the dictionary that this yields."""
+    files: Written = {}
+    before = _written.set(files)
+    try:
+        yield files
+    finally:
+        _written.reset(before)
+
+
+@contextmanager
+def replacing(
+    path: str | Path, mode: str = "w", orphaned: bool = False, facts: Mapping[str, object] | None = None
+) -> Iterator[IO]:
     """Open a temporary file beside `path`, which takes that name when the block ends without an error.
 
     On an error it is removed, so nothing half-written is ever found under its final name. While it is written it is
     locked, so that another process can tell it from one that a killed process left (`is_left_over`). A symbolic link
     stays, and the file that it points to is replaced. A stream (`is_stream`) is written as it is.
+
+    `facts` are what a manifest says of the file beside its size, such as the keys of an ark; of a text, its lines.
 
     Raises InputError where the workflow that started this process is gone, unless `orphaned` files are allowed, where
     `check_writable` does, and where the disk is full or may only be read.
@@ -60,7 +77,9 @@ def replacing(path: str | Path, mode: str = "w", orphaned: bool = False) -> Iter
         except BaseException:
             Path(tmp).unlink(missing_ok=True)
             raise
-    written[path] = {} if "b" in mode else {"lines": path.read_bytes().count(b"\n")}
+    if (written := _written.get()) is not None:
+        lines = {} if "b" in mode else {"lines": path.read_bytes().count(b"\n")}
+        written[path] = lines | dict(facts or {})
 
 
 @contextmanager
@@ -79,12 +98,6 @@ def naming_full_disk(path: str | Path) -> Iterator[None]:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); nothing half-written is left: make room, and start again"
         ) from None
-
-
-def note(path: str | Path, **facts: object) -> None:
-    """Add to what is known of a file that `replacing` has put in its place: its keys, its dimension."""
-    if Path(path) in written:
-        written[Path(path)] |= facts
 
 
 def is_left_over(tmp: str | Path) -> bool:

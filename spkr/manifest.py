@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from spkr.errors import InputError
-from spkr.files import located, replacing, run_folder, sha256, written
+from spkr.files import located, recording, replacing, run_folder, sha256
 from spkr.outputs import check_outputs
 
 PACKAGE = Path(__file__).parent
@@ -60,9 +60,9 @@ def artefacts(
     inputs = _named(reads)
     check_outputs([*writes, *made], [*inputs, *(entry.manifest for entry in inputs.values() if entry)])
     _verify(inputs)
-    written.clear()
     try:
-        yield
+        with recording() as written:
+            yield
     except BaseException:
         for path in [path for path in written if path.parent in {manifest.parent for manifest in made}]:
             path.unlink(missing_ok=True)

@@ -18,7 +18,6 @@ from spkr.errors import InputError
 from spkr.feats import compliance, fbank, logmel
 from spkr.feats.options import FrontEnd
 from spkr.feats.vad import energy_vad
-from spkr.files import note
 from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
 from spkr.kaldi.shards import utts_of_shard
 from spkr.kaldi.table import TableWriter
@@ -55,14 +54,13 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
         TableWriter(out / f"feats.{shard}.ark", compress=front_end.compress) as feats,
         TableWriter(out / f"vad.{shard}.ark") as vad,
     ):
+        feats.facts |= {"upsampled": upsampled} if upsampled else {}
         for utt in utts:
             feats[utt], voiced = source.features(utt)
             vad[utt] = voiced
             num_frames[utt], num_voiced[utt] = len(voiced), int(voiced.sum())
             if not voiced.any():
                 logger.warning("%s: no frame of %s is voiced; all of them will be used", data_dir, utt)
-    if upsampled:
-        note(out / f"feats.{shard}.ark", upsampled=upsampled)
     write_map(out / f"utt2num_frames.{shard}", num_frames)
     write_map(out / f"utt2num_voiced.{shard}", num_voiced)
 

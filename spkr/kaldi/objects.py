@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.files import note, replacing
+from spkr.files import replacing
 from spkr.kaldi.compression import DTYPES, Cursor, compress, decompress
 
 BINARY = b"\0B"
@@ -42,9 +42,8 @@ def read_matrix(path: str | Path) -> np.ndarray:
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
     """Write a vector or matrix as Kaldi's programs do: binary, float32; by rename."""
-    with replacing(path, "wb") as f:
+    with replacing(path, "wb", facts={"shape": array.shape}) as f:
         f.write(encode(np.asarray(array, "<f4")))
-    note(path, shape=array.shape)
 
 
 def read_plda(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,9 +64,8 @@ def read_plda(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def write_plda(path: str | Path, mean: np.ndarray, transform: np.ndarray, psi: np.ndarray) -> None:
     """Write Kaldi's `Plda`: binary, float64; by rename."""
     parts = [_encode_bare(np.asarray(part, "<f8")) for part in (mean, transform, psi)]
-    with replacing(path, "wb") as f:
+    with replacing(path, "wb", facts={"dim": len(mean)}) as f:
         f.write(BINARY + b"<Plda> " + b"".join(parts) + b"</Plda> ")
-    note(path, dim=len(mean))
 
 
 def encode(array: np.ndarray, method: int = 0) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.files import note, replacing
+from spkr.files import replacing
 from spkr.kaldi.compression import METHODS, Cursor
 from spkr.kaldi.objects import DAMAGES, encode, encode_text, read_array
 from spkr.kaldi.select import read_maps
@@ -37,10 +37,11 @@ class TableWriter:
         self.encode = encode_text if text else lambda value: encode(value, compress)
         self.lines: list[str] = []
         self.dims: set[int] = set()
+        self.facts: dict[str, object] = {}  # for the manifest
         self.last = ""
 
     def __enter__(self):
-        self._replacing = replacing(self.ark, "wb")
+        self._replacing = replacing(self.ark, "wb", facts=self.facts)
         self._file = self._replacing.__enter__()
         return self
 
@@ -73,9 +74,9 @@ class TableWriter:
         return value
 
     def __exit__(self, kind, error, traceback):
+        self.facts |= {"keys": len(self.lines), **({"dim": min(self.dims)} if len(self.dims) == 1 else {})}
         if self._replacing.__exit__(kind, error, traceback) or error is not None:
             return
-        note(self.ark, keys=len(self.lines), **({"dim": min(self.dims)} if len(self.dims) == 1 else {}))
         with replacing(self.ark.with_suffix(".scp")) as f:
             f.writelines(self.lines)
 

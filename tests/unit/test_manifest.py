@@ -120,12 +120,22 @@ def test_a_job_that_fails_before_it_writes_leaves_an_earlier_result_whole(made):
     assert len(read_manifest(made / "manifest.json")) == 5
 
 
-def test_a_manifest_never_vouches_for_files_of_a_later_run_that_was_killed(made):
-    job = artefacts("feats", {}, made / "manifest.json")
-    job.__enter__()
-    write_map(made / "utt2num_frames", {"a": 5})
-    with pytest.raises(InputError, match="utt2num_frames: .* bytes; the stage feats wrote"):
-        check_files(made)
+def test_until_a_job_ends_its_files_differ_from_an_earlier_manifest(made):
+    """A killed job leaves them so."""
+    with artefacts("feats", {}, made / "manifest.json"):
+        write_map(made / "utt2num_frames", {"a": 5})
+        with pytest.raises(InputError, match="utt2num_frames: .* bytes; the stage feats wrote"):
+            check_files(made)
+    check_files(made)
+
+
+def test_each_of_two_jobs_knows_its_own_files(tmp_path):
+    for part in ("a", "b"):
+        write_map(tmp_path / "mine", {"a": 5})
+        with artefacts("feats", {}, tmp_path / f"manifest.{part}.json"):
+            write_map(tmp_path / part, {"a": 5})
+    names = [[entry.path.name for entry in read_manifest(path)] for path in sorted(tmp_path.glob("manifest*"))]
+    assert names == [["a"], ["b"]]
 
 
 def test_what_a_stage_does_not_make_again_goes_unless_it_was_changed(made):
