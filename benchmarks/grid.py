@@ -1,4 +1,4 @@
-"""Networks and heads under the same conditions, as a table in a recipe's README; it goes on where it stopped.
+"""Networks and heads under the same conditions, as a table in a recipe's README; it continues where it stopped.
 
     python benchmarks/grid.py --list                            # what there is, and what has run
     python benchmarks/grid.py --cores 2                         # all rows that have not run

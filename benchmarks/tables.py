@@ -55,7 +55,7 @@ class Mark:
 
     @classmethod
     def read(cls, words: str) -> "Mark":
-        """The mark with these words behind `table:`; InputError where they are none."""
+        """The mark with these words behind `table:`; InputError where they are not a mark's."""
         kind, *words_of_kind = shlex.split(words)
         flags = FLAGS.intersection(words_of_kind)
         named = {}
