@@ -63,7 +63,7 @@ def command_cpu(*arguments: str) -> float:
 
 def main() -> None:
     """Print seconds and bars."""
-    for models, utts, bar in ((1_000, 1_000, 1.0), (5_000, 20_000, 1.6)):
+    for models, utts, bar in ((1_000, 1_000, 1.0), (5_000, 20_000, 1.5)):
         with tempfile.TemporaryDirectory() as tmp:
             folder = Path(tmp)
             make_backend(folder)

@@ -1,6 +1,7 @@
 """Unsupervised adaptation of PLDA to embeddings of another domain, as Kaldi's `ivector-adapt-plda` does it."""
 
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,11 @@ def adapt_plda(
         vectors: (N, D) processed as those were that PLDA was trained on
         within_covar_scale, between_covar_scale: the shares of W and B in s - 1
         mean_diff_scale: how much of the outer product of the difference of both means is added to V
-    Raises InputError for another dimension, or fewer than two embeddings.
+    Raises InputError for another dimension, fewer than two embeddings, and a scale that is not a number from 0 on.
     """
+    for scale in (within_covar_scale, between_covar_scale, mean_diff_scale):
+        if not 0 <= scale < math.inf:
+            raise InputError(f"scale {scale} of the adaptation; expected 0 or more")
     N, D = vectors.shape
     if len(plda.mean) != D or N < 2:
         raise InputError(

@@ -11,6 +11,7 @@ from spkr.kaldi.datadir import check_data_dir, read_spk2utt, write_data_dir
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import Files, invert, restrict
 from spkr.kaldi.select import shuffled
+from spkr.kaldi.trials import read_trials
 
 ALWAYS = ("utt2spk", "spk2utt")
 
@@ -121,7 +122,8 @@ def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
         if source.name.startswith("trials"):
             models = whole.get(source.name.replace("trials", "models", 1), whole.get("enroll_spk2utt", set()))
             known = utts | models
-            names = {name for _, line in read_lines(source) for name in line.split()[:2]}
+            trials = read_trials(source, labelled=False, allow_duplicates=True)
+            names = {*trials.enrol_names, *trials.test_names}
         else:
             models = read_spk2utt(source)
             known, names = utts, set(chain.from_iterable(models.values()))

@@ -47,3 +47,6 @@ def test_adaptation_to_the_same_domain_changes_little_and_never_shrinks(model, c
     for vectors in (np.ones((9, 4)), np.ones((1, 5))):
         with pytest.raises(InputError, match="to adapt a PLDA model of dimension 5"):
             adapt_plda(model, vectors)
+    for scale in (-0.1, np.nan, np.inf):
+        with pytest.raises(InputError, match=f"scale {scale} of the adaptation; expected 0 or more"):
+            adapt_plda(model, np.ones((9, 5)), within_covar_scale=scale)

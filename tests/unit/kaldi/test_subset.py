@@ -74,11 +74,15 @@ def test_trials_and_models_go_along_where_they_are_whole(data, tmp_path, caplog)
     caplog.set_level("INFO")
     (data / "trials_pairs").write_text("a-0 a-1 target\na-0 d-0 nontarget\n")
     (data / "trials_ab").write_text("a-0 a-1 target\n")
+    (data / "trials_voxceleb").write_text("1 a-0 a-1\n")
     (data / "models_m").write_text("ma a-0 a-1\n")
     (data / "trials_m").write_text("ma a-2 target\n")
     (data / "models_n").write_text("na a-0 d-1\n")
     (data / "trials_n").write_text("na a-2 target\n")
-    for n, copied in ((3, ["models_m", "trials_ab", "trials_m"]), (2, ["models_m", "trials_ab"])):
+    for n, copied in (
+        (3, ["models_m", "trials_ab", "trials_m", "trials_voxceleb"]),
+        (2, ["models_m", "trials_ab", "trials_voxceleb"]),
+    ):
         chosen(data, tmp_path, subset.first(n))
         out = tmp_path / "out"
         assert sorted(p.name for p in out.iterdir() if p.name[:6] in ("trials", "models")) == copied
