@@ -1,0 +1,99 @@
+"""How fast utterances of 3 s are embedded on a processor: one by one, in batches, in bfloat16; and beside speechbrain.
+
+    python benchmarks/embed.py [--threads 2]
+
+AN4's default, four networks, on features in memory; wall time, medians of rounds that take turns. Then ECAPA-TDNN of
+512 channels, one utterance at a time, against speechbrain's of the same size, where that is installed.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `spkr` does
+
+import numpy as np
+import torch
+import yaml
+from training import CONF, DIM, SPEAKERS
+
+from spkr.nnet.embed import BATCH_FRAMES, embed_batches, embed_utterance, plan_batches
+from spkr.nnet.model import Network, make_network
+
+FRAMES = 300
+BARS = {"float32": 1.5, "bfloat16": 2.5}  # times as many utterances a second as one by one in float32
+
+
+def main() -> None:
+    """Print speeds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--utts", type=int, default=99, help="in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    batched(args.utts, args.rounds)
+    single(10 * args.rounds)
+
+
+def preset(name: str, **changes) -> Network:
+    """A network of conf/model with weights as training begins with, in evaluation mode."""
+    settings = yaml.safe_load((CONF / f"model/{name}.yaml").read_text())["model"]
+    return make_network(settings | changes, DIM, SPEAKERS).eval()
+
+
+def batched(utts: int, rounds: int) -> None:
+    """Utterances a second of AN4's default, by size of batch and precision."""
+    net, rng = preset("quartznet3x1_small", ensemble=4), np.random.default_rng(1)
+    feats = {f"utt{k:04}": rng.standard_normal((FRAMES, DIM), np.float32) for k in range(utts)}
+
+    def embed(batch_frames: int, precision: str) -> Callable[[], object]:
+        batches = plan_batches(dict.fromkeys(feats, FRAMES), batch_frames)
+        return lambda: list(embed_batches(net, feats, batches, "cpu", precision))
+
+    alone, *together = (
+        utts / seconds for seconds in medians(rounds, embed(1, "float32"), *(embed(BATCH_FRAMES, p) for p in BARS))
+    )
+    print(f"one by one in float32: {alone:.0f} utterances/s, {torch.get_num_threads()} threads")
+    for (precision, bar), speed in zip(BARS.items(), together, strict=True):
+        verdict = "reached" if speed / alone >= bar else "MISSED"
+        print(
+            f"batches in {precision}: {speed:.0f} utterances/s, {speed / alone:.2f} times (at least {bar}: {verdict})"
+        )
+
+
+def single(rounds: int) -> None:
+    """Milliseconds for one utterance of ECAPA-TDNN, beside speechbrain's."""
+    net, feats = preset("ecapa512"), np.random.default_rng(1).standard_normal((FRAMES, DIM), np.float32)
+    try:
+        from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+    except ImportError as e:
+        print(f"the peer is not installed ({e}): pip install speechbrain, best in an environment of its own")
+        return
+    peer = ECAPA_TDNN(DIM, lin_neurons=192).eval()
+
+    @torch.inference_mode()
+    def theirs() -> np.ndarray:
+        return peer(torch.from_numpy(feats)[None]).numpy()
+
+    ours, others = medians(rounds, lambda: embed_utterance(net, feats), theirs)
+    verdict = "reached" if ours <= others else "MISSED"
+    ratio = f"{ours / others:.2f} (at most 1: {verdict})"
+    print(f"one utterance of ECAPA-TDNN: {1000 * ours:.1f} ms, speechbrain {1000 * others:.1f} ms, {ratio}")
+
+
+def medians(rounds: int, *functions: Callable[[], object]) -> list[float]:
+    """For each function, the median of its seconds of wall time; they take turns, after a call each to warm up."""
+    seconds = [[] for _ in functions]
+    for turn in range(1 + rounds):
+        for function, taken in zip(functions, seconds, strict=True):
+            begun = time.perf_counter()
+            function()
+            taken += [time.perf_counter() - begun] if turn else []
+    return [statistics.median(taken) for taken in seconds]
+
+
+if __name__ == "__main__":
+    main()
