@@ -23,7 +23,7 @@ from training import BareStep, Work
 
 from spkr.nnet import conv
 from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d
-from spkr.train.process import keep_freed_memory
+from spkr.nnet.memory import keep_freed_memory
 
 TORCH, OURS, PLAIN = "torch.nn", "ours", "ours, torch's depthwise"
 PEERS = {Conv1d: nn.Conv1d, DepthwiseConv1d: nn.Conv1d, BatchNorm1d: nn.BatchNorm1d}

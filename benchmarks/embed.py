@@ -20,6 +20,7 @@ import yaml
 from training import CONF, DIM, SPEAKERS
 
 from spkr.nnet.embed import BATCH_FRAMES, embed_batches, embed_utterance, plan_batches
+from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, make_network
 
 FRAMES = 300
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    keep_freed_memory()
     batched(args.utts, args.rounds)
     single(10 * args.rounds)
 

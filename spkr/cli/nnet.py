@@ -31,6 +31,10 @@ def add_verbs(verb) -> None:
         p.add_argument(name)
     p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
                    help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
+    p.add_argument("--batch-frames", type=int, default=10_000, metavar="N",
+                   help="frames in a batch, padding included (default: %(default)s)")  # fmt: skip
+    p.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
+                   help="of the encoder; bfloat16 is faster, with three digits (default: %(default)s)")  # fmt: skip
 
 
 def _train(args) -> None:
@@ -53,4 +57,6 @@ def _embed(args) -> None:
 
     reads = [args.model, args.data_dir, args.feats_dir]
     with artefacts("embed", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
-        embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir, silent=args.silent)
+        embed_set(
+            args.model, args.data_dir, args.feats_dir, args.out_dir, args.batch_frames, args.precision, args.silent
+        )  # fmt: skip

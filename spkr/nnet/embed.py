@@ -19,6 +19,7 @@ from spkr.files import check_same_keys
 from spkr.kaldi.counts import read_silent, report_silent, without_silent
 from spkr.kaldi.datadir import invert, read_map, write_map
 from spkr.kaldi.table import TableWriter
+from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
 MAX_CHUNK = 10000  # frames at once, as Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
@@ -55,6 +56,8 @@ def embed_set(
     report_silent(feats_dir, without_speech, "averages of speakers leave them out", silent)
     averaged = dict(zip(spk2utt, without_silent(spk2utt.values(), without_speech), strict=True))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        keep_freed_memory()
     batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, batch_frames)
     vectors = dict(embed_batches(net.to(device), reader, batches, device, precision))
     out = Path(out_dir)
@@ -73,7 +76,9 @@ def plan_batches(num_frames: Mapping[str, int], batch_frames: int = BATCH_FRAMES
     """All utterances in batches, by length: as many as fill `batch_frames` frames, those of padding counted.
 
     An utterance of more frames is a batch of its own, as is one that is embedded in several chunks.
-    Args: num_frames: utterance -> frames. Raises InputError where `batch_frames` is not above zero.
+
+    Args: num_frames: utterance -> frames.
+    Raises InputError where `batch_frames` is not above zero.
     """
     if batch_frames < 1:
         raise InputError(f"batch_frames {batch_frames}; expected at least 1")

@@ -17,6 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from spkr.errors import InputError
 from spkr.nnet.ensemble import members
+from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network
 from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
@@ -24,7 +25,7 @@ from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
 from spkr.train.evaluate import Evaluation
 from spkr.train.on_device import Waveforms
-from spkr.train.process import keep_freed_memory, stop_signals
+from spkr.train.process import stop_signals
 from spkr.train.schedule import learning_rate, make_optimizer
 from spkr.train.watch import NO_SUMS, Watch, means
 

