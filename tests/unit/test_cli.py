@@ -174,7 +174,7 @@ def test_an_error_is_one_line_on_stderr_and_in_the_log(tmp_path):
 def test_a_file_that_cannot_be_read_is_one_line_wherever_that_is_met(caplog, capsys, monkeypatch, error, line):
     import spkr.nnet.embed
 
-    def embed_set(*args):
+    def embed_set(*args, **options):
         raise error
 
     monkeypatch.setattr(spkr.nnet.embed, "embed_set", embed_set)
@@ -202,7 +202,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path):
 def test_a_defect_is_not_passed_off_as_wrong_input(caplog, capsys, monkeypatch):
     import spkr.nnet.embed
 
-    monkeypatch.setattr(spkr.nnet.embed, "embed_set", lambda *args: 1 / 0)
+    monkeypatch.setattr(spkr.nnet.embed, "embed_set", lambda *args, **options: 1 / 0)
     status, _ = outcome(capsys, "embed", "no.pt", "data", "feats", "out")
     assert status == 1
     assert "failed; this is a defect of spkr" in caplog.text
