@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spkr.errors import InputError
-from spkr.files import BYTE_ORDER_MARK, read_lines, read_text, replacing
+from spkr.files import BYTE_ORDER_MARK, read_text, replacing
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import CHECKS, Files, index_of, invert, joined
 
@@ -47,15 +47,15 @@ def read_map(path: str | Path) -> dict[str, str]:
     table = dict(line_of(path).findall(text))
     keys = list(table)
     if len(keys) != text.count("\n") + 1 or keys != sorted(keys):
-        _refuse(path)
+        _refuse(path, text)
     return table
 
 
-def _refuse(path: str | Path) -> None:
-    """Read a `key value` file line by line, to raise InputError for the first that is wrong."""
+def _refuse(path: str | Path, text: str) -> None:
+    """Raise InputError for the first line of a `key value` file that is wrong."""
     keys: set[str] = set()
     previous = ""
-    for number, line in read_lines(path):
+    for number, line in enumerate(text.split("\n"), 1):
         if not (match := line_of(path).fullmatch(line)):
             raise InputError(f"{path}:{number}: expected '<key> <value>', found {line!r}")
         key = match[1]

@@ -70,7 +70,7 @@ def test_a_transcript_may_be_empty(tmp_path):
         ("b 1\na 2\n", "map:2: 'a' is out of order after 'b'; sort the file: LC_ALL=C sort -k1,1 -o .*map .*map$"),
         ("\ufeffa 1\nb 2\n", r"map:1: the line begins with a byte order mark; remove it: sed -i '1s/.*//' .*map$"),
         ("a 1\n\ufeffb 2\n", r"map:2: the line begins with a byte order mark; remove it: sed -i '2s/.*//' .*map$"),
-        ("a 1\n\nb 2\n", "map:2: empty line"),
+        ("a 1\n\nb 2\n", "map:2: expected '<key> <value>', found ''"),
         ("a\N{NO-BREAK SPACE}1 2\n", "map:1: expected '<key> <value>'"),
         ("a 1\nB 1\n", "map:2: 'B' is out of order"),
     ],
