@@ -7,11 +7,11 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
-from spkr.kaldi.datadir import check_data_dir, read_spk2utt, write_data_dir
+from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import Files, invert, restrict
 from spkr.kaldi.select import shuffled
-from spkr.kaldi.trials import read_trials
+from spkr.kaldi.trials import read_models, read_trials
 
 ALWAYS = ("utt2spk", "spk2utt")
 
@@ -23,7 +23,8 @@ def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Fil
 
     Trial lists and models are copied where all of their utterances are chosen; the log names the others.
 
-    Raises InputError where `path` is malformed, or no utterance is chosen.
+    Raises InputError, before anything is written, where `path` or one of its lists is malformed, or no utterance is
+    chosen.
     """
     path, out = Path(path), Path(out_dir)
     if out.resolve() == path.resolve():
@@ -35,9 +36,15 @@ def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Fil
         raise InputError(f"{path}: {e}") from None
     if not utts:
         raise InputError(f"{path}: no utterance is chosen; expected at least one")
+    lists = _whole_lists(path, utts)
     write_data_dir(out, restrict(files, utts))
     logger.info("%s: %d of %d utterances of %s", out, len(utts), len(files["utt2spk"]), path)
-    _copy_lists(path, out, utts)
+    for source in _lists(path):
+        (out / source.name).unlink(missing_ok=True)  # of an earlier subset
+    for name, text in lists.items():
+        with replacing(out / name) as f:
+            f.write(text)
+        logger.info("%s: copied", path / name)
 
 
 def of_speakers(speakers: Path) -> Callable[[Files], Collection[str]]:
@@ -115,28 +122,31 @@ def _at_most(n: int, files: Files) -> int:
     return n
 
 
-def _copy_lists(path: Path, out: Path, utts: set[str]) -> None:
-    """Copy models and trials whose utterances are all in the subset; remove those of an earlier subset."""
-    whole: dict[str, set[str]] = {}
-    for source in sorted([*path.glob("models_*"), *path.glob("enroll_spk2utt"), *path.glob("trials*")]):
+def _whole_lists(path: Path, utts: set[str]) -> dict[str, str]:
+    """The text of trial lists and models whose utterances are all in the subset, by name; the log names the others."""
+    texts: dict[str, str] = {}
+    models: dict[str, set[str]] = {}  # of the lists that are kept
+    for source in _lists(path):
         if source.name.startswith("trials"):
-            models = whole.get(source.name.replace("trials", "models", 1), whole.get("enroll_spk2utt", set()))
-            known = utts | models
+            known = models.get(source.name.replace("trials", "models", 1), models.get("enroll_spk2utt", set())) | utts
             trials = read_trials(source, labelled=False, allow_duplicates=True)
-            names = {*trials.enrol_names, *trials.test_names}
+            lost = {*trials.enrol_names, *trials.test_names} - known
         else:
-            models = read_spk2utt(source)
-            known, names = utts, set(chain.from_iterable(models.values()))
-        (out / source.name).unlink(missing_ok=True)
-        if lost := names - known:
-            logger.warning(
-                "%s: left out, as %d of its names are not in the subset, first %r", source, len(lost), min(lost)
-            )
-            continue
-        whole[source.name] = set(models)
-        with replacing(out / source.name) as f:
-            f.write(source.read_text(encoding="utf-8"))
-        logger.info("%s: copied", source)
+            utts_of_model = read_models(source)
+            lost = set(chain.from_iterable(utts_of_model.values())) - utts
+            if not lost:
+                models[source.name] = set(utts_of_model)
+        if lost:
+            what = "%s: left out, as %d of its names are not in the subset, first %r"
+            logger.warning(what, source, len(lost), min(lost))
+        else:
+            texts[source.name] = source.read_text(encoding="utf-8")
+    return texts
+
+
+def _lists(path: Path) -> list[Path]:
+    """The models and trial lists of a data directory, models first."""
+    return sorted([*path.glob("models_*"), *path.glob("enroll_spk2utt"), *path.glob("trials*")])
 
 
 def parts_of(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:

@@ -16,7 +16,7 @@ def test_other_text_is_no_decimal(text):
         decimal(text)
 
 
-@pytest.mark.parametrize("text", ["1_0", "1.0", "-1", "+1", " 1", "1\n", "", "\u0663", "\u00b2", "9" * 5000])
+@pytest.mark.parametrize("text", ["1_0", "1.0", "-1", "+1", " 1", "1\n", "", "\u0663", "\u00b2", "9" * 19])
 def test_other_text_is_no_count(text):
     assert count("0") == 0 and count("0012") == 12
     with pytest.raises(ValueError):

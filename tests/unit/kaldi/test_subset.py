@@ -93,6 +93,13 @@ def test_trials_and_models_go_along_where_they_are_whole(data, tmp_path, caplog)
     assert "trials_m: left out, as 1 of its names are not in the subset, first 'a-2'" in caplog.text
 
 
+def test_nothing_is_written_where_a_list_is_malformed(data, tmp_path):
+    (data / "trials_x").write_text("a-0 a-1 target more\n")
+    with pytest.raises(InputError, match="trials_x:1: expected"):
+        chosen(data, tmp_path, subset.first(3))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "how, message",
     [
