@@ -21,6 +21,7 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import located, recording, replacing, run_folder, sha256
+from spkr.kaldi.specifiers import source_of
 from spkr.outputs import check_outputs
 
 PACKAGE = Path(__file__).parent
@@ -166,8 +167,8 @@ def read_manifest(path: Path) -> list[Entry]:
 def check_files(*paths: str | Path, arks: bool = True) -> None:
     """Compare files with what the manifests beside them say, each once; of a folder, all files that they list.
 
-    `arks` are checked with the scp that names them. Raises InputError, naming a file that differs, what was expected,
-    and what to do.
+    A table may be named as Kaldi does (`ark:FILE`); its `arks` are checked with the scp that names them. Raises
+    InputError, naming a file that differs, what was expected, and what to do.
     """
     _verify(_named(paths, arks))
 
@@ -176,7 +177,7 @@ def _named(paths: Iterable[str | Path], arks: bool = True) -> dict[Path, Entry |
     """The files that `check_files` compares, with what a manifest says of them."""
     listed = cache(entries_beside)
     found: dict[Path, Entry | None] = {}
-    left = [Path(path) for path in paths]
+    left = [source_of(path).path for path in paths]
     while left:
         path = left.pop()
         if path.is_dir():

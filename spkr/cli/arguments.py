@@ -6,11 +6,10 @@ from pathlib import Path
 
 import yaml
 
-from spkr.errors import InputError
-from spkr.outputs import is_stream
-
 NUMBERLESS = ("run", "verb", "log", "corpora", "stop_after")  # of parsed arguments, those that change no result
 SETTINGS = "settings: JSON, or a YAML file"
+TABLE = "a table: its scp, its ark (FILE.ark or ark:FILE, binary or text), or scp:FILE"
+OUT_TABLE = "FILE.ark, with FILE.scp beside it; or ark:FILE (no scp), ark,t:FILE (text), ark,scp:FILE.ark,FILE.scp"
 SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
 
 
@@ -57,18 +56,6 @@ def pair(text: str) -> tuple[str, str]:
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"expected NAME=PATH, found {text!r}")
     return name, path
-
-
-def table_files(ark: str) -> list[Path]:
-    """The ark that a verb writes, and its scp; InputError where no scp could name places in it.
-
-    Other endings than .ark are refused, since x.test and x.dev would share x.scp.
-    """
-    if is_stream(ark):
-        raise InputError(f"{ark}: is a pipe or a device, and an scp names places in a file; name a file")
-    if Path(ark).suffix != ".ark":
-        raise InputError(f"{ark}: expected an output that ends in .ark; its scp is written beside it")
-    return [Path(ark), Path(ark).with_suffix(".scp")]
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 
-from spkr.cli.arguments import SETTINGS, numbers, options, table_files
+from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, numbers, options
 from spkr.errors import InputError
 
 FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
@@ -17,7 +17,7 @@ def add_verbs(verb) -> None:
              "exp/an4/main/backend --xvectors exp/an4/main/xvectors/train_speed3/xvector.scp "
              "\\\n    --utt2spk exp/an4/data/train_speed3/utt2spk --options '{\"lda_dim\": 99}'")  # fmt: skip
     p.add_argument("out_dir")
-    p.add_argument("--xvectors", nargs="+", required=True, metavar="SCP")
+    p.add_argument("--xvectors", nargs="+", required=True, metavar="TABLE", help=TABLE)
     p.add_argument("--utt2spk", nargs="+", required=True, metavar="FILE", help="of each table, in the same order")
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of each table")
     p.add_argument("--options", type=partial(options, section="backend"), required=True, help=SETTINGS)
@@ -33,7 +33,7 @@ def add_verbs(verb) -> None:
     p = verb("adapt-plda", _adapt_plda, "adapt a PLDA model to unlabelled embeddings of another domain",
              "backend/plda processed.scp adapted --within-covar-scale 0.75 --between-covar-scale 0.25")  # fmt: skip
     p.add_argument("plda")
-    p.add_argument("xvectors", help="table of embeddings, processed (spkr transform-xvectors) as those it learnt from")
+    p.add_argument("xvectors", help="embeddings, processed (spkr transform-xvectors) as those that it was trained on")
     p.add_argument("out")
     _add_scales(p)
 
@@ -41,14 +41,14 @@ def add_verbs(verb) -> None:
              "exp/an4/main/backend exp/himia/main/xvectors/train/xvector.scp "
              "exp/himia/main/adapted_backend")  # fmt: skip
     p.add_argument("backend_dir", help="folder of mean.vec, transform.mat, plda")
-    p.add_argument("xvectors", help="table of embeddings")
+    p.add_argument("xvectors", help="embeddings; " + TABLE)
     p.add_argument("out_dir")
     _add_scales(p)
 
     p = verb("transform-xvectors", _transform, "subtract a mean, apply LDA, normalise the length: what is asked for",
              "xvector.scp processed.ark --mean mean.vec --transform transform.mat --normalize-length true")  # fmt: skip
-    p.add_argument("xvectors", help="table of embeddings")
-    p.add_argument("out", help="ark; its scp is written beside it")
+    p.add_argument("xvectors", help="embeddings; " + TABLE)
+    p.add_argument("out", help=OUT_TABLE)
     p.add_argument("--mean", metavar="FILE", help="vector that is subtracted")
     p.add_argument("--transform", metavar="FILE", help="matrix, with or without a column of offsets")
     p.add_argument("--normalize-length", type=boolean, default=False, help="(default: false)")
@@ -57,8 +57,8 @@ def add_verbs(verb) -> None:
     p = verb("mean-xvectors", _mean, "average the embeddings of each speaker or model",
              "spk2utt xvector.scp spk_xvector.ark num_utts")  # fmt: skip
     p.add_argument("spk2utt")
-    p.add_argument("xvectors", help="table of embeddings")
-    p.add_argument("out", help="ark; its scp is written beside it")
+    p.add_argument("xvectors", help="embeddings; " + TABLE)
+    p.add_argument("out", help=OUT_TABLE)
     p.add_argument("num_utts", help="output, the number of embeddings in each average")
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE",
                    help="utt2num_voiced: leave utterances without a voiced frame out of averages")  # fmt: skip
@@ -80,7 +80,7 @@ def _add_score(verb) -> None:
     p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)
     p.add_argument("--backend-dir", type=Path,
                    help="folder of mean.vec, transform.mat, plda; --processed cosines need none")  # fmt: skip
-    p.add_argument("--xvectors", nargs="+", required=True, metavar="SCP")
+    p.add_argument("--xvectors", nargs="+", required=True, metavar="TABLE", help=TABLE)
     p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model; a name "
                    "that is both is the model in enrolment, and the utterance in test")  # fmt: skip
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of the sets: name "
@@ -100,7 +100,7 @@ def _add_score(verb) -> None:
     plda.add_argument("--smoothing", type=float, default=0.0, help="add this times B to W (default: %(default)s)")
     norm = p.add_argument_group("score normalisation")
     norm.add_argument("--score-norm", choices=("none", "s-norm", "as-norm"), default="none")
-    norm.add_argument("--cohort", metavar="SCP", help="embeddings of other speakers")
+    norm.add_argument("--cohort", metavar="TABLE", help="embeddings of other speakers")
     norm.add_argument("--cohort-models", metavar="SPK2UTT", help="average them, one member a speaker")
     norm.add_argument("--top-n", type=int, help="as-norm: how many of the closest members count")
 
@@ -184,17 +184,19 @@ def _scales(args) -> dict[str, float]:
 
 def _transform(args) -> None:
     from spkr.backend.tables import transform_table
+    from spkr.kaldi.specifiers import target_of
     from spkr.manifest import artefacts
 
     reads = filter(None, (args.xvectors, args.mean, args.transform))
-    with artefacts("transform-xvectors", numbers(args), reads=[*reads], writes=table_files(args.out)):
+    with artefacts("transform-xvectors", numbers(args), reads=[*reads], writes=target_of(args.out).files):
         transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
 
 
 def _mean(args) -> None:
     from spkr.backend.tables import average_table
+    from spkr.kaldi.specifiers import target_of
     from spkr.manifest import artefacts
 
-    reads, writes = [args.spk2utt, args.xvectors, *args.num_voiced], [*table_files(args.out), args.num_utts]
+    reads, writes = [args.spk2utt, args.xvectors, *args.num_voiced], [*target_of(args.out).files, args.num_utts]
     with artefacts("mean-xvectors", numbers(args), reads=reads, writes=writes):
         average_table(args.spk2utt, args.xvectors, args.out, args.num_utts, args.num_voiced)

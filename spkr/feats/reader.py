@@ -11,6 +11,7 @@ from spkr.feats.provenance import check_front_end
 from spkr.files import check_same_keys
 from spkr.kaldi.rules import invert
 from spkr.kaldi.select import read_maps
+from spkr.kaldi.specifiers import table_in
 from spkr.kaldi.table import TableReader
 
 
@@ -29,7 +30,7 @@ class FeatureReader:
         self.front_end = front_end
         for path in feats_dirs:
             check_front_end(path, front_end)
-        feats, vad = ([Path(path) / name for path in feats_dirs] for name in ("feats.scp", "vad.scp"))
+        feats, vad = ([table_in(path, name) for path in feats_dirs] for name in ("feats", "vad"))
         self.feats, self.vad = TableReader(*feats), TableReader(*vad)
         check_same_keys(", ".join(map(str, vad)), self.vad, ", ".join(map(str, feats)), self.feats)
         if front_end.cmvn.type == "speaker":

@@ -15,9 +15,10 @@ Methods 4, 6 and 7 take a value outside their range for its end. Source: Kaldi, 
 """
 
 import struct
-from mmap import mmap
 
 import numpy as np
+
+from spkr.kaldi.cursor import Cursor
 
 METHODS = {  # kind, and the range (low, span) unless it is the matrix'
     2: (b"CM ", None),
@@ -33,46 +34,6 @@ DTYPES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
 STEPS = (64, 128, 63)  # of a column's bytes, between its quantiles at 0, 25, 75 and 100 %
 QUANTILE_BYTES = np.cumsum((0, *STEPS))
 QUANTILE_WEIGHTS = np.array([np.interp(range(256), QUANTILE_BYTES, one) for one in np.eye(4)], np.float32)  # (4, 256)
-
-
-class Cursor:
-    """A place in the content of a file, which moves on as it is read from.
-
-    What is wanted beyond the end, or empty, raises ValueError, struct.error or OverflowError.
-    """
-
-    def __init__(self, data: bytes | mmap, position: int = 0):
-        self.data, self.position = data, position
-
-    def read(self, count: int) -> bytes:
-        """The next bytes, fewer at the end."""
-        begin = self.position
-        self.position = begin + count
-        return self.data[begin : begin + count]
-
-    def unpack(self, layout: struct.Struct) -> tuple:
-        """The next values, as a layout has them."""
-        values = layout.unpack_from(self.data, self.position)
-        self.position += layout.size
-        return values
-
-    def read_to(self, mark: bytes) -> bytes:
-        """The bytes up to a mark, and that."""
-        end = self.data.find(mark, self.position) + len(mark)
-        if end < len(mark):
-            raise ValueError(f"cut short: no {mark!r} follows")
-        return self.read(end - self.position)
-
-    def numbers(self, shape: tuple[int, ...], dtype: str | np.dtype) -> np.ndarray:
-        """The next numbers, not copied."""
-        if min(shape) < 1:
-            raise ValueError(f"empty, or damaged: its size is {shape}")
-        try:
-            values = np.ndarray(shape, dtype, self.data, self.position)
-        except TypeError as e:  # the buffer is too small
-            raise ValueError(f"cut short: {e}") from None
-        self.position += values.nbytes
-        return values
 
 
 def compress(x: np.ndarray, method: int) -> bytes:
@@ -114,8 +75,12 @@ def _columns(x: np.ndarray, low: float, span: float) -> bytes:
     return codes.astype("<u2").tobytes() + position.astype("u1").tobytes()
 
 
-def decompress(at: Cursor, kind: bytes) -> np.ndarray:
-    """The matrix (rows, cols), float32, whose `kind` was just read; raises as Cursor does."""
+def decompress(at: Cursor) -> np.ndarray:
+    """The matrix (rows, cols), float32, that begins here with its kind; ValueError where it is cut short."""
+    kind = at.peek(4).partition(b" ")[0] + b" "
+    if kind not in DTYPES:
+        raise ValueError(f"found {kind!r}, which begins no vector or matrix of Kaldi's")
+    at.position += len(kind)
     low, span, rows, cols = at.unpack(RANGE_AND_SIZE)
     if kind != b"CM ":
         return low + span / np.iinfo(DTYPES[kind]).max * at.numbers((rows, cols), DTYPES[kind]).astype(np.float32)

@@ -8,24 +8,29 @@
              \\0B <Plda> DV.. DM.. DV.. </Plda>
     text     [ 1.5 2 ]    and a row a line in a matrix; 1 2 3 for integers
 
-Each <number> is a byte 4 and a little-endian int32. kaldiio takes a vector that is cut short for a shorter one, reads
-text as float32, unpickles what a table may hold, and knows no PLDA; so all of them are parsed here.
+Each <number> is a byte 4 and a little-endian int32. kaldiio reads and writes what is binary and neither compressed nor
+packed. It is called only where such an object begins, because it would unpickle others. It reads from a Cursor, as it
+takes a vector that is cut short for a shorter one. Text is read here: kaldiio guesses the type from the first number.
 """
 
 import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from kaldiio.matio import read_int32vector, read_matrix_or_vector
+from kaldiio.matio import write_array as write_kaldi
 
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.compression import DTYPES, Cursor, compress, decompress
+from spkr.kaldi.compression import compress, decompress
+from spkr.kaldi.cursor import Cursor
 
 BINARY = b"\0B"
-KINDS = {b"FV ": ("<f4", 1), b"DV ": ("<f8", 1), b"FM ": ("<f4", 2), b"DM ": ("<f8", 2)}
+PLAIN = (b"FV ", b"DV ", b"FM ", b"DM ")
 PACKED = {b"FP ": "<f4", b"DP ": "<f8"}
-SIZES = {1: struct.Struct("<bi"), 2: struct.Struct("<bibi")}
-NUMBER = np.dtype([("width", "i1"), ("value", "<i4")])
+INTEGERS = b"\4"
+SIZE = struct.Struct("<bi")
 DAMAGES = (OSError, OverflowError, ValueError, struct.error)  # what reading a damaged object raises
 PLDA_SHAPE = (1, 2, 1)  # mean (D,), transform (D, D), psi (D,)
 
@@ -63,7 +68,7 @@ def read_plda(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def write_plda(path: str | Path, mean: np.ndarray, transform: np.ndarray, psi: np.ndarray) -> None:
     """Write Kaldi's `Plda`: binary, float64; by rename."""
-    parts = [_encode_bare(np.asarray(part, "<f8")) for part in (mean, transform, psi)]
+    parts = [encode(np.asarray(part, "<f8")).removeprefix(BINARY) for part in (mean, transform, psi)]
     with replacing(path, "wb", facts={"dim": len(mean)}) as f:
         f.write(BINARY + b"<Plda> " + b"".join(parts) + b"</Plda> ")
 
@@ -73,16 +78,11 @@ def encode(array: np.ndarray, method: int = 0) -> bytes:
 
     A matrix is compressed by Kaldi's method 1 to 7, and as it is by 0. Raises ValueError as `compress` does.
     """
-    return BINARY + (compress(array, method) if method and array.ndim == 2 else _encode_bare(array))
-
-
-def _encode_bare(array: np.ndarray) -> bytes:
-    if array.dtype.kind == "i":
-        numbers = np.empty(1 + len(array), NUMBER)
-        numbers["width"], numbers["value"] = 4, [len(array), *array]
-        return numbers.tobytes()
-    kind = next(kind for kind, layout in KINDS.items() if layout == (array.dtype.str, array.ndim))
-    return kind + b"".join(struct.pack("<bi", 4, size) for size in array.shape) + array.tobytes()
+    if method and array.ndim == 2:
+        return BINARY + compress(array, method)
+    content = BytesIO()
+    write_kaldi(content, array)
+    return content.getvalue()
 
 
 def encode_text(array: np.ndarray) -> bytes:
@@ -97,64 +97,50 @@ def encode_text(array: np.ndarray) -> bytes:
 def read_array(at: Cursor) -> np.ndarray:
     """The vector or matrix that begins here, in the precision it is stored in; text is float64, or int32.
 
-    Leaves the cursor at its end; raises one of DAMAGES where there is none, or where it is cut short.
+    Leaves the cursor at its end; raises one of DAMAGES where nothing of the kind begins here, or where it is cut short.
     """
-    if at.read(2) == BINARY:
-        return _read_binary(at)
-    at.position -= 2
-    return _read_text(at)
-
-
-def _read_binary(at: Cursor) -> np.ndarray:
-    kind = at.read(3)
-    if kind in KINDS:
-        dtype, ndim = KINDS[kind]
-        return at.numbers(_sizes(at, ndim), dtype).copy()
+    head = at.peek(5)
+    if not head.startswith(BINARY):
+        return _read_text(at)
+    kind = head[2:]
     if kind in PACKED:
-        return _read_symmetric(at, PACKED[kind])
-    if kind.startswith(b"\4"):
-        at.position -= 3
-        return _integers(at, *_sizes(at, 1))
-    if not kind.endswith(b" "):
-        kind += at.read(1)
-    if kind not in DTYPES:
-        raise ValueError(f"found {kind!r}, which begins no vector or matrix of Kaldi's")
-    return decompress(at, kind)
+        return _read_symmetric(at)
+    if kind not in PLAIN and kind[:1] != INTEGERS:
+        at.position += len(BINARY)
+        return decompress(at)
+    try:
+        array = read_matrix_or_vector(at).copy() if kind in PLAIN else read_int32vector(at)
+    except (AssertionError, MemoryError):
+        raise ValueError("a number that is not an integer of four bytes, or far too large") from None
+    if not array.size:
+        raise ValueError("empty")
+    return array
 
 
-def _sizes(at: Cursor, count: int) -> tuple[int, ...]:
-    """So many integers, each of them after a byte that says its width: 4."""
-    numbers = at.unpack(SIZES[count])
-    if numbers[0] != 4 or numbers[-2] != 4:
-        raise ValueError("a size that is no integer of four bytes")
-    return numbers[1::2]
-
-
-def _integers(at: Cursor, count: int) -> np.ndarray:
-    numbers = at.numbers((count,), NUMBER)
-    if (numbers["width"] != 4).any():
-        raise ValueError("an integer that is not of four bytes")
-    return numbers["value"].copy()
-
-
-def _read_symmetric(at: Cursor, dtype: str) -> np.ndarray:
-    (dim,) = _sizes(at, 1)
-    lower = np.tri(max(dim, 0), dtype=bool)
+def _read_symmetric(at: Cursor) -> np.ndarray:
+    dtype = PACKED[bytes(at.read(5))[2:]]
+    width, dim = at.unpack(SIZE)
+    if width != 4 or dim < 1:
+        raise ValueError(f"its size is damaged: {dim}, of {width} bytes")
+    values = at.numbers((dim * (dim + 1) // 2,), dtype)
+    lower = np.tri(dim, dtype=bool)
     matrix = np.zeros(lower.shape, dtype)
-    matrix[lower] = at.numbers((dim * (dim + 1) // 2,), dtype)
+    matrix[lower] = values
     return np.where(lower, matrix, matrix.T)
 
 
 def _read_text(at: Cursor) -> np.ndarray:
-    begin = at.read(2)
+    begin = at.peek(2)
     if begin.strip(b" \t\n[-0123456789"):
         raise ValueError(f"found {begin!r}, which begins no vector or matrix of Kaldi's")
-    at.position -= 2
+    text = at.read_to(b"]" if b"[" in begin else b"\n").decode("ascii")
+    if "_" in text:  # which Python allows in a number
+        raise ValueError("found '_' in a number")
     if b"[" not in begin:
-        return np.array(at.read_to(b"\n").split(), np.int32)
-    body = at.read_to(b"]").decode().strip(" \t[]")
-    if at.data[at.position : at.position + 1] == b"\n":
+        return np.array(text.split(), np.int32)
+    if at.peek(1) == b"\n":
         at.position += 1
+    body = text.strip(" \t[]")
     rows = np.array([line.split() for line in body.split("\n") if line.strip()], np.float64)
     if not rows.size:
         raise ValueError("empty")
@@ -178,10 +164,11 @@ def _read_file(path: str | Path, ndims: tuple[int, ...], begin: bytes = b"", end
 
 
 def _read_arrays(at: Cursor, ndims: tuple[int, ...], begin: bytes, end: bytes) -> list[np.ndarray]:
-    binary = at.data.startswith(BINARY)
-    at.position = len(BINARY) if binary else 0
+    binary = at.peek(len(BINARY)) == BINARY
+    if binary and begin:
+        at.position = len(BINARY)
     _expect(at, begin, binary)
-    arrays = [_read_binary(at) if binary else _read_text(at) for _ in ndims]
+    arrays = [_read_bare(at) if binary and begin else read_array(at) for _ in ndims]
     for array, ndim in zip(arrays, ndims, strict=True):
         if array.ndim != ndim or array.dtype.kind != "f":
             raise ValueError(f"found {array.dtype} of shape {array.shape}")
@@ -191,8 +178,17 @@ def _read_arrays(at: Cursor, ndims: tuple[int, ...], begin: bytes, end: bytes) -
     return arrays
 
 
+def _read_bare(at: Cursor) -> np.ndarray:
+    """A part of a binary object: an array without the mark of binary objects before it."""
+    part = Cursor(BINARY + at.data[at.position :])
+    array = read_array(part)
+    at.position += part.position - len(BINARY)
+    return array
+
+
 def _expect(at: Cursor, token: bytes, binary: bool) -> None:
-    """Read a token and the space after it, in whose place text may have any, or its end."""
-    found = at.read(len(token) + 1) if token else b""
+    """Read a token and the space after it. In text that may be another space, or the end of the file."""
+    found = at.peek(len(token) + 1) if token else b""
+    at.position += len(found)
     if found != (token + b" " if token else b"") and (binary or found.rstrip() != token):
         raise ValueError(f"found {found!r} in place of {token.decode()}")

@@ -15,6 +15,7 @@ from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
+from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE, code_version
 from spkr.nnet.model import FORMAT, init_from, load_model, make_network, save_model
 from spkr.train.arks import Arks
@@ -153,4 +154,4 @@ def _check(settings: dict[str, Any], train_sets: list[str], *dirs: Mapping[str, 
 
 def _digests(data_dir: str, feats_dir: str) -> list[str]:
     """Of the files that say which utterances a set has."""
-    return [sha256(f) for f in (f"{data_dir}/utt2spk", f"{feats_dir}/feats.scp", f"{feats_dir}/utt2num_voiced")]
+    return [sha256(f) for f in (f"{data_dir}/utt2spk", table_in(feats_dir, "feats"), f"{feats_dir}/utt2num_voiced")]

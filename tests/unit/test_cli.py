@@ -17,7 +17,7 @@ from spkr.kaldi.table import TableWriter
 from spkr.kaldi.trials import all_pairs, write_trials
 
 VERBS = ["fetch", "durations", "augment", "feats", "merge-feats", "train", "embed", "backend", "score", "eval", "eer"]
-VERBS += ["check"]
+VERBS += ["copy-table", "check"]
 
 
 def outcome(capsys, *args):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from kaldiio.matio import read_kaldi
 
-from spkr.kaldi.compression import Cursor
+from spkr.kaldi.cursor import Cursor
 from spkr.kaldi.objects import encode, read_array
 from spkr.kaldi.table import TableWriter, read_object
 

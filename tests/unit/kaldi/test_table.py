@@ -1,5 +1,6 @@
 import multiprocessing
 import pickle
+import re
 
 import kaldiio
 import numpy as np
@@ -27,7 +28,7 @@ integers = arrays.arrays(np.int32, st.integers(1, 30), elements=st.integers(-(2*
 
 
 def write(ark, values, compress=0, text=False):
-    with TableWriter(ark, compress, text) as table:
+    with TableWriter(f"ark,t,scp:{ark},{ark.with_suffix('.scp')}" if text else ark, compress) as table:
         for key, value in values.items():
             table[key] = value
     return read_map(ark.with_suffix(".scp"))
@@ -61,10 +62,10 @@ def test_kaldiio_reads_text(tmp_path):
     same(dict(kaldiio.load_scp(str(tmp_path / "x.scp"))), {"a": VECTOR, "b": MATRIX, "c": INTEGERS})
 
 
-@pytest.mark.parametrize("compress, text", [(8, False), (-1, False), (1, True)])
-def test_unknown_compression_is_refused(tmp_path, compress, text):
+@pytest.mark.parametrize("form, compress", [("", 8), ("ark:", -1), ("ark,t:", 1)])
+def test_unknown_compression_is_refused(tmp_path, form, compress):
     with pytest.raises(InputError, match="x.ark: compression"):
-        TableWriter(tmp_path / "x.ark", compress, text)
+        TableWriter(f"{form}{tmp_path}/x.ark", compress)
 
 
 def test_paths_are_relative_to_the_working_directory(tmp_path, monkeypatch):
@@ -151,7 +152,7 @@ def test_key_that_stands_there_twice_is_refused(tmp_path):
     write(tmp_path / "x.ark", {"a": VECTOR})
     entry = (tmp_path / "x.ark").read_bytes()
     (tmp_path / "x.ark").write_bytes(2 * entry)
-    with pytest.raises(InputError, match=rf"x.ark:{len(entry) + 2}: entry 'a' .*stands there twice"):
+    with pytest.raises(InputError, match=rf"x.ark:{len(entry) + 2}: entry 'a' .*is in this ark twice"):
         dict(read_ark(tmp_path / "x.ark"))
     (tmp_path / "x.scp").write_text(2 * f"a {tmp_path}/x.ark:2\n")
     with pytest.raises(InputError, match="x.scp:2: 'a' occurs twice"):
@@ -171,6 +172,97 @@ def test_wrong_place_is_refused(tmp_path, offset):
     write(tmp_path / "x.ark", {"utt": VECTOR})
     with pytest.raises(InputError, match="entry 'utt'"):
         read_object(f"{tmp_path}/x.ark:{offset}", "utt")
+
+
+@pytest.mark.parametrize(
+    "where, message",
+    [
+        ("copy-feats x.scp ark:- |", "commands are not supported; copy the table first, with Kaldi's `copy-feats"),
+        ("| cat x.ark", "commands are not supported"),
+        ("x.ark:4[0:10]", "ranges are not supported; copy the table first"),
+        ("x.mat", "expected <path>:<offset>, this is not supported"),
+        ("[ 1 2 ]", "this is a text ark, not an scp; name it as ark:FILE"),
+    ],
+)
+def test_what_an_scp_may_not_say_is_refused_by_line_with_a_remedy(tmp_path, where, message):
+    write(tmp_path / "x.ark", {"a": VECTOR})
+    with (tmp_path / "x.scp").open("a") as f:
+        f.write(f"b {where}\n")
+    with pytest.raises(InputError, match=re.escape(f"x.scp:2: entry 'b' is {where!r}: ") + f".*{message}"):
+        TableReader(tmp_path / "x.scp")
+    with pytest.raises(InputError, match=f"entry 'b': .*{message}"):
+        read_object(where, "b")
+
+
+# ------------------------------------------------------------------------------------------------- arks without an scp
+
+
+@pytest.mark.parametrize("form", ["{}/x.ark", "ark:{}/x.ark", "ark,s,cs:{}/x.ark", "{}/x.scp", "scp:{}/x.scp"])
+@pytest.mark.parametrize("text", [False, True])
+def test_tables_are_read_by_scp_and_by_ark(tmp_path, form, text):
+    values = {"a": VECTOR, "b": MATRIX, "c": INTEGERS}
+    write(tmp_path / "x.ark", values, text=text)
+    table = TableReader(form.format(tmp_path))
+    same(dict(table), values)
+    assert table.places == TableReader(tmp_path / "x.scp").places
+
+
+def test_ark_of_another_name_and_order_is_read_as_one(tmp_path):
+    (tmp_path / "x.txt").write_text("b  [ 1 2 ]\na  [ 3 ]\n")
+    same(dict(TableReader(f"ark:{tmp_path}/x.txt")), {"b": np.float32([1, 2]), "a": np.float32([3])})
+
+
+def test_ark_without_scp_is_checked_when_it_is_opened(tmp_path):
+    write(tmp_path / "x.ark", {"a": VECTOR, "b": VECTOR})
+    whole = (tmp_path / "x.ark").read_bytes()
+    (tmp_path / "x.ark").write_bytes(whole[:-12])
+    with pytest.raises(InputError, match=r"x.ark:42: entry 'b' cannot be read .cut short"):
+        TableReader(tmp_path / "x.ark")
+
+
+def test_key_in_two_tables_is_refused(tmp_path):
+    write(tmp_path / "x.ark", {"a": VECTOR})
+    write(tmp_path / "y.ark", {"a": VECTOR})
+    with pytest.raises(InputError, match="y.scp: 'a' is in .*x.ark, too"):
+        TableReader(tmp_path / "x.ark", tmp_path / "y.scp")
+
+
+@pytest.mark.parametrize(
+    "name", ["ark:cat x.ark |", "scp:| cat x.scp", "ark:-", "scp:", "ark,scp:x.ark,x.scp", "scp,p:x.scp", "ark,x:x.ark"]
+)
+def test_names_that_cannot_be_read_are_refused(name):
+    with pytest.raises(InputError, match=re.escape(f"{name}: ")):
+        TableReader(name)
+
+
+# ------------------------------------------------------------------------------------------------- names to write to
+
+
+def test_written_files_are_those_that_the_name_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, files in {
+        "a/x.ark": ["x.ark", "x.scp"],
+        "ark:b/x": ["x"],
+        "ark,t:c/x.txt": ["x.txt"],
+        "ark,scp:d/1,d/2": ["1", "2"],
+        "scp,t,ark:e/2,e/1": ["1", "2"],
+    }.items():
+        with TableWriter(name) as table:
+            table["a"] = VECTOR
+        folder = tmp_path / name.partition("/")[0][-1]
+        assert sorted(path.name for path in folder.iterdir()) == files
+        ark = folder / files[0]
+        assert b"\0B" in ark.read_bytes() or ",t" in name
+        same(dict(read_ark(ark)), {"a": VECTOR})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x.txt", "x", "scp:x.scp", "ark:-", "ark:| gzip > x", "ark,scp:x.ark", "ark,scp:x,x", "ark,ark:x,y", "ark,z:x"],
+)
+def test_names_that_cannot_be_written_are_refused(name):
+    with pytest.raises(InputError, match=re.escape(f"{name}: ")):
+        TableWriter(name)
 
 
 def keys_and_sum(table):
@@ -208,8 +300,14 @@ class Touch:
 
 def test_nothing_in_a_table_is_run(tmp_path):
     touched = tmp_path / "touched"
-    (tmp_path / "x.ark").write_bytes(b"utt PKL" + pickle.dumps(Touch(touched)))
-    for where in (f"{tmp_path}/x.ark:4", f"touch {touched} |", f"| touch {touched}", f"touch {touched} |:0", "-:0"):
+    pickled = pickle.dumps(Touch(touched))
+    for begin in (b"PKL", b"\0BPKL ", b"NPY", b"AUDIO", b"RIFF", b"fLaC"):
+        (tmp_path / "x.ark").write_bytes(b"utt " + begin + pickled)
+        with pytest.raises(InputError, match="x.ark:4: entry 'utt' cannot be read"):
+            dict(read_ark(tmp_path / "x.ark"))
+        with pytest.raises(InputError, match="x.ark:4: entry 'utt' cannot be read"):
+            read_object(f"{tmp_path}/x.ark:4", "utt")
+    for where in (f"touch {touched} |", f"| touch {touched}", f"touch {touched} |:0", "-:0"):
         with pytest.raises(InputError, match="entry 'utt'"):
             read_object(where, "utt")
     assert not touched.exists()

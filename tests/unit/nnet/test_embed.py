@@ -97,6 +97,17 @@ def test_utterances_without_a_voiced_frame_are_named_and_left_out_of_averages(to
     assert not (tmp_path / "refused").exists()
 
 
+def test_features_are_read_from_arks_that_have_no_scp(toy, model, tmp_path):
+    (tmp_path / "arks").mkdir()
+    for name in ("feats.ark", "vad.ark"):
+        shutil.copy(f"{toy.feats['dev']}/{name}", tmp_path / "arks")
+    found = []
+    for feats in (toy.feats["dev"], tmp_path / "arks"):
+        embed_set(model, toy.data["dev"], feats, tmp_path / "out")
+        found.append((tmp_path / "out/xvector.ark").read_bytes())
+    assert found[0] == found[1]
+
+
 def test_embedding_twice_gives_the_same_bytes(toy, model, tmp_path, monkeypatch):
     found = []
     for name in ("first", "second"):
