@@ -69,9 +69,7 @@ def target_of(name: str | Path) -> Target:
     if not words:
         ark = Path(name)
         if ark.suffix != ".ark":  # x.test and x.dev would share x.scp
-            raise InputError(
-                f"{name}: expected an output that ends in .ark (its scp is written beside it), or ark:{name}"
-            )
+            raise InputError(f"{name}: expected an output that ends in .ark, with an scp beside it, or ark:{name}")
         return _checked(Target(ark, ark.with_suffix(".scp"), False))
     forms = [word for word in words if word in FORMS]
     paths = rest.split(",", len(forms) - 1)

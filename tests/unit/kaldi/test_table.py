@@ -279,6 +279,8 @@ def test_reader_serves_other_processes_and_keeps_few_arks_open(tmp_path, monkeyp
     assert list(table._arks) == [f"{tmp_path}/2.ark", f"{tmp_path}/3.ark"]
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(keys_and_sum, [table] * 3) == [expected] * 3
+        pool.close()
+        pool.join()  # the end of the block would send SIGTERM, for which the command line may have set a handler
     assert keys_and_sum(pickle.loads(pickle.dumps(table))) == expected
 
 
