@@ -10,7 +10,7 @@ logger = logging.getLogger("spkr")
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("copy-table", _copy, "copy a table of matrices, vectors or integers into another form",
-             "feats.scp ark,t:feats.txt\n  spkr copy-table ark:feats.txt feats.ark --compression-method 1")  # fmt: skip
+             "exp/an4/main/xvectors/test/xvector.scp ark,t:xvector.txt")  # fmt: skip
     p.add_argument("table", metavar="IN", help=TABLE)
     p.add_argument("out", metavar="OUT", help=OUT_TABLE)
     p.add_argument("--compression-method", type=int, choices=range(8), default=0, metavar="N",
