@@ -4,7 +4,7 @@ Each check yields the faults in the values of well-formed files (spkr.kaldi.data
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,11 +40,11 @@ def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     return dict(sorted(spk2utt.items()))
 
 
-def keys_of(files: Files) -> dict[str, set[str]]:
+def keys_of(files: Files) -> dict[str, Set[str]]:
     """The keys of files by utterance, by speaker and by recording."""
     utt2spk = files["utt2spk"]
-    recordings = {value.split()[0] for value in files["segments"].values()} if "segments" in files else set(utt2spk)
-    return {"utterance": set(utt2spk), "speaker": set(utt2spk.values()), "recording": recordings}
+    recordings = {value.split()[0] for value in files["segments"].values()} if "segments" in files else utt2spk.keys()
+    return {"utterance": utt2spk.keys(), "speaker": set(utt2spk.values()), "recording": recordings}
 
 
 def restrict(files: Files, utts: Collection[str]) -> dict[str, dict[str, str]]:
@@ -62,14 +62,14 @@ def joined(spk2utt: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def _keys(path: Path, files: Files) -> Iterator[str]:
-    keys = keys_of(files)
+    expected = {index: sorted(keys) for index, keys in keys_of(files).items()}
     for name, table in files.items():
         index = index_of(name)
-        if table.keys() == keys[index]:
+        if list(table) == expected[index]:  # as in most files; far faster than sets
             continue
         by_segments = index == "recording" and "segments" in files
         try:
-            check_same_keys(path / name, table, path / ("segments" if by_segments else "utt2spk"), keys[index])
+            check_same_keys(path / name, table, path / ("segments" if by_segments else "utt2spk"), expected[index])
         except InputError as e:
             yield str(e)
 
