@@ -2,8 +2,9 @@
 
     python benchmarks/embed.py [--threads 2]
 
-AN4's default, four networks, on features in memory; wall time, medians of rounds that take turns. Then ECAPA-TDNN of
-512 channels, one utterance at a time, against speechbrain's of the same size, where that is installed.
+AN4's default, four networks, on features in memory; medians of rounds that take turns. Time is wall time, or CPU time
+with `--threads 1`, which other work on the machine hardly changes. Then ECAPA-TDNN of 512 channels, one utterance at a
+time, against speechbrain's of the same size, where that is installed.
 """
 
 import argparse
@@ -87,13 +88,14 @@ def single(rounds: int) -> None:
 
 
 def medians(rounds: int, *functions: Callable[[], object]) -> list[float]:
-    """For each function, the median of its seconds of wall time; they take turns, after a call each to warm up."""
+    """For each function, the median of its seconds; they take turns, after a call each to warm up."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds = [[] for _ in functions]
     for turn in range(1 + rounds):
         for function, taken in zip(functions, seconds, strict=True):
-            begun = time.perf_counter()
+            begun = clock()
             function()
-            taken += [time.perf_counter() - begun] if turn else []
+            taken += [clock() - begun] if turn else []
     return [statistics.median(taken) for taken in seconds]
 
 

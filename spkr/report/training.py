@@ -22,7 +22,7 @@ LOOKS = ({"color": "#0072B2", "linestyle": "-"}, {"color": "#D55E00", "linestyle
 
 
 def read_log(path: str | Path) -> dict[str, np.ndarray]:
-    """The columns of a train_log.tsv, each (epochs,), which must have those of PANELS; InputError where it has not."""
+    """The columns of a train_log.tsv, each (epochs,); InputError where one of PANELS is missing."""
     (_, header), *lines = read_lines(path)
     names, rows = header.split("\t"), []
     for number, line in lines:
@@ -42,7 +42,7 @@ def read_log(path: str | Path) -> dict[str, np.ndarray]:
 def plot_training(stem: str | Path, trainings: Sequence[dict[str, np.ndarray]]) -> None:
     """Write `stem`.png and `stem`.svg: loss, EER of dev, accuracy and learning rate over the epochs.
 
-    Args: trainings are the logs, as `read_log` gives them, of trainings one after the other; a line parts them.
+    Args: trainings are the logs, as `read_log` gives them, of trainings one after the other; a line separates them.
     """
     epochs = np.cumsum([0, *(len(log["loss"]) for log in trainings)])
     with figure_at(stem, 8, 5.2) as figure:
