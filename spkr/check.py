@@ -1,4 +1,4 @@
-"""Looking through a folder of artefacts for all that is not as it was made."""
+"""Finding files under a folder that are damaged, missing or left over."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ class Finding:
     problem: str
     manifest: Path | None = None  # that lists it
     stage: str = ""  # that makes it again
-    ours: bool = True  # or else a recording, which nobody but the user may touch
+    ours: bool = True  # False for a recording: only the user may change it
 
     @property
     def made(self) -> int:
@@ -33,7 +33,7 @@ class Finding:
         return self.manifest.stat().st_mtime_ns if self.manifest else 0
 
     def remove(self) -> None:
-        """Take the file away, and the manifest, by whose absence the workflow sees that the job must run again."""
+        """Remove the file and the manifest that lists it; a missing manifest makes the workflow run the job again."""
         for path in (self.path, self.manifest):
             if path and self.ours:
                 path.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass
 class Checked:
-    """What was looked at under a folder, and what is wrong with it."""
+    """What was checked under a folder, and what is wrong with it."""
 
     files: int = 0
     bytes: int = 0
@@ -49,9 +49,9 @@ class Checked:
     findings: list[Finding] = field(default_factory=list)
 
     def commands(self) -> list[str]:
-        """What makes damaged files again: a command for each stage, in the order in which they were made.
+        """Commands that make damaged files again, one for each stage, in the order in which the files were made.
 
-        In one command with what was made from it, a file would have all made again that lies between, too.
+        One command for files of several stages would also make again everything between them.
         """
         of_stage: dict[tuple[Path, str], list[str]] = {}
         for found in sorted((f for f in self.findings if f.stage), key=lambda f: f.made):
@@ -62,7 +62,7 @@ class Checked:
 
 
 def _command(run: Path, paths: list[str]) -> str:
-    """What to type here to have files made again, whose paths begin at the folder of a run."""
+    """The command that makes files again; their paths are relative to the folder of the run."""
     command = shlex.join(["snakemake", "--cores", "all", *paths])
     return command if run.resolve() == Path.cwd() else f"(cd {shlex.quote(str(run))} && {command})"
 

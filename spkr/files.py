@@ -1,4 +1,4 @@
-"""Files as every stage treats them: whole or absent, and read with the line number at hand."""
+"""Reading and writing files: a file is complete or absent, and errors name the file and line."""
 
 import errno
 import fcntl
@@ -84,13 +84,13 @@ def replacing(
 
 @contextmanager
 def naming_full_disk(path: str | Path) -> Iterator[None]:
-    """Where the block fails, somewhere below, as a disk is full or may only be read, raise InputError that says so."""
+    """Turn an error of the block that comes from a full or read-only disk into an InputError that says so."""
     try:
         yield
     except InputError:
         raise
     except Exception as e:
-        error = e  # or what led to it: torch.save raises an error of its own about what it could not write
+        error = e  # or its cause: torch.save raises another error about what it could not write
         while error and getattr(error, "errno", None) not in UNWRITABLE:
             error = error.__context__
         if not error:
@@ -101,7 +101,7 @@ def naming_full_disk(path: str | Path) -> Iterator[None]:
 
 
 def is_left_over(tmp: str | Path) -> bool:
-    """Whether a temporary file of `replacing` is one that nobody writes any more."""
+    """Whether no process writes this temporary file of `replacing` any more."""
     try:
         with Path(tmp).open("rb") as f:
             return _lock(f.fileno())
@@ -110,7 +110,7 @@ def is_left_over(tmp: str | Path) -> bool:
 
 
 def _lock(fd: int) -> bool:
-    """Lock an open file until it is closed; False where another process has it. Some file systems know no locks."""
+    """Lock an open file until it is closed; False where another process has locked it. Not all file systems lock."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

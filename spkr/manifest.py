@@ -2,7 +2,7 @@
 
     manifest.json, or manifest.<part>.json where several jobs write into one folder:
       made_by   stage, options, and a digest of the code
-      files     name -> bytes, sha256, and what is known beside: lines of a text, keys and dim of an ark
+      files     name -> bytes, sha256, and facts: lines of a text, keys and dim of an ark
 
 It is written last. Until then the one of an earlier run stays, by which files that were replaced or removed since are
 seen to differ. A job that fails removes what it wrote. A file that no manifest beside it lists is the user's own, of
@@ -141,7 +141,7 @@ class Entry:
             return f"cannot be read ({e.strerror})"
 
     def is_current(self) -> bool:
-        """Whether the manifest still says so: a job that makes the file anew takes it away first."""
+        """Whether the manifest still lists it so: it may have been replaced or removed since it was read."""
         try:
             return self in read_manifest(self.manifest)
         except InputError:
@@ -149,7 +149,7 @@ class Entry:
 
 
 def read_manifest(path: Path) -> list[Entry]:
-    """The entries of a manifest; InputError where it is none."""
+    """The entries of a manifest; InputError where the file is no manifest."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         stage, entries = content["made_by"]["stage"], []
@@ -235,13 +235,13 @@ def repair(path: Path) -> str:
     run = run_folder(path)
     folder = run / Path(*path.parent.relative_to(run).parts[:2]) if run and path.is_relative_to(run) else path.parent
     return (
-        f"`spkr check --remove {folder}` takes it away and says how to make it again"
+        f"`spkr check --remove {folder}` removes it and prints how to make it again"
         f" (`spkr check --accept {path}` if it was changed on purpose)"
     )
 
 
 def accept(path: Path) -> None:
-    """Write what a file is now into the manifest that lists it; InputError where there is none, or no such file."""
+    """Write what a file is now into the manifest that lists it; InputError where no manifest does."""
     for manifest in sorted(path.parent.glob(NAMES)):
         if path in [entry.path for entry in read_manifest(manifest)]:
             content = json.loads(manifest.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Processes whose workflow is gone: after a kill -9 of it, a job that it started must not go on in secret.
+"""Jobs whose workflow is gone: if Snakemake is killed with kill -9, the jobs that it started must end, too.
 
-The workflow names itself in the environment variable SPKR_WORKFLOW, which its jobs inherit. A process that is named
-there, and that ran on this machine, is looked for in /proc; where there is no /proc, nothing is looked for.
+The workflow writes its name into the environment variable SPKR_WORKFLOW, which its jobs inherit. A job looks for that
+process in /proc if it ran on the same machine. Without /proc no job looks for it.
 """
 
 import os
@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 VARIABLE = "SPKR_WORKFLOW"
-SECONDS = 0.5  # between two looks
+SECONDS = 0.5  # between two checks
 
 
 def name_of(pid: int | str) -> str | None:
-    """A name that no other process ever has: of the machine since its start, of the process, and when it began.
+    """A name that no other process ever has: the machine since its start, the process id and its start time.
 
-    None where there is no such process, or where it has ended and nobody has asked for its exit status.
+    None where there is no such process, or where it is a zombie.
     """
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc(5): from field 3 on
@@ -32,7 +32,7 @@ def _machine() -> str:
 
 
 def is_orphan() -> bool:
-    """Whether SPKR_WORKFLOW names a process of this machine that is no more."""
+    """Whether SPKR_WORKFLOW names a process of this machine that has ended."""
     name = os.environ.get(VARIABLE)
     if not name or not Path("/proc/self/stat").exists():
         return False
@@ -41,7 +41,7 @@ def is_orphan() -> bool:
 
 
 def end_when_orphaned() -> None:
-    """From now on, send this process SIGTERM once its workflow is gone: a training saves a checkpoint and ends."""
+    """Send this process SIGTERM when its workflow is gone: a training then saves a checkpoint and ends."""
     if not os.environ.get(VARIABLE):
         return
 

@@ -1,8 +1,8 @@
 """The command `spkr <verb>`: arguments, logging and exit status; each verb is a function on paths.
 
 Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command line was wrong; 143 (SIGTERM), 130
-(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command goes on from there;
-141 (SIGPIPE) whoever read the output stopped reading.
+(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command resumes it; 141
+(SIGPIPE) the reader of the output has closed it.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Run one verb; wrong input is one line on stderr and exit status 1."""
     args = parser().parse_args(argv)
-    # Idle threads spin for some microseconds between two operations of a network, then sleep, out of others' way
+    # Idle threads spin for some microseconds between two operations of a network, then sleep
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed

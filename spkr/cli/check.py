@@ -1,4 +1,4 @@
-"""The verb that looks for damage."""
+"""The verb that checks files."""
 
 import logging
 import time
@@ -11,14 +11,14 @@ logger = logging.getLogger("spkr")
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    p = verb("check", _check, "find what is damaged, missing or left over among the files of a recipe, and mend it",
+    p = verb("check", _check, "find files of a recipe that are damaged, missing or left over, and remove them",
              "exp/an4 --remove")  # fmt: skip
     p.add_argument("path", type=Path, help="folder of a recipe, or one in it; with --accept, a file")
     how = p.add_mutually_exclusive_group()
     how.add_argument("--remove", action="store_true",
-                     help="take damaged and left-over files away; snakemake then makes them again")  # fmt: skip
+                     help="remove damaged and left-over files; snakemake then makes them again")  # fmt: skip
     how.add_argument("--accept", action="store_true",
-                     help="the file was changed on purpose: its manifest takes it as it is")  # fmt: skip
+                     help="the file was changed on purpose: record in its manifest what it is now")  # fmt: skip
 
 
 def _check(args) -> None:
@@ -38,13 +38,13 @@ def _check(args) -> None:
         return
     faults = f"{args.path}: {len(checked.findings)} faults (see above)"
     if not args.remove:
-        raise InputError(f"{faults}; `spkr check --remove {args.path}` takes away what is ours and says what to run")
+        raise InputError(f"{faults}; `spkr check --remove {args.path}` removes what is ours and prints what to run")
     commands = checked.commands()
     for found in checked.findings:
         found.remove()
     if commands:
-        logger.info("taken away; to make just these again, one after the other (with your --config or --configfile):")
+        logger.info("removed; to make just these again, run one after the other (with your --config or --configfile):")
         print(*commands, sep="\n")
     if not all(found.ours for found in checked.findings):
-        raise InputError(f"{faults}; audio files are yours to put back, all else was taken away")
-    logger.info("%s, all taken away", faults)
+        raise InputError(f"{faults}; put the audio files back; all else was removed")
+    logger.info("%s, all removed", faults)

@@ -153,6 +153,8 @@ def _read_file(path: str | Path, ndims: tuple[int, ...], begin: bytes = b"", end
         arrays = _read_arrays(Cursor(Path(path).read_bytes()), ndims, begin, end)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
     except DAMAGES as e:
         expected = begin.decode() or ("a vector" if ndims == (1,) else "a matrix")
         raise InputError(

@@ -87,7 +87,7 @@ def test_damaged_files_are_taken_away_and_the_commands_come_in_the_order_of_the_
     (exp / "a_later_one/x").write_text("a 22\n")
     status, lines, printed = check(capsys, caplog, "exp/an4", "--remove")
     assert status == 0
-    assert lines[-1] == "exp/an4: 2 faults (see above), all taken away"
+    assert lines[-1] == "exp/an4: 2 faults (see above), all removed"
     assert printed.splitlines() == [
         "snakemake --cores all exp/an4/feats/x.1",
         "snakemake --cores all exp/an4/a_later_one/x",
