@@ -5,10 +5,10 @@
     write    FILE.ark                 an ark with FILE.scp beside it
              ark:FILE                 an ark alone
              ark,scp:FILE.ark,FILE.scp
-             `t` among these words (ark,t:FILE) makes the ark a text
+             `t` among these words (ark,t:FILE) makes the ark a text; `-` is the standard output
 
 Kaldi's other options of reading (s, cs, ...) say how its programs may go about it. They are taken, and change nothing.
-Commands and `-` are refused.
+Commands are refused, and `-` to read from.
 """
 
 from pathlib import Path
@@ -68,11 +68,12 @@ def target_of(name: str | Path) -> Target:
     words, rest = _split(name)
     if not words:
         ark = Path(name)
-        if ark.suffix != ".ark":  # x.test and x.dev would share x.scp
+        if ark.suffix != ".ark" and not is_stream(ark):  # x.test and x.dev would share x.scp
             raise InputError(f"{name}: expected an output that ends in .ark, with an scp beside it, or ark:{name}")
         return _checked(Target(ark, ark.with_suffix(".scp"), False))
     forms = [word for word in words if word in FORMS]
     paths = rest.split(",", len(forms) - 1)
+    paths = ["/dev/stdout" if path.strip() == "-" else path for path in paths]
     files = {form: _path(name, path) for form, path in zip(forms, paths, strict=False)}
     distinct = len(files) == len(forms) == len(set(paths))
     if not distinct or "ark" not in files or not set(words) <= FORMS | WRITING:
@@ -113,5 +114,5 @@ def _split(name: str | Path) -> tuple[list[str], str]:
 def _path(name: str | Path, path: str) -> Path:
     path = path.strip()
     if path in ("", "-") or path.startswith("|") or path.endswith("|"):
-        raise InputError(f"{name}: commands, standard input and standard output are not supported; name a file")
+        raise InputError(f"{name}: commands, and - for standard input, are not supported; name a file")
     return Path(path)

@@ -5,6 +5,7 @@ An ark holds `key object key object ...` (spkr.kaldi.objects); a line of the scp
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from math import isfinite
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -40,14 +41,15 @@ class TableWriter:
             raise InputError(f"{name}: compression {compress}; expected 1 to 7 or, as in text, 0 for none")
         self.ark = self.target.ark
         self.encode = encode_text if self.target.text else lambda value: encode(value, compress)
-        self.lines: list[str] = []
-        self.dims: set[int] = set()
         self.facts: dict[str, object] = {}  # for the manifest
-        self.last, self.position = "", 0
+        self.dims: set[int] = set()
+        self.last, self.keys, self.position = "", 0, 0
 
     def __enter__(self):
-        self._replacing = replacing(self.ark, "wb", facts=self.facts)
-        self._file = self._replacing.__enter__()
+        with ExitStack() as stack:  # the last one is closed first: an scp appears after its ark
+            self._scp = stack.enter_context(replacing(self.target.scp)) if self.target.scp else None
+            self._ark = stack.enter_context(replacing(self.ark, "wb", facts=self.facts))
+            self._files = stack.pop_all()
         return self
 
     def __setitem__(self, key: str, value: np.ndarray) -> None:
@@ -58,11 +60,12 @@ class TableWriter:
             head, data = f"{key} ".encode(), self.encode(value)
         except ValueError as e:
             raise InputError(f"{self.ark}: {key}: {e}") from None
-        self._file.write(head + data)
-        self.lines.append(f"{key} {self.ark}:{self.position + len(head)}\n")
+        self._ark.write(head + data)
+        if self._scp:
+            self._scp.write(f"{key} {self.ark}:{self.position + len(head)}\n")
         self.position += len(head) + len(data)
         self.dims.add(value.shape[-1])
-        self.last = key
+        self.last, self.keys = key, self.keys + 1
 
     @staticmethod
     def _checked(value: np.ndarray) -> np.ndarray:
@@ -78,13 +81,9 @@ class TableWriter:
             raise ValueError("a value is not a number, or not finite")
         return value
 
-    def __exit__(self, kind, error, traceback):
-        self.facts |= {"keys": len(self.lines), **({"dim": min(self.dims)} if len(self.dims) == 1 else {})}
-        if self._replacing.__exit__(kind, error, traceback) or error is not None:
-            return
-        if self.target.scp:
-            with replacing(self.target.scp) as f:
-                f.writelines(self.lines)
+    def __exit__(self, *error):
+        self.facts |= {"keys": self.keys, **({"dim": min(self.dims)} if len(self.dims) == 1 else {})}
+        return self._files.__exit__(*error)
 
 
 class TableReader(Mapping):

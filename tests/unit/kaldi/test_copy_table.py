@@ -55,6 +55,13 @@ def test_text_is_kaldis(table):
     assert Path("y.txt").read_text() == "i 1 2 \nm  [\n  1.0 2.5 \n  3.0 4.0 ]\nv  [ 0.5 ]\n"
 
 
+@pytest.mark.parametrize("out", ["-", "/dev/stdout"])
+def test_standard_output_is_written_to(table, capfdbinary, out):
+    main(["copy-table", table, f"ark,t:{out}"])
+    copy_table(table, "ark,t:y.txt")
+    assert capfdbinary.readouterr().out == Path("y.txt").read_bytes()
+
+
 @pytest.mark.parametrize("method", range(1, 8))
 def test_matrices_are_compressed_by_the_method_asked_for(table, method):
     main(["copy-table", table, "y.ark", "--compression-method", str(method)])
