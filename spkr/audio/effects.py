@@ -29,6 +29,7 @@ from scipy.signal import fftconvolve
 from spkr.audio.acoustics import CODECS, coloured_noise, in_loop, power, reverberate, room_response, telephone
 from spkr.audio.read import resample, resampled_length
 from spkr.errors import InputError
+from spkr.kaldi.fields import decimal
 
 LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
 START_LIMITS = (0, 1e6)  # seconds
@@ -92,7 +93,7 @@ def _value(name: str, text: str, where: str) -> float | str | list:
 def _number(word: str, text: str, limits: tuple[float, float], where: str) -> float:
     low, high = limits
     try:
-        value = float(text)
+        value = decimal(text)
     except ValueError:
         value = math.nan
     if not low <= value <= high or (word == "speed=" and not is_hundredth(value)):

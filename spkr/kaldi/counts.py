@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
+from spkr.kaldi.fields import COUNT
 from spkr.kaldi.select import read_maps
 from spkr.kaldi.trials import Trials, Utterances
 
@@ -28,7 +29,7 @@ def read_counts(paths: Sequence[str | Path], of: str, least: int = 0) -> dict[st
     """
     counts = read_maps(paths)
     for name, number in counts.items():
-        if not (number.isascii() and number.isdecimal()) or int(number) < least:
+        if not COUNT.fullmatch(number) or int(number) < least:
             where = " or ".join(map(str, paths))
             raise InputError(f"{where}: {name} has {number!r}; expected a number of {of}, {least} or more")
     return {name: int(number) for name, number in counts.items()}

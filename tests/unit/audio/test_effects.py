@@ -48,6 +48,7 @@ def test_spec_of_files_is_read():
         ("speed=0.905", "speed=0.905; expected a number of hundredths"),
         ("speed=-1", "speed=-1"),
         ("speed=nan", "speed=nan"),
+        ("speed=1_0", "speed=1_0"),
         ("slope=-1 snr=abc", "snr=abc; expected a number from -100 to 100"),
         ("slope=-1 snr=inf", "snr=inf"),
         ("rt60=0 drr=3", "rt60=0"),
