@@ -74,7 +74,7 @@ def check_tree(folder: Path) -> Checked:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected that of a recipe, such as exp/an4, or one in it")
-    paths = sorted(Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    paths = sorted(Path(root) / name for root, _, names in os.walk(folder, onerror=_refuse) for name in names)
     manifests = [path for path in paths if fnmatch(path.name, NAMES)]
     if not manifests:
         raise InputError(f"{folder}: holds no manifest; there is nothing to check")
@@ -104,6 +104,11 @@ def check_tree(folder: Path) -> Checked:
     checked.findings += _check_audio(sorted(recordings))
     checked.files, checked.bytes, checked.recordings = len(entries), sum(e.bytes for e in entries), len(recordings)
     return checked
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be read is not left out."""
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
 def _check_audio(recordings: list[tuple[str, str]]) -> Iterator[Finding]:

@@ -94,11 +94,13 @@ def _earlier(manifest: Path, stage: str) -> list["Entry"]:
 
 def _check_folders(manifests: Iterable[Path], reads: Iterable[str | Path]) -> None:
     """Raise InputError where a folder that is written is a file, or is read, too."""
-    read = {Path(path).resolve() for path in reads}
+    read = {os.path.realpath(path) for path in reads}
     for folder in dict.fromkeys(manifest.parent for manifest in manifests):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: is a file; expected a folder to write to")
-        if folder.resolve() in read:
+        if folder.is_symlink() and not folder.exists():
+            raise InputError(f"{folder}: is a symbolic link that leads nowhere; expected a folder to write to")
+        if os.path.realpath(folder) in read:
             raise InputError(f"{folder}: is an input, too; name another folder for the output")
 
 

@@ -43,7 +43,9 @@ def _places(path: str | Path) -> list[object]:
 
 def check_writable(path: str | Path) -> None:
     """Raise InputError where no file can take this name: it is a folder, or the folder it would lie in is read-only."""
-    target = Path(path).resolve()
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise InputError(f"{path}: is a symbolic link that leads to itself; name another output")
     if target.is_dir():
         raise InputError(f"{path}: is a folder; expected the name of a file to write")
     if target.exists() and not target.is_file():

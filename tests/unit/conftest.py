@@ -1,5 +1,8 @@
 """A toy corpus of features, made in a moment, for the tests of training and embedding."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +43,18 @@ class Toy:
         write_map(feats / "utt2num_voiced", num_voiced)
         write_trials(data / "trials_pairs", all_pairs(utt2spk))
         self.data[name], self.feats[name] = str(data), str(feats)
+
+
+@pytest.fixture
+def unprivileged():
+    """A function that runs Python code in a process that may not read and write everything, as root may."""
+    drop = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}"] if os.getuid() == 0 else []
+
+    def run(code: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*command, sys.executable, "-c", code], capture_output=True, text=True)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,14 @@ def test_a_change_on_purpose_is_accepted(exp, capsys, caplog):
     assert check(capsys, caplog, "exp/an4")[0] == 0
 
 
+def test_a_folder_that_cannot_be_read_is_not_left_out(exp, unprivileged):
+    (exp / "feats").chmod(0)
+    done = unprivileged("from spkr.cli import main; main(['check', 'exp/an4'])")
+    (exp / "feats").chmod(0o755)
+    assert done.returncode == 1
+    assert "spkr check: error: exp/an4/feats: cannot be read (Permission denied)" in done.stderr
+
+
 @pytest.mark.parametrize(("path", "message"), [("exp/an5", "no such folder"), (".venv", "holds no manifest")])
 def test_a_folder_without_artefacts_is_refused(exp, tmp_path, capsys, caplog, path, message):
     (tmp_path / ".venv").mkdir()

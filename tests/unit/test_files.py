@@ -3,7 +3,6 @@ import os
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -69,11 +68,13 @@ def test_an_open_descriptor_is_written_where_it_stands(tmp_path):
         ("folder", "folder: is a folder; expected the name of a file to write"),
         ("file/x/y", "file/x/y: cannot be written, as .*/file is not a folder"),
         ("socket", "socket: is not a file, and no pipe or character device"),
+        ("loop", "loop: is a symbolic link that leads to itself"),
     ],
 )
 def test_what_no_file_can_replace_is_refused(tmp_path, monkeypatch, name, message):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
@@ -81,12 +82,10 @@ def test_what_no_file_can_replace_is_refused(tmp_path, monkeypatch, name, messag
         pytest.fail("it opened")
 
 
-def test_a_folder_that_is_not_permitted_is_named(tmp_path):
-    """By another user's process, as all is permitted to root."""
+def test_a_folder_that_is_not_permitted_is_named(tmp_path, unprivileged):
     code = f"from spkr.files import replacing; replacing({str(tmp_path / 'shut/new/x')!r}).__enter__()"
     (tmp_path / "shut").mkdir(mode=0o555)
-    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
-    done = subprocess.run([*drop, sys.executable, "-c", code], capture_output=True, text=True)
+    done = unprivileged(code)
     assert f"shut/new/x: cannot be written, as {tmp_path}/shut is read-only for this user" in done.stderr
 
 

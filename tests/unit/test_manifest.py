@@ -164,6 +164,12 @@ def test_the_folder_of_an_output_is_no_input(made, reads):
         pytest.fail("it started")
 
 
+def test_a_folder_that_is_a_link_to_nothing_is_refused_before_the_work(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(InputError, match="link: is a symbolic link that leads nowhere"):
+        artefacts("feats", {}, tmp_path / "link/manifest.json").__enter__()
+
+
 def test_files_of_the_users_own_are_found(made):
     mine = made / "mine"
     mine.write_text("anything")
