@@ -60,9 +60,21 @@ def read_audio(
     before the part does, as extract-segments has it.
     """
     with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
-        blocks = list(decode(source, f, *sample_range(source, f, start, end)))
-    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        samples = _joined(list(decode(source, f, *sample_range(source, f, start, end))))
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
+
+
+def _joined(blocks: list[np.ndarray]) -> np.ndarray:
+    """Blocks as one array; the list is emptied, so that hours are not in memory twice."""
+    if len(blocks) == 1:
+        return blocks[0]
+    out, at = np.empty(sum(map(len, blocks)), np.float32), 0
+    blocks.reverse()
+    while blocks:
+        block = blocks.pop()
+        out[at : at + len(block)] = block
+        at += len(block)
+    return out
 
 
 def read_part(file: str, rate: int, resampling: str, start: float, count: int | None) -> np.ndarray:
@@ -273,8 +285,21 @@ def resampled_length(n: int, rate: int, new_rate: int) -> int:
 
 
 def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Resample (samples,) float32 with torchaudio's windowed sinc."""
+    """Resample (samples,) float32 with torchaudio's windowed sinc, a long recording in pieces of BLOCK samples."""
     import torch
     from torchaudio.functional import resample as sinc_resample
 
-    return sinc_resample(torch.from_numpy(samples), rate, new_rate).numpy()
+    def resampled(part: np.ndarray) -> np.ndarray:
+        return sinc_resample(torch.from_numpy(part), rate, new_rate).numpy()
+
+    if len(samples) <= BLOCK:
+        return resampled(samples)
+    own, new = rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)  # samples of a step, before and after
+    piece, beside = BLOCK // own, 1 + 7 // min(own, new)  # steps; the filter has six zero crossings on each side
+    out = np.empty(resampled_length(len(samples), rate, new_rate), np.float32)
+    for first in range(0, -(-len(samples) // own), piece):
+        begin = max(first - beside, 0)
+        part = samples[begin * own : (first + piece + beside) * own]
+        wanted = out[first * new : (first + piece) * new]
+        wanted[:] = resampled(np.pad(part, (0, own)))[(first - begin) * new :][: len(wanted)]
+    return out

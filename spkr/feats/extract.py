@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -103,13 +102,13 @@ class Source:
         for (file, start), utt in parts.items():
             with _naming(utt):
                 check_audio(file, *self.audio_options[:2], start=start, first_channel=True)
-        self.clean = lru_cache(maxsize=1)(self._clean)  # copies of one recording follow each other
+        self.kept: tuple = None, None  # the last clip and speed, and what `_clean` made of it
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,); that of an augmented copy is its clean speech's."""
         fe, spec = self.front_end, self.specs[utt]
         with _naming(utt):
-            speech, feats, voiced = self.clean(self.clips[utt], spec.get("speed", 1.0))
+            speech, feats, voiced = self._clean(self.clips[utt], spec.get("speed", 1.0))
         if spec.keys() <= {"speed"} and not fe.dither:
             return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
@@ -119,12 +118,18 @@ class Source:
         return self._compute(heard, fe)[0], voiced
 
     def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither."""
-        fe, samples = self.without_dither, self._read(clip)
-        self._check_length(clip.source, len(samples), speed)
-        speech = change_speed(samples, speed)
-        feats, log_energy = self._compute(speech, fe)
-        return speech, feats, energy_vad(log_energy, fe.vad)
+        """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither.
+
+        The last one is kept, as copies of one recording follow each other.
+        """
+        if self.kept[0] != (clip, speed):
+            self.kept = None, None  # hours of it are not in memory beside hours of the next
+            fe, speech = self.without_dither, self._read(clip)
+            self._check_length(clip.source, len(speech), speed)
+            speech = change_speed(speech, speed)
+            feats, log_energy = self._compute(speech, fe)
+            self.kept = (clip, speed), (speech, feats, energy_vad(log_energy, fe.vad))
+        return self.kept[1]
 
     def _check_length(self, source: str, samples: int, speed: float) -> None:
         fe = self.front_end

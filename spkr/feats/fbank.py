@@ -6,13 +6,16 @@ mel-computations.cc and feature-mfcc.cc (commit f4007661); the comments name the
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd
 
+PIECE = 1 << 10  # frames that are computed at once, a multiple of 16: more take three times as long, beyond the cache
 EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a logarithm
 
 
@@ -21,26 +24,55 @@ def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tens
 
     Its logarithm unless `use_log_fbank` is false; the log energy is a first column more if `use_energy`.
     """
-    frames = _centred_frames(samples, fe)
-    energy = _log_energy(frames, fe)
-    mel = _mel(frames, fe)
-    bands = _log(mel) if fe.use_log_fbank else mel
-    return (torch.cat([energy[..., None], bands], dim=-1) if fe.use_energy else bands), energy
+
+    def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
+        frames = _centred_frames(samples, fe, first, last)
+        energy, mel = _log_energy(frames, fe), _mel(frames, fe)
+        bands = _log(mel) if fe.use_log_fbank else mel
+        return (torch.cat([energy[..., None], bands], dim=-1) if fe.use_energy else bands), energy
+
+    return in_pieces(num_frames(samples.shape[-1], fe), of_frames)
 
 
 def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
     """MFCC, (..., samples) to (..., frames, num_ceps), and its log energy, (..., frames): C0 if `use_energy`."""
-    frames = _centred_frames(samples, fe)
-    energy = _log_energy(frames, fe)
-    cepstra = _log(_mel(frames, fe)) @ _dct(fe, samples.device).T
-    if fe.use_energy:
-        cepstra[..., 0] = energy
-    return cepstra, energy
+
+    def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
+        frames = _centred_frames(samples, fe, first, last)
+        energy = _log_energy(frames, fe)
+        cepstra = _log(_mel(frames, fe)) @ _dct(fe, samples.device).T
+        if fe.use_energy:
+            cepstra[..., 0] = energy
+        return cepstra, energy
+
+    return in_pieces(num_frames(samples.shape[-1], fe), of_frames)
+
+
+def in_pieces(
+    n: int, of_frames: Callable[[int, int], tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features (..., n, dim) and log energies (..., n) of n frames, computed some at a time: hours fit into memory.
+
+    Args:
+        of_frames: gives those from a frame to another, which it is not to include.
+    """
+    ends = [*range(PIECE, n - PIECE + 1, PIECE), n]  # the last piece is the longest, so that none is short
+    feats, energy = of_frames(0, ends[0])
+    if len(ends) == 1:
+        return feats, energy
+    all_feats, all_energy = (
+        feats.new_empty(*feats.shape[:-2], n, feats.shape[-1]),
+        energy.new_empty(*energy.shape[:-1], n),
+    )
+    all_feats[..., : ends[0], :], all_energy[..., : ends[0]] = feats, energy
+    for first, last in pairwise(ends):
+        all_feats[..., first:last, :], all_energy[..., first:last] = of_frames(first, last)
+    return all_feats, all_energy
 
 
 def log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
     """Log energy of each frame: (..., samples) to (..., frames)."""
-    return _log_energy(_centred_frames(samples, fe), fe)
+    return _log_energy(_centred_frames(samples, fe, 0, num_frames(samples.shape[-1], fe)), fe)
 
 
 def _log_energy(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
@@ -66,23 +98,26 @@ def num_frames(num_samples: int, fe: FrontEnd) -> int:
     return (num_samples + fe.window_shift // 2) // fe.window_shift
 
 
-def _centred_frames(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Frames with dither and without their mean, (..., frames, window_size) (the first half of ProcessWindow)."""
-    frames = _strided(samples, fe)
+def _centred_frames(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
+    """Frames `first` to `last` with dither and without their mean, (..., last - first, window_size).
+
+    The first half of ProcessWindow.
+    """
+    frames = _strided(samples, fe, first, last)
     if fe.dither:
         frames = frames + fe.dither * torch.randn_like(frames)
     return frames - frames.mean(dim=-1, keepdim=True)
 
 
-def _strided(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Cut into overlapping frames, the recording reflected at its ends (ExtractWindow): -1 is 0, len is len - 1."""
-    length = samples.shape[-1]
-    size, shift, n = fe.window_size, fe.window_shift, num_frames(length, fe)
-    first = 0 if fe.snip_edges else shift // 2 - size // 2  # then frame t is centred on sample shift * (t + 1/2)
-    before, after = max(0, -first), max(0, first + (n - 1) * shift + size - length)
+def _strided(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
+    """Overlapping frames `first` to `last`, the recording reflected at its ends (ExtractWindow): -1 is 0."""
+    size, shift, length = fe.window_size, fe.window_shift, samples.shape[-1]
+    begin = first * shift + (0 if fe.snip_edges else shift // 2 - size // 2)  # then t is centred on shift * (t + 1/2)
+    end = begin + (last - first - 1) * shift + size
+    before, after = max(0, -begin), max(0, end - length)
     ends = samples[..., :before].flip(-1), samples[..., length - after :].flip(-1)
-    whole = torch.cat([ends[0], samples[..., max(first, 0) :], ends[1]], dim=-1)
-    return whole.unfold(-1, size, shift)[..., :n, :]
+    whole = torch.cat([ends[0], samples[..., max(begin, 0) : end], ends[1]], dim=-1)
+    return whole.unfold(-1, size, shift)
 
 
 def _mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:

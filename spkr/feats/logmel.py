@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import pad
 from torchaudio.functional import melscale_fbanks
 
-from spkr.feats.fbank import check_bands, fft_size, frame_energy, window
+from spkr.feats.fbank import check_bands, fft_size, frame_energy, in_pieces, window
 from spkr.feats.options import FrontEnd
 
 LOG_GUARD = 2.0**-24
@@ -19,29 +19,45 @@ LOG_GUARD = 2.0**-24
 
 def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-mel of the 16-bit scale's (..., samples): (..., frames, dim), and the log energy, (..., frames)."""
-    x = samples / 32768
+
+    def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.log(_bands(samples, fe, first, last) + LOG_GUARD), _log_energy(samples, fe, first, last)
+
+    return in_pieces(num_frames(samples.shape[-1], fe), of_frames)
+
+
+def _bands(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
+    """Mel bands of frames `first` to `last`, (..., last - first, num_mel_bins)."""
+    n_fft, length = fft_size(fe), samples.shape[-1]
+    begin, end, before, after = _reach(first, last, n_fft, fe.window_shift, length)
+    x = samples[..., max(begin - 1, 0) : end] / 32768
     x = torch.cat([x[..., :1], x[..., 1:] - fe.preemphasis_coefficient * x[..., :-1]], dim=-1)
-    n_fft, length = fft_size(fe), x.shape[-1]
+    x = x[..., min(begin, 1) :]  # without the sample before, which is there for the pre-emphasis of the next
     spectrum = torch.stft(
-        x,
+        pad(x[None], (before, after), "reflect" if length > n_fft // 2 else "constant")[0],
         n_fft,
         hop_length=fe.window_shift,
         win_length=fe.window_size,
         window=window(fe, x.device),
-        center=True,
-        pad_mode="reflect" if length > n_fft // 2 else "constant",
+        center=False,
         return_complex=True,
     )
     power = spectrum.real.square() + spectrum.imag.square()
-    bands = power.mT[..., : num_frames(length, fe), :] @ slaney_banks(fe, x.device)
-    return torch.log(bands + LOG_GUARD), _log_energy(samples, fe)
+    return power.mT @ slaney_banks(fe, x.device)
 
 
-def _log_energy(samples: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
-    """Log energy of each frame without its mean, before pre-emphasis and window: (..., samples) to (..., frames)."""
-    n = num_frames(samples.shape[-1], fe)
-    frames = pad(samples, (fe.window_size // 2, fe.window_size)).unfold(-1, fe.window_size, fe.window_shift)[..., :n, :]
+def _log_energy(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
+    """Log energy of frames `first` to `last` without their mean, before pre-emphasis and window."""
+    begin, end, *beside = _reach(first, last, fe.window_size, fe.window_shift, samples.shape[-1])
+    frames = pad(samples[..., begin:end], beside).unfold(-1, fe.window_size, fe.window_shift)
     return frame_energy(frames - frames.mean(dim=-1, keepdim=True))
+
+
+def _reach(first: int, last: int, size: int, shift: int, length: int) -> tuple[int, int, int, int]:
+    """The samples that frames `first` to `last` of `size` reach, and how many they lack before and behind these."""
+    begin = first * shift - size // 2
+    end = begin + (last - first - 1) * shift + size
+    return max(begin, 0), min(end, length), max(-begin, 0), max(end - length, 0)
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:

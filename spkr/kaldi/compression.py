@@ -29,6 +29,7 @@ METHODS = {  # kind, and the range (low, span) unless it is the matrix'
     7: (b"CM3 ", (0.0, 1.0)),
 }
 FEW_ROWS = 8
+PIECE = 1 << 22  # elements that are compressed at once, in some 100 MB
 RANGE_AND_SIZE = struct.Struct("<ffii")
 DTYPES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
 STEPS = (64, 128, 63)  # of a column's bytes, between its quantiles at 0, 25, 75 and 100 %
@@ -60,7 +61,13 @@ def _linear(x: np.ndarray, low: float, span: float, dtype: str) -> np.ndarray:
 
 
 def _columns(x: np.ndarray, low: float, span: float) -> bytes:
-    """(rows, cols) as quantiles of the columns and, between those, bytes."""
+    """(rows, cols) as quantiles of the columns and, between those, bytes; of a long matrix, few columns at a time."""
+    some = max(1, PIECE // len(x))
+    parts = [_quantiles_and_bytes(x[:, at : at + some], low, span) for at in range(0, x.shape[1], some)]
+    return b"".join(part for kind in zip(*parts, strict=True) for part in kind)
+
+
+def _quantiles_and_bytes(x: np.ndarray, low: float, span: float) -> tuple[bytes, bytes]:
     rows, quarter = len(x), len(x) // 4
     ranks = (0, quarter, 3 * quarter, rows - 1) if rows > 4 else np.minimum(range(4), rows - 1)
     columns = np.ascontiguousarray(x.T)
@@ -72,7 +79,7 @@ def _columns(x: np.ndarray, low: float, span: float) -> bytes:
     position = np.full_like(columns, 0.5)  # rounds
     for k, steps in enumerate(STEPS):
         position += np.clip((columns - begins[:, k, None]) * slopes[:, k, None], 0, steps)
-    return codes.astype("<u2").tobytes() + position.astype("u1").tobytes()
+    return codes.astype("<u2").tobytes(), position.astype("u1").tobytes()
 
 
 def decompress(at: Cursor) -> np.ndarray:
