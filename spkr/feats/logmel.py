@@ -30,7 +30,7 @@ def _bands(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.
     """Mel bands of frames `first` to `last`, (..., last - first, num_mel_bins)."""
     n_fft, length = fft_size(fe), samples.shape[-1]
     begin, end, before, after = _reach(first, last, n_fft, fe.window_shift, length)
-    x = samples[..., max(begin - 1, 0) : end] / 32768
+    x = samples[..., max(begin - 1, 0) : max(end, before + 1)] / 32768  # what is reflected is there, too
     x = torch.cat([x[..., :1], x[..., 1:] - fe.preemphasis_coefficient * x[..., :-1]], dim=-1)
     x = x[..., min(begin, 1) :]  # without the sample before, which is there for the pre-emphasis of the next
     spectrum = torch.stft(
@@ -43,7 +43,7 @@ def _bands(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.
         return_complex=True,
     )
     power = spectrum.real.square() + spectrum.imag.square()
-    return power.mT @ slaney_banks(fe, x.device)
+    return power.mT[..., : last - first, :] @ slaney_banks(fe, x.device)
 
 
 def _log_energy(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
