@@ -22,7 +22,7 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import located, recording, replacing, run_folder, sha256
 from spkr.kaldi.specifiers import source_of
-from spkr.outputs import check_outputs
+from spkr.outputs import check_folders, check_outputs
 
 PACKAGE = Path(__file__).parent
 NAMES = "manifest*.json"
@@ -56,7 +56,7 @@ def artefacts(
         yield
         return
     made = [Path(manifest) for manifest in manifests]
-    _check_folders(made, reads)
+    check_folders([manifest.parent for manifest in made], reads)
     earlier = {manifest: _earlier(manifest, stage) for manifest in made}
     inputs = _named(reads)
     check_outputs([*writes, *made], [*inputs, *(entry.manifest for entry in inputs.values() if entry)])
@@ -90,18 +90,6 @@ def _earlier(manifest: Path, stage: str) -> list["Entry"]:
                 f"{stage} writes"
             )
     return entries
-
-
-def _check_folders(manifests: Iterable[Path], reads: Iterable[str | Path]) -> None:
-    """Raise InputError where a folder that is written is a file, or is read, too."""
-    read = {os.path.realpath(path) for path in reads}
-    for folder in dict.fromkeys(manifest.parent for manifest in manifests):
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder}: is a file; expected a folder to write to")
-        if folder.is_symlink() and not folder.exists():
-            raise InputError(f"{folder}: is a symbolic link that leads nowhere; expected a folder to write to")
-        if os.path.realpath(folder) in read:
-            raise InputError(f"{folder}: is an input, too; name another folder for the output")
 
 
 def _write(manifest: Path, content: dict) -> None:

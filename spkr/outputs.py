@@ -30,6 +30,18 @@ def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
         taken |= dict.fromkeys(_places(path), ("is to be written twice", path))
 
 
+def check_folders(folders: Iterable[Path], reads: Iterable[str | Path]) -> None:
+    """Raise InputError where a folder that is to be written to is none, or is one of the folders that are read."""
+    read = {os.path.realpath(path) for path in reads}
+    for folder in dict.fromkeys(folders):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is a file; expected a folder to write to")
+        if folder.is_symlink() and not folder.exists():
+            raise InputError(f"{folder}: is a symbolic link that leads nowhere; expected a folder to write to")
+        if os.path.realpath(folder) in read:
+            raise InputError(f"{folder}: is an input, too; name another folder for the output")
+
+
 def _places(path: str | Path) -> list[object]:
     """What two names of one file have in common."""
     places: list[object] = [os.path.realpath(path)]
