@@ -100,7 +100,8 @@ def _has_controls(text: bytes) -> bool:
 def _refuse(path: str | Path, text: bytes, forms: Sequence[str], numbers: Sequence[str], problem: str) -> NoReturn:
     """Raise InputError for the first line that is of none of these forms, or for the file where all lines are."""
     of_length = {len(form.split()): _columns(form) for form in forms}
-    expected = "expected " + " or ".join(f"'{form}'" for form in forms)
+    forms_in_words = " or ".join(f"'{form}'" for form in forms)
+    expected = f"expected {forms_in_words}"
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n"), 1):
         shown = line.removesuffix(b"\r")
         fields = shown.split()
@@ -114,9 +115,9 @@ def _refuse(path: str | Path, text: bytes, forms: Sequence[str], numbers: Sequen
             raise InputError(f"{path}:{number}: {expected}, found {shown.decode()!r}")
         for column, field in zip(of_length[len(fields)], fields, strict=True):
             if column in numbers and not is_finite_number(field):
-                text = field.decode()
-                kind = "finite number" if NOT_FINITE.fullmatch(text) or DECIMAL.fullmatch(text) else "number"
-                raise InputError(f"{path}:{number}: {column} {text!r}; expected a {kind}")
+                found = field.decode()
+                kind = "finite number" if NOT_FINITE.fullmatch(found) or DECIMAL.fullmatch(found) else "number"
+                raise InputError(f"{path}:{number}: {column} {found!r}; expected a {kind}, as in {forms_in_words}")
     raise InputError(f"{path}: cannot be read ({problem}); {expected} in each line")
 
 

@@ -35,7 +35,7 @@ def test_scores_come_in_the_order_of_the_list(tmp_path, text):
             "plda:2: the trial 'a y' has another label than in line 2 of",
         ),
         ("a x 1 1\na y 2 0\nb x 3 no\n", "plda:3: label 'no'; expected 1 or 0, as the lines seem to be '<enrolment>"),
-        ("a x 1\na y two\nb x 3\n", "plda:2: score 'two'; expected a number"),
+        ("a x 1\na y two\nb x 3\n", "plda:2: score 'two'; expected a number, as in '<enrolment> <test> <score>'"),
         ("a x 1\na y 2\nb x nan\n", "plda:3: score 'nan'; expected a finite number"),
         ("a x 1\na y -inf\nb x 3\n", "plda:2: score '-inf'; expected a finite number"),
         ("a x 1\na y 2\nb x 3\nb y 4\n", "plda:4: the trial 'b y' is not in the trial list"),
