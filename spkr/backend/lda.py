@@ -57,11 +57,11 @@ def _covariances(centred: SpeakerStats) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pca(centred: SpeakerStats, pca_dim: int | None) -> np.ndarray:
-    """The rows (r, D) spanning what LDA works on: everything, unless W is singular or `pca_dim` asks for less.
+    """The rows (r, D) that span the space of LDA: all of it, unless W is singular or `pca_dim` is less.
 
-    N utterances of K speakers show N - K directions in which speakers vary. Where these do not fill the space,
-    LDA would take the rest for directions in which nobody varies at all, and choose those; and estimated from
-    hardly more than r of them, a covariance of r dimensions is still mostly chance. Hence half as many.
+    W of N utterances and K speakers has a rank of N - K at most. If that is below D, LDA would choose directions in
+    which W has no variance. A covariance of r dimensions that is estimated from hardly more than r samples is mostly
+    chance, so r is half of N - K.
     """
     N, K, D = centred.num_utts, *centred.means.shape
     W, B = _covariances(centred)
@@ -69,7 +69,7 @@ def _pca(centred: SpeakerStats, pca_dim: int | None) -> np.ndarray:
     noise = D * np.finfo(np.float64).eps
     rank = int(np.count_nonzero(s > noise * s[-1]))
     if np.trace(W) <= noise * s[-1]:
-        raise InputError(f"the embeddings of each of the {K} speakers are all alike; nothing to learn from")
+        raise InputError(f"the embeddings of each of the {K} speakers are all alike; LDA needs speakers that vary")
     if pca_dim is not None:
         r = min(pca_dim, rank)
     elif min(rank, N - K) < D:

@@ -20,11 +20,11 @@ LINES = 10_000  # scores formatted at a time
 
 @dataclass
 class Cohort:
-    """The other speakers by whose scores the scores of trials are normalised."""
+    """The embeddings of other speakers against which scores are normalised."""
 
-    method: str  # one of score_norm.METHODS, but none
-    xvectors: str | Path  # table of raw embeddings, one a member
-    models_path: str | Path | None = None  # spk2utt: average the embeddings of each speaker to one member
+    method: str  # one of score_norm.METHODS, except none
+    xvectors: str | Path  # table of raw embeddings, one for each member
+    models_path: str | Path | None = None  # spk2utt: the members are averages of speakers
     top_n: int | None = None  # of as-norm
 
     def __post_init__(self):
@@ -74,7 +74,7 @@ def score_trials(
         allow_duplicates: score a repeated trial once
         cohort: normalise the scores by it
     Raises InputError, before any scoring, for a name without embeddings (with its line), an enrolment name without a
-    number of utterances, embeddings of another dimension than the back-end's, and whatever is wrong with a file.
+    number of utterances, embeddings of another dimension than the back-end's, and for files that are wrong.
     """
     trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
     models, table = read_models(models_path), TableReader(*xvector_scps)

@@ -1,4 +1,4 @@
-"""What LDA and PLDA need to know of the training embeddings: sufficient statistics, taken in one pass."""
+"""Sufficient statistics of training embeddings for LDA and PLDA, computed in one pass."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -43,13 +43,13 @@ def check_speakers(speakers: Iterable[str], where: str | Path) -> None:
         )
     if max(counts.values()) < 2:
         raise InputError(
-            f"{where}: {counts.total()} training utterances of {len(counts)} speakers, no two of the same one; only "
-            "these show how one voice varies: add utterances"
+            f"{where}: {counts.total()} training utterances of {len(counts)} speakers, no two of the same one; add "
+            "utterances: only two of one speaker show how a voice varies"
         )
 
 
 def speaker_stats(vectors: np.ndarray, speakers: Sequence) -> SpeakerStats:
-    """Accumulate the statistics of embeddings (N, D), where `speakers` (N,) tells whose each of them is.
+    """Accumulate the statistics of embeddings (N, D), whose speakers are `speakers` (N,).
 
     Raises InputError where `check_speakers` does.
     """

@@ -24,9 +24,9 @@ ROWS = 1024  # embeddings processed at a time: few enough to stay in the process
 
 @dataclass
 class Backend:
-    """What stands between embeddings of dimension D and scores; a step that is None is left out.
+    """The steps from embeddings of dimension D to scores; a step that is None is skipped.
 
-    Without `plda` the score is a cosine. `processed` embeddings are those that PLDA or the cosine takes as they are.
+    Without `plda` the score is a cosine. PLDA and the cosine take `processed` embeddings as they are.
     """
 
     mean: np.ndarray | None = None  # (D,)
@@ -51,7 +51,7 @@ class Backend:
 
         Args:
             folder: none is needed for the cosine of processed embeddings
-            processed: mean, transform and length normalisation were applied before, and are left out
+            processed: mean, transform and length normalisation were applied before, and are skipped
             smoothing, normalize_length, simple_length_normalization: of PLDA, as in Kaldi
         Raises InputError for an unknown name, and for files that are missing or do not fit together.
         """

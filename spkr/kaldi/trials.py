@@ -31,18 +31,20 @@ Utterances = list[tuple[str, ...]]  # of each name on one side of a list
 
 @dataclass
 class Trials:
-    """A trial list: the names on either side, each once, and the trials as places among them."""
+    """A trial list: the names on either side, each once, and the trials as indices of them."""
 
     enrol_names: list[str]
     test_names: list[str]
     enrol: np.ndarray  # (number of trials,) int32, into enrol_names
     test: np.ndarray  # (number of trials,) int32, into test_names
     target: np.ndarray | None  # (number of trials,) bool: is it the same speaker? None if unlabelled
-    lines: np.ndarray | None = None  # (number of trials,) where each trial stands in its file, if not one after another
+    lines: np.ndarray | None = (
+        None  # (number of trials,) the line of each trial in its file, from 1; None if it is the trial's number
+    )
 
     @classmethod
     def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
-        """The list whose columns these are; names are numbered in the order in which they come first."""
+        """The list whose columns these are; names are numbered by first occurrence."""
         (i, enrol_names), (j, test_names) = (_numbered(pd.Categorical(list(side))) for side in (enrol, test))
         return cls(enrol_names, test_names, i, j, None if target is None else np.array(target, bool))
 
@@ -58,18 +60,18 @@ class Trials:
         return k + 1 if self.lines is None else int(self.lines[k])
 
     def keys(self) -> np.ndarray:
-        """A number of each trial, int64 (number of trials,), that other trials of the same names do not have."""
+        """An int64 number for each trial (number of trials,): the same for trials of the same two names."""
         return self.enrol.astype(np.int64) * len(self.test_names) + self.test
 
     def select(self, chosen: np.ndarray) -> "Trials":
-        """Those trials that are chosen, bool (number of trials,), with the lines where they stand."""
+        """The chosen trials, bool (number of trials,), with their line numbers."""
         target = None if self.target is None else self.target[chosen]
         lines = np.array([self.line(k) for k in np.flatnonzero(chosen).tolist()])
         return Trials(self.enrol_names, self.test_names, self.enrol[chosen], self.test[chosen], target, lines)
 
 
 def _numbered(column: pd.Categorical) -> tuple[np.ndarray, list[str]]:
-    """Categories as int32 numbers (n,) in the order in which they come first, and the names of these."""
+    """Categories as int32 numbers (n,) by first occurrence, and the names of these."""
     numbers, codes = pd.factorize(column.codes)
     return numbers.astype(np.int32), column.categories[codes].tolist()
 
@@ -80,7 +82,7 @@ def read_trials(path: str | Path, labelled: bool = True, allow_duplicates: bool 
     Args:
         labelled: False also takes a list without labels, as Kaldi's scoring does
         allow_duplicates: count a repeated trial once, and log how many there are, in place of an error
-    Names are numbered in the order in which they come first. Raises InputError, with the line, for a line with
+    Names are numbered by first occurrence. Raises InputError, with the line, for a line with
     another number of fields than is expected or than the first has, an unknown label and a repeated trial; and where
     both forms fit.
     """
@@ -134,17 +136,16 @@ def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, al
     pair = " ".join(trials.pair(first))
     if not allowed:
         raise InputError(
-            f"{path}:{first + 1}: the trial {pair} stands there twice; remove it, or count it once with "
+            f"{path}:{first + 1}: the trial {pair} is in the list twice; remove it, or count it once with "
             "--allow-duplicates"
         )
     if trials.target is not None:
         labels = pd.DataFrame({"trial": trials.keys(), "target": trials.target})
         if (contradicted := repeated & ~labels.duplicated().to_numpy()).any():
             line = int(contradicted.argmax())
-            raise InputError(
-                f"{path}:{line + 1}: the trial {' '.join(trials.pair(line))} has another label than before; correct one"
-            )
-    logger.warning("%s: %d of %d trials stand there before, and count once", path, repeated.sum(), len(trials))
+            pair = " ".join(trials.pair(line))
+            raise InputError(f"{path}:{line + 1}: the trial {pair} is in the list with two labels; correct one")
+    logger.warning("%s: %d of %d trials are repeated, and count once", path, repeated.sum(), len(trials))
     return trials.select(~repeated)
 
 
@@ -200,8 +201,8 @@ def warn_of_odd_trials(path: str | Path, trials: Trials, utts: tuple[Utterances,
     b = np.array([number[of_name] for of_name in utts[1]])[trials.test]
     in_both_orders = pd.Series(a * len(number) + b).isin(b * len(number) + a) & (a < b)
     for count, what in (
-        (with_itself.sum(), "have the test utterance in their enrolment, too"),
-        (in_both_orders.sum(), "are pairs that stand there in the other order, too"),
+        (with_itself.sum(), "test an utterance of their own enrolment"),
+        (in_both_orders.sum(), "are also in the list with both sides exchanged"),
     ):
         if count:
             logger.warning("%s: %d of %d trials %s", path, count, len(trials), what)

@@ -51,7 +51,7 @@ def read_scores(path: str | Path, trials: Trials, allow_duplicates: bool = False
 
 
 def _refuse(path: str | Path, table: pd.DataFrame, trials: Trials) -> NoReturn:
-    """Name the first line, by the table's index, with a trial too many, or else the first trial that is left out."""
+    """Name the first line with an unlisted or repeated trial, or else the first trial without a score."""
     listed, line_of = set(zip(trials.enrol.tolist(), trials.test.tolist(), strict=True)), {}
     number_of = [{name: k for k, name in enumerate(side)} for side in (trials.enrol_names, trials.test_names)]
     for index, enrol, test in zip(table.index.tolist(), table["enrolment"], table["test"], strict=True):

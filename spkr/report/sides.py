@@ -1,4 +1,4 @@
-"""What a data directory says of the names on either side of a trial list: their utterances and speakers."""
+"""The utterances and speakers of the names in a trial list, from its data directory."""
 
 from dataclasses import dataclass
 from pathlib import Path

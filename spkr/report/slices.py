@@ -1,8 +1,8 @@
 """Results by attribute: the error rates of those trials whose utterances or speakers have one value of it.
 
 An attribute is a file of the data directory: `utt2mic` makes enrol_mic and test_mic, by the utterance on that side,
-and `spk2gender` makes gender, of the trials whose speakers have the same. An averaged model has the value that all its
-utterances have, and none if they differ.
+and `spk2gender` makes gender, of the trials whose speakers have the same. An averaged model has the value of its
+utterances, or none if they differ.
 """
 
 import math
@@ -25,7 +25,7 @@ COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget",
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of trials, of which there is more than one value."""
+    """An attribute of trials that has more than one value."""
 
     name: str
     values: list[str]

@@ -215,7 +215,7 @@ def test_repeated_trials_are_scored_once_where_they_are_allowed(corpus, caplog):
     arguments += ["--models", "models"]
     with pytest.raises(SystemExit):
         main(arguments)
-    assert "trials:3: the trial m1 s00-u0 stands there twice; remove it, or count it once with --allow" in caplog.text
+    assert "trials:3: the trial m1 s00-u0 is in the list twice; remove it, or count it once with --allow" in caplog.text
     main([*arguments, "--allow-duplicates"])
     assert [line.split()[0] for line in Path("out").read_text().splitlines()] == ["m1", "m2"]
 

@@ -79,7 +79,7 @@ def test_a_list_is_labelled_throughout_or_not_at_all(tmp_path):
 def test_a_trial_repeated_far_away_is_named_with_its_own_line(tmp_path):
     lines = [f"m{i} u{j} nontarget" for j in range(40) for i in range(50)]
     (tmp_path / "trials").write_text("\n".join([*lines, lines[7], lines[3]]))
-    with pytest.raises(InputError, match="trials:2001: the trial m7 u0 stands there twice; .*--allow-duplicates"):
+    with pytest.raises(InputError, match="trials:2001: the trial m7 u0 is in the list twice; .*--allow-duplicates"):
         read_trials(tmp_path / "trials")
 
 
@@ -96,7 +96,7 @@ def test_unlabelled_list_has_no_targets(tmp_path):
         ("m", "trials:2: expected"),
         ("m u2 target more", "trials:2: expected"),
         ("m u2 Target", "trials:2: label 'Target'; expected target or nontarget"),
-        ("m u1 nontarget", "trials:2: the trial m u1 stands there twice"),
+        ("m u1 nontarget", "trials:2: the trial m u1 is in the list twice"),
     ],
 )
 @pytest.mark.parametrize("labelled", [True, False])
@@ -160,9 +160,9 @@ def test_repeated_trials_count_once_where_they_are_allowed(tmp_path, caplog):
     assert [trials.pair(k) for k in range(len(trials))] == [("m", "u1"), ("m", "u2"), ("k", "u1")]
     assert (trials.target.tolist(), [trials.line(k) for k in range(3)]) == ([True, False, False], [1, 2, 5])
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
-        "2 of 5 trials stand there before, and count once"
+        "2 of 5 trials are repeated, and count once"
     ]
-    with pytest.raises(InputError, match="trials:6: the trial m u2 has another label than before"):
+    with pytest.raises(InputError, match="trials:6: the trial m u2 is in the list with two labels"):
         trials_in(tmp_path, "\n".join([*lines, "m u2 target"]), allow_duplicates=True)
 
 
@@ -196,8 +196,8 @@ def odd(folder, text, models, caplog):
 def test_trials_with_themselves_and_pairs_in_both_orders_are_counted_once(tmp_path, caplog):
     text = "a a target\na b nontarget\nb a nontarget\nb c nontarget\nc b nontarget\nc c target\n"
     assert odd(tmp_path, text, {}, caplog) == [
-        "trials: 2 of 6 trials have the test utterance in their enrolment, too",
-        "trials: 2 of 6 trials are pairs that stand there in the other order, too",
+        "trials: 2 of 6 trials test an utterance of their own enrolment",
+        "trials: 2 of 6 trials are also in the list with both sides exchanged",
     ]
 
 
@@ -205,7 +205,7 @@ def test_a_test_utterance_of_a_model_is_counted_and_a_name_alone_is_not(tmp_path
     text = "m a target\nm b target\nm c nontarget\na a nontarget\n"  # a is a model of another utterance, too
     text += "k b nontarget\nc b nontarget\n"  # alike, as k is a model of c alone, but in one order
     assert odd(tmp_path, text, {"m": ["a", "b"], "a": ["c"], "k": ["c"]}, caplog) == [
-        "trials: 2 of 6 trials have the test utterance in their enrolment, too"
+        "trials: 2 of 6 trials test an utterance of their own enrolment"
     ]
 
 

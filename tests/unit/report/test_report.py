@@ -285,7 +285,7 @@ def test_trials_that_rest_on_silence_are_counted(tmp_path, lists, caplog, capsys
     assert row["n_silent"] == "4"  # two models against a2 and b1; b has another utterance
     assert "trials: 2 utterances have no voiced frame, first 'a2'; 4 of 8 trials rest on silence" in caplog.text
     assert "l: 4 trials rest on an utterance without a voiced frame" in capsys.readouterr().out
-    assert "trials: 3 of 8 trials have the test utterance in their enrolment, too" in caplog.text
+    assert "trials: 3 of 8 trials test an utterance of their own enrolment" in caplog.text
 
 
 def test_repeated_trials_are_measured_once_where_they_are_allowed(tmp_path, lists, caplog):
@@ -294,6 +294,6 @@ def test_repeated_trials_are_measured_once_where_they_are_allowed(tmp_path, list
     scores = [f"l.plda={lists[0].scores['plda']}"]
     with pytest.raises(SystemExit):
         evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores)
-    assert "trials:9: the trial a a1 stands there twice; remove it, or count it once with --allow" in caplog.text
+    assert "trials:9: the trial a a1 is in the list twice; remove it, or count it once with --allow" in caplog.text
     [row] = evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores, more=["--allow-duplicates"])
     assert (row["n_target"], row["n_nontarget"]) == ("4", "4")
