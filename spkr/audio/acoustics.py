@@ -8,7 +8,7 @@ import soundfile
 from scipy.fft import irfft, next_fast_len
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from spkr.audio.read import resample
+from spkr.audio.resampling import resample
 
 TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
 TELEPHONE_RATE = 8000  # Hz

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from spkr.audio.effects import parse_spec, speed_length
-from spkr.audio.read import decode, open_audio, resampled_length, sample_range
+from spkr.audio.read import decode, open_audio, sample_range
+from spkr.audio.resampling import resampled_length
 from spkr.audio.sums import audio_sum, shared_audio
 from spkr.errors import InputError
 from spkr.feats.options import FrontEnd

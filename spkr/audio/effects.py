@@ -27,7 +27,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from spkr.audio.acoustics import CODECS, coloured_noise, in_loop, power, reverberate, room_response, telephone
-from spkr.audio.read import resample, resampled_length
+from spkr.audio.resampling import resample, resampled_length
 from spkr.errors import InputError
 from spkr.kaldi.fields import decimal
 

@@ -20,6 +20,7 @@ import soundfile
 
 from spkr.audio.damage import Damaged
 from spkr.audio.mpeg import with_length
+from spkr.audio.resampling import piece_size, resample, resample_pieces, resampled_length
 from spkr.audio.whole import SHORTENED, FlacSum, check_header, is_shortened, is_stream, read_head
 from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
@@ -60,7 +61,11 @@ def read_audio(
     before the part does, as extract-segments has it.
     """
     with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
-        samples = _joined(list(decode(source, f, *sample_range(source, f, start, end))))
+        first, last = sample_range(source, f, start, end)
+        size = piece_size(f.samplerate, rate)
+        if f.samplerate != rate and last - first > size:  # hours at a higher rate would not fit into memory
+            return resample_pieces(decode(source, f, first, last, size), last - first, f.samplerate, rate)
+        samples = _joined(list(decode(source, f, first, last)))
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
 
 
@@ -277,29 +282,3 @@ def _output(source: str) -> bytes:
         said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
         raise InputError(f"{source}: the command {what}; its last words: {said or '(none)'}")
     return done.stdout
-
-
-def resampled_length(n: int, rate: int, new_rate: int) -> int:
-    """How many samples `resample` makes of n."""
-    return -(-n * new_rate // rate)
-
-
-def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Resample (samples,) float32 with torchaudio's windowed sinc, a long recording in pieces of BLOCK samples."""
-    import torch
-    from torchaudio.functional import resample as sinc_resample
-
-    def resampled(part: np.ndarray) -> np.ndarray:
-        return sinc_resample(torch.from_numpy(part), rate, new_rate).numpy()
-
-    if len(samples) <= BLOCK:
-        return resampled(samples)
-    own, new = rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)  # samples of a step, before and after
-    piece, beside = BLOCK // own, 1 + 7 // min(own, new)  # steps; the filter has six zero crossings on each side
-    out = np.empty(resampled_length(len(samples), rate, new_rate), np.float32)
-    for first in range(0, -(-len(samples) // own), piece):
-        begin = max(first - beside, 0)
-        part = samples[begin * own : (first + piece + beside) * own]
-        wanted = out[first * new : (first + piece) * new]
-        wanted[:] = resampled(np.pad(part, (0, own)))[(first - begin) * new :][: len(wanted)]
-    return out

@@ -25,7 +25,7 @@ def write_parts(stem: Path, paths: dict[str, str], parts: int) -> None:
 
 
 def measure_durations(scp: str | Path, sample_rate: int) -> None:
-    """Write `<part>.seconds` beside `<part>.scp`; a sampling rate above `sample_rate` Hz is as good."""
+    """Write `<part>.seconds` beside `<part>.scp`; a sampling rate below `sample_rate` Hz is bad."""
     found = {}
     for utt, path in read_map(scp).items():
         try:
@@ -39,7 +39,7 @@ def read_seconds(path: str | Path, sample_rate: int) -> float:
     """Duration by the header of an audio file; InputError says what is wrong with it."""
     with open_audio(path) as f:
         if f.samplerate < sample_rate:
-            raise InputError(f"{path}: sampled at {f.samplerate} Hz; expected {sample_rate} Hz or more")
+            raise InputError(f"{path}: sampled at {f.samplerate} Hz; expected {sample_rate} Hz or more (--sample-rate)")
         return f.frames / f.samplerate
 
 

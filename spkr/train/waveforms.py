@@ -17,7 +17,8 @@ from torch.nn.utils.rnn import pad_sequence
 from spkr.audio.augment import Drawing, Others
 from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
-from spkr.audio.read import decode, open_audio, read_part, resample, sample_range
+from spkr.audio.read import decode, open_audio, read_part, sample_range
+from spkr.audio.resampling import resample
 from spkr.audio.sounds import find_sounds
 from spkr.audio.sums import check_sum, sums_of
 from spkr.errors import InputError

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 import torch
 
-from spkr.audio.read import resample
+from spkr.audio.read import read_audio
+from spkr.audio.resampling import resample
 from spkr.feats import fbank
 from spkr.feats.extract import COMPUTE
 from spkr.feats.options import FrontEnd
@@ -48,10 +49,21 @@ def test_resampling_in_pieces_is_that_of_the_whole(monkeypatch, rates):
     samples = speech(20011)
     whole = resample(samples, *rates)
     for block in (2000, 20010):
-        monkeypatch.setattr("spkr.audio.read.BLOCK", block)
+        monkeypatch.setattr("spkr.audio.resampling.PIECE", block)
         pieces = resample(samples, *rates)
         assert pieces.shape == whole.shape
         assert np.abs(pieces - whole).max() < 1e-3  # of 16 bits: sums of other blocks round otherwise
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100])
+def test_a_long_file_of_another_rate_is_resampled_while_it_is_read(tmp_path, monkeypatch, rate):
+    soundfile.write(tmp_path / "x.wav", speech(20011).astype(np.int16), rate)
+    whole = read_audio(tmp_path / "x.wav", RATE, "any", start=0.1)
+    for block in (2000, 19000):
+        monkeypatch.setattr("spkr.audio.resampling.PIECE", block)
+        pieces = read_audio(tmp_path / "x.wav", RATE, "any", start=0.1)
+        assert pieces.shape == whole.shape
+        assert np.abs(pieces - whole).max() < 1e-3
 
 
 @pytest.mark.parametrize("method", [1, 2])

@@ -1,0 +1,57 @@
+"""Resampling, of long recordings in pieces."""
+
+from collections.abc import Iterator
+from math import gcd
+
+import numpy as np
+
+PIECE = 1 << 22  # samples that are resampled at once
+
+
+def resampled_length(n: int, rate: int, new_rate: int) -> int:
+    """How many samples `resample` makes of n."""
+    return -(-n * new_rate // rate)
+
+
+def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Resample (samples,) float32 with torchaudio's windowed sinc, a long recording in pieces of PIECE samples."""
+    if len(samples) <= PIECE:
+        return _resampled(samples, rate, new_rate)
+    size = piece_size(rate, new_rate)
+    pieces = (samples[at : at + size] for at in range(0, len(samples), size))
+    return resample_pieces(pieces, len(samples), rate, new_rate)
+
+
+def resample_pieces(pieces: Iterator[np.ndarray], n: int, rate: int, new_rate: int) -> np.ndarray:
+    """Resample n samples that come in pieces of `piece_size`, the last one shorter."""
+    own, new = _step(rate, new_rate)
+    reach = (1 + 7 // min(own, new)) * own  # whole steps; the filter has six zero crossings on each side
+    out, at = np.empty(resampled_length(n, rate, new_rate), np.float32), 0
+    before, piece = np.empty(0, np.float32), next(pieces)
+    while piece is not None:
+        following = next(pieces, None)
+        behind = np.zeros(own, np.float32) if following is None else following[:reach]
+        wanted = out[at : at + len(piece) // own * new if following is not None else len(out)]
+        found = _resampled(np.concatenate([before, piece, behind]), rate, new_rate)
+        wanted[:] = found[len(before) // own * new :][: len(wanted)]
+        at += len(wanted)
+        before, piece = piece[-reach:], following
+    return out
+
+
+def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    import torch
+    from torchaudio.functional import resample as sinc_resample
+
+    return sinc_resample(torch.from_numpy(samples), rate, new_rate).numpy()
+
+
+def _step(rate: int, new_rate: int) -> tuple[int, int]:
+    """The fewest samples that are a whole number at the new rate, too, and that number."""
+    return rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)
+
+
+def piece_size(rate: int, new_rate: int) -> int:
+    """Samples of a piece: whole steps."""
+    own, _ = _step(rate, new_rate)
+    return PIECE // own * own
