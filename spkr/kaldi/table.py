@@ -210,6 +210,8 @@ def _read_places(name: str | Path) -> dict[str, tuple[str, int]]:
 def _damaged(where: str, key: str, error: Exception) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError(f"{where}: no such file" + (f" (entry {key!r})" if key else ""))
+    if isinstance(error, OSError):
+        return InputError(f"{where}: cannot be read ({error.strerror})")
     return InputError(f"{where}: entry {key!r} cannot be read ({error}); make the table again")
 
 

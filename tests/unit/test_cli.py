@@ -255,6 +255,7 @@ def test_scoring_and_evaluating_do_not_load_torch(scored):
     [
         (["transform-xvectors", "x.scp", "x.ark"], "x.ark: is an input, too"),
         (["transform-xvectors", "x.scp", "again.ark"], "again.ark: is an input, too (x.ark is the same file)"),
+        (["transform-xvectors", "x.scp", "hard.ark"], "hard.ark: is an input, too (x.ark is the same file)"),
         (["transform-xvectors", "x.scp", "y.ark", "--mean", "y.ark"], "y.ark: is an input, too"),
         (["transform-xvectors", "x.scp", "y.scp"], "y.scp: expected an output that ends in .ark"),
         (["transform-xvectors", "x.scp", "ark,scp:/dev/null,y.scp"], "/dev/null: is a pipe or a device"),
@@ -287,6 +288,7 @@ def test_an_output_that_is_an_input_or_cannot_be_one_is_refused(
     for name, new in (("xvector.scp", "x.scp"), ("xvector.ark", "x.ark"), ("trials", "t")):
         Path(name).rename(new)
     Path("again.ark").symlink_to("x.ark")
+    Path("hard.ark").hardlink_to("x.ark")
     for name in ("y.ark", "table.txt", "data/x.seconds", "spk2utt"):
         Path(name).write_text("a b\n")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}

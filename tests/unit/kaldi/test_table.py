@@ -174,6 +174,13 @@ def test_wrong_place_is_refused(tmp_path, offset):
         read_object(f"{tmp_path}/x.ark:{offset}", "utt")
 
 
+def test_ark_that_cannot_be_read_is_named_with_the_reason(tmp_path):
+    (tmp_path / "a.ark").mkdir()
+    (tmp_path / "a.scp").write_text(f"u {tmp_path}/a.ark:2\n")
+    with pytest.raises(InputError, match=r"a.ark:2: cannot be read \(Is a directory\)$"):
+        TableReader(tmp_path / "a.scp")["u"]
+
+
 @pytest.mark.parametrize(
     "where, message",
     [
