@@ -18,7 +18,10 @@ def average_embeddings(utts: Sequence[Sequence[str]], table: TableReader) -> tup
     Raises InputError as the table does, and for embeddings of different dimensions.
     """
     row = {utt: k for k, utt in enumerate(dict.fromkeys(utt for of_name in utts for utt in of_name))}
-    return average_models(utts, row, read_embeddings(list(row), table))
+    vectors = read_embeddings(list(row), table)
+    if len(row) == len(utts) == sum(map(len, utts)):  # each name is an utterance, as in the order of `row`
+        return vectors, np.ones(len(utts), int)
+    return average_models(utts, row, vectors)
 
 
 def read_embeddings(utts: Sequence[str], table: TableReader) -> np.ndarray:

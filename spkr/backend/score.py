@@ -81,7 +81,8 @@ def score_trials(
     utts = look_up_utterances(trials, trials_path, table, "an utterance with an embedding", models, models_path)
     check_models(models_path, models, [*trials.enrol_names, *trials.test_names], table)
     warn_of_odd_trials(trials_path, trials, utts)
-    utts = _without_silent(trials_path, trials, utts, num_voiced, silent)
+    if num_voiced:
+        utts = _without_silent(trials_path, trials, utts, num_voiced, silent)
     members = cohort.read(backend) if cohort else None
 
     enrol, test = (
