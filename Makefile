@@ -2,13 +2,14 @@
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
+# make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
 # Each installs what it needs into .venv first, once.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-faults test-slurm slurm lint install clean
+.PHONY: demo test numbers test-faults test-slurm slurm lint conf install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -26,6 +27,9 @@ slurm: install
 	$(BIN)/python -m tests.slurm.cluster
 	command -v slurmctld > /dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
+
+conf: install
+	$(BIN)/python -m spkr.config.generate conf
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes

@@ -1,4 +1,14 @@
-# From a corpus to EER and minDCF.   snakemake --cores 8 -s Snakefile   (README.md says more)
+# From a corpus to EER and minDCF:   snakemake --cores 8 -s Snakefile   (README.md says more)
+#
+#   corpus    find, download or synthesise the corpus, and unpack it        exp/corpora/<corpus>/
+#   data      Kaldi data directories and trial lists                        exp/<name>/data/<set>/
+#   augment   what augmented copies of a set are made                       exp/<name>/data/<set>_<augmentation>/
+#   feats     features and voice activity, raw, in Kaldi arks               exp/<name>/feats/<front end>/<set>/
+#   train     the network, and its fine-tuning                              exp/<name>/<run>/model/
+#   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
+#   backend   mean, LDA and PLDA, and their adaptation                      exp/<name>/<run>/backend/
+#   score     a score for each trial                                        exp/<name>/<run>/scores/
+#   report    EER, minDCF, plots                                            exp/<name>/<run>/results/
 import os
 import shlex
 import sys
@@ -8,48 +18,20 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from spkr import orphan
-from spkr.config import check_config, network_name
+from spkr.config.read import read_config
 
 min_version("9.0")
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
-
-
-workdir: os.environ.get("SPKR_WORKDIR", ROOT)  # the run's own, where this is the Snakemake of a cluster's job
-
-
-os.environ["SPKR_WORKDIR"] = os.getcwd()  # ROOT, or --directory, of which a job's Snakemake is not told
-os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""  # jobs end when this process is killed
-RECIPE = config.setdefault("recipe", "an4")
-
-
-configfile: ROOT / "conf/default.yaml"
-configfile: ROOT / f"recipes/{RECIPE}/config.yaml"
-
-
-for section in ("feats", "model", "train", "finetune", "backend"):
-    # `model` may be the path of a trained one, and there need be no fine-tuning
-    if not isinstance(config[section], str) and config[section]["preset"]:
-
-        configfile: ROOT / f"conf/{section}/{config[section]['preset']}.yaml"
-
-
-configfile: ROOT / f"recipes/{RECIPE}/config.yaml"  # again: it goes before its presets
-
-
-check_config(config, ROOT / "conf/schema.yaml", [*workflow.configfiles, *workflow.overwrite_configfiles])
-
-# Jobs find spkr, and corpora, whatever environment they are started from; bash's strictness is Snakemake's own prefix.
-shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
-corpora = (
-    workflow.config_settings.overwrite_config.get("corpora") or os.environ.get("SPKR_CORPORA") or config["corpora"]
-)
-if corpora:
-    os.environ["SPKR_CORPORA"] = str(corpora)
-
 STARTED = time.time()
-EXP = f"exp/{config['name'] or RECIPE}"
-RUN = f"{EXP}/{config['run']}"
+resolved = read_config(ROOT, config, workflow.overwrite_configfiles)
+settings = resolved.config
+
+# Jobs find spkr whatever environment they are started from, and end when this process is killed
+shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""
+if corpora := config.get("corpora") or os.environ.get("SPKR_CORPORA") or settings.corpora:
+    os.environ["SPKR_CORPORA"] = str(corpora)
 
 
 include: "rules/common.smk"
@@ -60,6 +42,7 @@ include: "rules/embed.smk"
 include: "rules/backend.smk"
 include: "rules/score.smk"
 include: "rules/report.smk"
+include: "rules/start.smk"
 
 
 rule all:

@@ -20,6 +20,7 @@ import torch
 import yaml
 from training import CONF, DIM, SPEAKERS
 
+from spkr.nnet import network_options
 from spkr.nnet.embed import BATCH_FRAMES, embed_batches, embed_utterance, plan_batches
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, make_network
@@ -44,7 +45,7 @@ def main() -> None:
 def preset(name: str, **changes) -> Network:
     """A network of conf/model with weights as training begins with, in evaluation mode."""
     settings = yaml.safe_load((CONF / f"model/{name}.yaml").read_text())["model"]
-    return make_network(settings | changes, DIM, SPEAKERS).eval()
+    return make_network(network_options(settings | changes), DIM, SPEAKERS).eval()
 
 
 def batched(utts: int, rounds: int) -> None:

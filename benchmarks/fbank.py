@@ -20,8 +20,8 @@ import torch
 import torchaudio
 from common import median_cpu, report
 
+from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
-from spkr.feats.options import FrontEnd
 from spkr.kaldi.datadir import write_data_dir
 
 FILES, SECONDS, RATE = 200, 3, 16000
@@ -58,7 +58,7 @@ def main() -> None:
         wavs = make_data(folder)
 
         def ours(compress: bool) -> None:
-            extract_shard(folder / "data", folder / "feats", FrontEnd(compress=compress, shards=1), 1)
+            extract_shard(folder / "data", folder / "feats", Fbank(compress=compress, shards=1), 1)
 
         plain, compressed, theirs = median_cpu(lambda: ours(False), lambda: ours(True), lambda: peer(wavs, folder))
     work = f"fbank-80 of {FILES * SECONDS} s"

@@ -26,7 +26,6 @@ import yaml
 from results_table import Results, eer, header, line, measured_on
 from tables import recipe_digest, tables_of, write
 
-from spkr.config import network_name
 from spkr.errors import InputError
 from spkr.files import replacing
 
@@ -90,7 +89,7 @@ def measured(row: Row, exp: Path) -> Results | None:
     if not (exp / row.name / "results/results.json").exists():
         return None
     results = Results(exp / row.name)
-    return results if results.model == network_name({"preset": row.preset, "ensemble": row.ensemble}) else None
+    return results if results.model == row.preset + (f"-x{row.ensemble}" if row.ensemble > 1 else "") else None
 
 
 def table(rows: list[Row], exp: Path, old: str, recipe: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.feats.options import FrontEnd
+from spkr.feats import Fbank
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import check_data_dir, write_data_dir, write_map
 from spkr.kaldi.shards import merge_shards
@@ -77,7 +77,7 @@ def main() -> None:
             "make a data directory and its shards' lists": lambda: make_data(folder, n),
             "check the data directory (each of 100 jobs)": lambda: check_data_dir(folder / "data"),
             "merge 100 shards' lists": lambda: merge_shards(folder / "feats", folder / "data", SHARDS),
-            "open the features for training": lambda: FeatureReader([folder / "feats"], FrontEnd()),
+            "open the features for training": lambda: FeatureReader([folder / "feats"], Fbank()),
             f"write embeddings of {DIM} dimensions": lambda: embed(folder, n),
             "read them": lambda: read_vectors(folder / "xvector.scp"),
         }

@@ -10,13 +10,16 @@ import torch
 import yaml
 from torch.nn.functional import cross_entropy
 
-from spkr.feats.options import FrontEnd
+from spkr.config.model import NetworkOptions
+from spkr.config.train import TrainOptions
+from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import TableWriter
+from spkr.nnet import network_options
 from spkr.nnet.ensemble import members
 from spkr.nnet.model import make_network
-from spkr.train.batches import BatchOptions, CropBatches
+from spkr.train.batches import CropBatches
 from spkr.train.distributed import Processes
 from spkr.train.loop import Run
 from spkr.train.schedule import make_optimizer
@@ -39,19 +42,17 @@ class Work:
     mixed_precision: bool = True
     ensemble: int = 1  # networks at once
 
-    def settings(self) -> dict:
+    def network(self) -> NetworkOptions:
         """The section `model`: the preset's, with `ensemble`."""
         preset = yaml.safe_load((CONF / f"model/{self.model}.yaml").read_text())["model"]
-        return preset | {"ensemble": self.ensemble}
+        return network_options(preset | {"ensemble": self.ensemble})
 
-    def options(self) -> dict:
+    def options(self) -> TrainOptions:
         """The section `train`, as `small` has it; crops are of one length."""
-        options = yaml.safe_load((CONF / "default.yaml").read_text())["train"]
-        batches = {"batch_size": self.batch, "crop": [self.seconds, self.seconds], "short": "tile"}
         own = {"epochs": self.epochs, "workers": self.workers, "compile": self.compile}
         own["mixed_precision"] = self.mixed_precision
-        own["batches"] = options["batches"] | batches
-        return options | yaml.safe_load((CONF / "train/small.yaml").read_text())["train"] | own
+        own["batches"] = {"batch_size": self.batch, "crop": [self.seconds, self.seconds], "short": "tile"}
+        return TrainOptions(**yaml.safe_load((CONF / "train/small.yaml").read_text())["train"] | own)
 
 
 def write_feats(folder: Path, work: Work) -> list[str]:
@@ -74,14 +75,13 @@ class TimedRun(Run):
     """
 
     def __init__(self, folder: Path, utts: list[str], work: Work, *between: Callable[[], None]):
-        front_end = FrontEnd.from_dict({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
+        front_end = make_front_end({"num_mel_bins": DIM, "select_voiced": False, "cmvn": {"type": "utterance"}})
         labels = {utt: i % SPEAKERS for i, utt in enumerate(utts)}
         frames = {utt: int(n) for utt, n in read_map(folder / "utt2num_frames").items()}
         options = work.options()
-        cut = BatchOptions(**options["batches"])
-        batches = CropBatches(FeatureReader([folder], front_end), labels, frames, cut, seed=1)
+        batches = CropBatches(FeatureReader([folder], front_end), labels, frames, options.batches, seed=1)
         torch.manual_seed(1)
-        net = make_network(work.settings(), DIM, SPEAKERS)
+        net = make_network(work.network(), DIM, SPEAKERS)
         self.speeds, self.between = [], list(between)
         super().__init__(Processes.join(work.batch), None, net, options, batches, None, {"code": ""})
 
@@ -100,7 +100,7 @@ class BareStep:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(1)
         self.work, self.speeds = work, []
-        self.net = make_network(work.settings(), DIM, SPEAKERS).to(self.device).train()
+        self.net = make_network(work.network(), DIM, SPEAKERS).to(self.device).train()
         self.trained = [torch.compile(one) if work.compile else one for one in members(self.net)]
         self.optimizer = make_optimizer(self.net.parameters(), work.options())
         self.feats = torch.randn(work.batch, round(100 * work.seconds), DIM, device=self.device)

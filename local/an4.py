@@ -18,25 +18,23 @@ The utterance an251-fash-b is called fash-an251-b, as Kaldi wants the speaker fi
 before anything is written.
 
 Example:
-    python local/an4.py exp/corpora/an4 exp/an4/data --expect '{"test": [130, 10], "test/trials_pairs": [8385, 780]}'
+    python local/an4.py exp/corpora/an4 exp/an4/data --options '{"expect": {"test": [130, 10]}}'
 """
 
-import argparse
-import json
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from spkr.audio.check import listen
 from spkr.audio.sums import audio_sums, shared_audio, sums_of
+from spkr.config.options import Count, Options, Positive, Text, Whole, option
+from spkr.corpus.script import run
 from spkr.errors import InputError
-from spkr.files import read_lines
+from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
 from spkr.kaldi.validate import shortened
-from spkr.manifest import artefacts
 
 PARTS = {"an4_clstk": "an4_train.transcription", "an4test_clstk": "an4_test.transcription"}
 SHOWN = 3  # problems that an error message names; it counts them all
@@ -115,7 +113,7 @@ def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, 
     men = shuffled(seed, (spk for spk in spk2utt if spk[0] == "m"))
     if n_dev < 2 or n_dev % 2 or min(len(women), len(men)) <= n_dev // 2:
         raise InputError(
-            f"--dev-speakers {n_dev} of {len(women)} women and {len(men)} men: "
+            f"corpus.options.dev_speakers: {n_dev} of {len(women)} women and {len(men)} men: "
             "expected an even number, and one of each left to train on"
         )
     dev = {*women[: n_dev // 2], *men[: n_dev // 2]}
@@ -131,16 +129,16 @@ def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, 
     return sets
 
 
-def read_corpus(corpus: Path, sample_rate: int, n_dev: int, seed: int) -> dict[str, dict[str, Utterance]]:
+def read_corpus(corpus: Path, options: "CorpusOptions") -> dict[str, dict[str, Utterance]]:
     """The four sets of a corpus that was found faultless; InputError counts the faults and names the first."""
     problems: list[str] = []
-    train, test = (read_part(corpus, part, sample_rate, problems) for part in PARTS)
+    train, test = (read_part(corpus, part, options.sample_rate, problems) for part in PARTS)
     for spk in sorted({u.spk for u in train.values()} & {u.spk for u in test.values()}):
         problems.append(f"speaker {spk} is in an4_clstk and in an4test_clstk; nobody may be tested and trained on")
     if problems:
         more = f"; and {len(problems) - SHOWN} more such problems" if len(problems) > SHOWN else ""
         raise InputError("; ".join(problems[:SHOWN]) + more + "; mend or unpack the corpus again")
-    return {**split(train, n_dev, seed), "test": test}
+    return {**split(train, options.dev_speakers, options.seed), "test": test}
 
 
 def check_counts(sets: dict, trials: dict, expected: dict[str, list[int]]) -> None:
@@ -148,7 +146,7 @@ def check_counts(sets: dict, trials: dict, expected: dict[str, list[int]]) -> No
     counts = {name: [len(utts), len({u.spk for u in utts.values()})] for name, utts in sets.items()}
     counts |= {name: [len(lines), sum(target for *_, target in lines)] for name, lines in trials.items()}
     if unknown := expected.keys() - counts.keys():
-        raise InputError(f"--expect names {min(unknown)!r}; expected one of {', '.join(counts)}")
+        raise InputError(f"corpus.options.expect names {min(unknown)!r}; expected one of {', '.join(counts)}")
     for name, count in counts.items():
         of = "trials, {} target" if name in trials else "utterances of {} speakers"
         print(f"{name}: {count[0]}", of.format(count[1]))
@@ -156,17 +154,26 @@ def check_counts(sets: dict, trials: dict, expected: dict[str, list[int]]) -> No
             raise InputError(f"{name} has {count} (see above); the recipe's config expects {expected[name]}")
 
 
-def prepare(corpus_dir: Path, out_dir: Path, seed: int, dev_speakers: int, sample_rate: int, expect: dict) -> None:
+class CorpusOptions(Options):
+    """`corpus.options` of AN4."""
+
+    seed: Count = option(1, "chooses the speakers of dev and the utterances of valid")
+    dev_speakers: Positive = option(8, "half of them women, half men")
+    sample_rate: Positive = option(16000, "Hz, of every file")
+    expect: dict[Text, tuple[Whole, Whole]] = option(
+        {}, "set: [utterances, speakers]; <set>/trials_<list>: [trials, targets]"
+    )
+
+
+def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> None:
     """Check the corpus, then write the data directories and trial lists."""
-    corpus = corpus_dir.absolute() / "an4"
-    corpus = corpus.relative_to(Path.cwd()) if corpus.is_relative_to(Path.cwd()) else corpus
-    sets = read_corpus(corpus, sample_rate, dev_speakers, seed)
+    sets = read_corpus(corpus / "an4", options)
     trials, models = {}, {}
     for name in ("dev", "test"):
         utt2spk = {utt: u.spk for utt, u in sets[name].items()}
         trials[f"{name}/trials_pairs"] = all_pairs(utt2spk)
         models[f"{name}/models_enrol3"], trials[f"{name}/trials_enrol3"] = enrol_models(invert(utt2spk), 3)
-    check_counts(sets, trials, expect)
+    check_counts(sets, trials, {name: list(counts) for name, counts in options.expect.items()})
     for name, utts in sets.items():
         files = {
             "wav.scp": {utt: u.path for utt, u in utts.items()},
@@ -183,27 +190,9 @@ def prepare(corpus_dir: Path, out_dir: Path, seed: int, dev_speakers: int, sampl
         write_spk2utt(out_dir / name, spk2utt)
     for name, lines in trials.items():
         write_trials(out_dir / name, lines)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Read the command line; an error in the corpus is one line on stderr and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus_dir", type=Path, help="the unpacked corpus: the folder that holds an4/")
-    parser.add_argument("out_dir", type=Path, help="where the data directories go")
-    parser.add_argument("--seed", type=int, default=1, help="chooses dev and valid (%(default)s)")
-    parser.add_argument("--dev-speakers", type=int, default=8, help="half women, half men (%(default)s)")
-    parser.add_argument("--sample-rate", type=int, default=16000, help="of every file, in Hz (%(default)s)")
-    parser.add_argument(
-        "--expect", type=json.loads, default={}, help="JSON: set -> [utterances, speakers], list -> [trials, targets]"
-    )
-    args = vars(parser.parse_args(argv))
-    manifests = [args["out_dir"] / name / "manifest.json" for name in ("train", "valid", "dev", "test")]
-    try:
-        with artefacts("data", args, *manifests, code=Path(__file__).parent):
-            prepare(**args)
-    except InputError as e:
-        sys.exit(f"an4.py: error: {e}")
+    with replacing(out_dir / "bad_files"):
+        pass  # a recording that cannot be used is an error in this corpus
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, CorpusOptions, prepare)

@@ -10,9 +10,7 @@
 himia_trials.py explains the names.
 
     OUT_DIR/
-      recordings/<set>.<part>.scp        what each part of a set is, and beside it
-      recordings/<set>.<part>.seconds    what `spkr durations` says of it
-      bad_files                          <set> <file> <reason>: left out of all that follows
+      bad_files                          <set> <file> <reason>: recordings that are left out
       train/ dev/ test/                  with utt2point, utt2mic and utt2speed
       valid/                             one in ten of what each speaker of train says, by all its microphones
       {dev,test}/trials_{1m,mic}_averaged    a trial a line; models_<list>: the microphones behind a name with {}
@@ -20,30 +18,29 @@ himia_trials.py explains the names.
       dev/trials_pairs                       pairs of recordings, close or far
 
 Example:
-    python local/himia.py recordings exp/corpora/himia exp/himia/data --parts 2
-    spkr durations exp/himia/data/recordings/train.1.scp      # and so on: each part of each set, many at a time
-    python local/himia.py data exp/corpora/himia exp/himia/data --parts 2
+    python local/himia.py exp/corpora/himia exp/himia/data --options '{"allow_partial": true}' --jobs 8
 """
 
-import argparse
-import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 from himia_trials import MIC, NAME, POINT, SPEED, SPK, Microphones, dev_trials, read_trials, said, write_lists
+from pydantic import Field
 
 from spkr.audio.sums import shared_audio, sums_of
-from spkr.corpus.durations import read_parts, write_parts
+from spkr.config.options import Count, Flag, Options, PathText, Positive, Probability, Text, Whole, option
+from spkr.corpus.headers import Headers, read_headers
+from spkr.corpus.script import run
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
 from spkr.kaldi.datadir import invert, read_map, write_data_dir
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.validate import shortened
-from spkr.manifest import artefacts
 
+SAMPLE_RATE = 16000  # Hz, at least
 LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first: their faults are seen sooner
 
 
@@ -91,7 +88,7 @@ def check_counts(name: str, files: int, speakers: int, expected: list[int] | Non
     if of and (not allow_partial or files > expected[0] or speakers > expected[1]):
         raise InputError(
             f"{name} has {files} files of {speakers} speakers; the recipe's config expects {expected[0]} of "
-            f"{expected[1]}: get the whole archive, or set corpus.allow_partial for a part of it"
+            f"{expected[1]}: get the whole archive, or set corpus.options.allow_partial for a part of it"
         )
 
 
@@ -101,32 +98,27 @@ def check_share(name: str, bad: Mapping[str, str], listed: int, allowed: float) 
         file, why = min(bad.items())
         raise InputError(
             f"{name}: {len(bad)} of {listed} recordings cannot be used, more than a share of {allowed:g} "
-            f"(corpus.max_bad_share); first {file}: {why}; get a sound archive"
+            f"(corpus.options.max_bad_share); first {file}: {why}; get a sound archive"
         )
 
 
 def find_recordings(
-    corpus_dir: Path, out_dir: Path, parts: int, expect: dict, allow_partial: bool, max_bad_share: float
-) -> None:
-    """Write the parts of all sets, each checked before, and what cannot be used."""
-    corpus = corpus_dir.absolute()
-    corpus = corpus.relative_to(Path.cwd()) if corpus.is_relative_to(Path.cwd()) else corpus
+    corpus: Path, options: "CorpusOptions"
+) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Of each set the recordings, utterance -> path, and the files that are none, file -> reason; each set checked."""
     set_of: dict[str, str] = {}  # speaker -> set
-    texts = []
+    recordings, bad_files = {}, {}
     for name, scp_name in LISTS.items():
         paths, bad = list_recordings(corpus / name, scp_name)
         speakers = {utt[SPK] for utt in paths}
         for spk in sorted(speakers):
             if set_of.setdefault(spk, name) != name:
                 raise InputError(f"speaker {spk} is in {set_of[spk]} and in {name}; nobody may be in two sets")
-        check_counts(name, len(paths) + len(bad), len(speakers), expect.get(name), allow_partial)
-        check_share(name, bad, len(paths) + len(bad), max_bad_share)
-        if len(paths) < parts:
-            raise InputError(f"{name}: {len(paths)} recordings do not fill {parts} parts; set corpus.parts to less")
-        write_parts(out_dir / f"recordings/{name}", paths, parts)
-        texts += [f"{name}\t{file}\t{why}\n" for file, why in sorted(bad.items())]
-    with replacing(out_dir / "recordings/bad_files") as f:
-        f.writelines(texts)
+        expected = options.expect.get(name)
+        check_counts(name, len(paths) + len(bad), len(speakers), expected and list(expected), options.allow_partial)
+        check_share(name, bad, len(paths) + len(bad), options.max_bad_share)
+        recordings[name], bad_files[name] = dict(sorted(paths.items())), bad
+    return recordings, bad_files
 
 
 def split(utts: Iterable[str], seed: int) -> dict[str, list[str]]:
@@ -146,16 +138,15 @@ def write_set(
     path: Path,
     utts: Collection[str],
     paths: Mapping[str, str],
-    seconds: Mapping[str, str],
-    sums: Mapping[str, str],
+    headers: Headers,
     spk2gender: Mapping[str, str] | None,
 ) -> None:
     """Write one data directory, with what the names say of each recording."""
     files: dict[str, Mapping] = {
         "wav.scp": {utt: paths[utt] for utt in utts},
-        "reco2sum": {utt: sums[utt] for utt in utts},
+        "reco2sum": {utt: headers.sums[utt] for utt in utts},
         "utt2spk": {utt: utt[SPK] for utt in utts},
-        "utt2dur": {utt: seconds[utt] for utt in utts},
+        "utt2dur": {utt: headers.seconds[utt] for utt in utts},
         "utt2point": {utt: utt[POINT] for utt in utts},
         "utt2mic": {utt: utt[MIC] for utt in utts},
         "utt2speed": {utt: utt[SPEED] for utt in utts},
@@ -168,80 +159,48 @@ def write_set(
         print(f"warning: {path}: {message}")
 
 
-def read_bad_files(path: Path, name: str) -> dict[str, str]:
-    """A set's part of a list of bad files: file -> reason."""
-    lines = [line.partition("\t") for line in path.read_text(encoding="utf-8").split("\n")]
-    return {file: why for of, _, rest in lines if of == name for file, _, why in [rest.rpartition("\t")]}
+class CorpusOptions(Options):
+    """`corpus.options` of HI-MIA."""
+
+    seed: Count = option(1, "chooses valid, and the trials of dev")
+    microphones: Positive = option(15, "of the array, from 01")
+    dev_points: Annotated[tuple[Text, ...], Field(min_length=1)] = option(("2",), "distances in the trials of dev")
+    dev_utterances: Positive = option(6, "that a speaker says in the trials of dev")
+    spk2gender: PathText | None = option(None, "a file, as the corpus does not say")
+    expect: dict[Text, tuple[Whole, Whole]] = option({}, "set: [files, speakers]")
+    allow_partial: Flag = option(False, "accept fewer than expected")
+    max_bad_share: Probability = option(0.0, "of a set's recordings that cannot be used")
 
 
-def write_data(
-    corpus_dir: Path,
-    out_dir: Path,
-    parts: int,
-    seed: int,
-    max_bad_share: float,
-    allow_partial: bool,
-    microphones: int,
-    dev_points: list[str],
-    dev_utterances: int,
-    spk2gender: Path | None,
-) -> None:
-    """Write all data directories, trial lists and bad_files."""
-    genders = read_map(spk2gender) if spk2gender else None
-    bad_files = []
-    for name in LISTS:
-        utts, seconds, sums, bad = read_parts(out_dir / f"recordings/{name}", parts)
-        bad |= read_bad_files(out_dir / "recordings/bad_files", name)
-        check_share(name, bad, len(utts) + len(bad), max_bad_share)
+def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> None:
+    """Check the corpus, then write all data directories, trial lists and bad_files."""
+    genders = read_map(options.spk2gender) if options.spk2gender else None
+    recordings, bad_files = find_recordings(corpus, options)
+    lines = []
+    for name, paths in recordings.items():
+        headers, bad = read_headers(paths, SAMPLE_RATE, jobs), bad_files[name]
+        bad |= headers.bad
+        check_share(name, bad, len(paths) + len(bad) - len(headers.bad), options.max_bad_share)
         for why, number in Counter(bad.values()).most_common():
             print(f"{name}: {number} bad files: {why}")
-        bad_files += [f"{name}\t{file}\t{why}\n" for file, why in sorted(bad.items())]
-        for part, chosen in (split(utts, seed) if name == "train" else {name: utts}).items():
-            write_set(out_dir / part, chosen, utts, seconds, sums, genders)
+        lines += [f"{name}\t{file}\t{why}\n" for file, why in sorted(bad.items())]
+        utts = list(headers.seconds)
+        for part, chosen in (split(utts, options.seed) if name == "train" else {name: utts}).items():
+            write_set(out_dir / part, chosen, paths, headers, genders)
             print(f"{part}: {len(chosen)} utterances of {len({utt[SPK] for utt in chosen})} speakers", flush=True)
-        if name == "train":
-            continue
-        if name == "dev":
-            trials = dev_trials(utts, dev_points, dev_utterances, seed)
-        else:
-            trials = {of: read_trials(find_list(corpus_dir / name, f"trials_{of}")) for of in ("1m", "mic")}
-        write_lists(out_dir / name, trials, Microphones(utts, bad, microphones), allow_partial)
+        if name != "train":
+            microphones = Microphones(utts, bad, options.microphones)
+            write_lists(out_dir / name, make_trials(corpus, name, utts, options), microphones, options.allow_partial)
     with replacing(out_dir / "bad_files") as f:
-        f.writelines(bad_files)
+        f.writelines(lines)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the command line; an error in the corpus is one line on stderr and exit status 1."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    verbs = parser.add_subparsers(required=True, metavar="recordings|data")
-    first = verbs.add_parser("recordings", help="list the recordings of all sets, in parts")
-    first.set_defaults(run=find_recordings)
-    first.add_argument("--expect", type=json.loads, default={}, help="JSON: set -> [files, speakers]")
-    last = verbs.add_parser("data", help="write data directories and trial lists")
-    last.set_defaults(run=write_data)
-    last.add_argument("--seed", type=int, default=1, help="chooses valid and dev's trials (%(default)s)")
-    last.add_argument("--microphones", type=int, default=15, help="of the array, from 01 (%(default)s)")
-    last.add_argument("--dev-points", nargs="+", default=["2"], help="of the array in dev's trials (%(default)s)")
-    last.add_argument("--dev-utterances", type=int, default=6, help="that a speaker says in them (%(default)s)")
-    last.add_argument("--spk2gender", type=Path, help="of all speakers, where it is known")
-    for p in (first, last):
-        p.add_argument("corpus_dir", type=Path, help="the folder of the unpacked archives: train/, dev/ and test/")
-        p.add_argument("out_dir", type=Path, help="where the data directories go")
-        p.add_argument("--parts", type=int, default=1, help="of each set (%(default)s)")
-        p.add_argument("--allow-partial", action="store_true", help="the corpus may be a part of what is expected")
-        p.add_argument("--max-bad-share", type=float, default=0.0, help="of recordings in a set (%(default)s)")
-    args = vars(parser.parse_args(argv))
-    run, data = args.pop("run"), args["out_dir"]
-    folders, reads = [data / "recordings"], []
-    if run is write_data:
-        folders, reads = [data, *(data / name for name in ("train", "valid", "dev", "test"))], folders
-    manifests = [folder / "manifest.json" for folder in folders]
-    try:
-        with artefacts("data" if reads else "recordings", args, *manifests, reads=reads, code=Path(__file__).parent):
-            run(**args)
-    except InputError as e:
-        sys.exit(f"himia.py: error: {e}")
+def make_trials(corpus: Path, name: str, utts: list[str], options: CorpusOptions) -> dict:
+    """The trial lists of dev, which are made here, and those of test, which the corpus has."""
+    if name == "dev":
+        return dev_trials(utts, options.dev_points, options.dev_utterances, options.seed)
+    return {of: read_trials(find_list(corpus / name, f"trials_{of}")) for of in ("1m", "mic")}
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, CorpusOptions, prepare)

@@ -1,12 +1,11 @@
 # Mean, LDA and PLDA, in Kaldi's formats.
 
-BACKEND_FILES = ["mean.vec", "transform.mat", "plda"]
-TRAINED_BACKEND = config["backend"]["from"] or f"{RUN}/backend"
-ADAPT_TO = config["backend"]["adapt_to"]
+TRAINED_BACKEND = settings.backend.trained or f"{RUN}/backend"
+ADAPT_TO = settings.backend.adapt_to
 BACKEND_DIR = f"{RUN}/adapted_backend" if ADAPT_TO else TRAINED_BACKEND
 
 
-if not config["backend"]["from"]:
+if not settings.backend.trained:
 
     rule backend:
         """Train the back-end on embeddings of training speakers."""
@@ -15,17 +14,22 @@ if not config["backend"]["from"]:
             manifests=expand(f"{RUN}/xvectors/{{set}}/manifest.json", set=BACKEND_SETS),
             utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
             num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
-            code=code(*[f"spkr/backend/{m}.py" for m in ("train", "stats", "lda", "plda", "vectors", "embeddings")]),
         output:
             expand(f"{RUN}/backend/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
         log:
             f"{RUN}/log/backend.log",
+        benchmark:
+            f"{RUN}/benchmark/backend.tsv"
         resources:
             mem_mb=growing(4000),
         params:
-            options=as_json(settings("backend")),
+            out=f"{RUN}/backend",
+            options=as_json(settings.backend.only(BackendOptions)),
+            code=code("spkr.backend.train"),
+        message:
+            f"backend: mean, LDA and PLDA on {', '.join(BACKEND_SETS)}"
         shell:
-            "spkr --log {log} backend {RUN}/backend --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
+            "spkr --log {log} backend {params.out} --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
             " --num-voiced {input.num_voiced} --options {params.options:q}"
 
 
@@ -37,12 +41,18 @@ if ADAPT_TO:
             backend=expand(f"{TRAINED_BACKEND}/{{file}}", file=BACKEND_FILES),
             xvectors=f"{RUN}/xvectors/{ADAPT_TO}/xvector.scp",
             manifest=f"{RUN}/xvectors/{ADAPT_TO}/manifest.json",
-            code=code(*[f"spkr/backend/{m}.py" for m in ("adapt", "plda", "vectors")]),
         output:
             expand(f"{BACKEND_DIR}/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
         log:
             f"{RUN}/log/adapt.log",
+        benchmark:
+            f"{RUN}/benchmark/adapt.tsv"
         params:
-            scales=as_options(config["backend"]["adapt"]),
+            trained=TRAINED_BACKEND,
+            out=BACKEND_DIR,
+            scales=as_options(settings.backend.adapt.to_dict()),
+            code=code("spkr.backend.adapt"),
+        message:
+            f"backend: adapting to {ADAPT_TO}"
         shell:
-            "spkr --log {log} adapt-backend {TRAINED_BACKEND} {input.xvectors} {BACKEND_DIR} {params.scales}"
+            "spkr --log {log} adapt-backend {params.trained} {input.xvectors} {params.out} {params.scales}"

@@ -4,14 +4,9 @@
 rule embed:
     """Embed every utterance of a set, and average by speaker."""
     input:
-        feature_files(["{set}"]),
+        features=feature_files(["{set}"]),
         model=MODEL,
         utt2spk=f"{EXP}/data/{{set}}/utt2spk",
-        code=code(
-            *NETWORK,
-            "spkr/nnet/embed.py",
-            *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
-        ),
     output:
         expand(
             f"{RUN}/xvectors/{{{{set}}}}/{{file}}",
@@ -19,8 +14,16 @@ rule embed:
         ),
     log:
         f"{RUN}/log/embed.{{set}}.log",
+    benchmark:
+        f"{RUN}/benchmark/embed.{{set}}.tsv"
     resources:
         mem_mb=growing(4000),
+    params:
+        data=f"{EXP}/data/{{set}}",
+        feats=f"{FEATS}/{{set}}",
+        out=f"{RUN}/xvectors/{{set}}",
+        code=code("spkr.nnet.embed", *([] if PRETRAINED else [ENCODERS[settings.network.type][1]])),
+    message:
+        "embed: {wildcards.set}"
     shell:
-        "spkr --log {log} embed {input.model} {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
-        " {RUN}/xvectors/{wildcards.set}"
+        "spkr --log {log} embed {input.model} {params.data} {params.feats} {params.out}"

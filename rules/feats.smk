@@ -1,29 +1,30 @@
 # Features and voice activity, a job a shard, into Kaldi arks.
 
-from spkr.feats.options import NUMBERLESS
-
-SHARDS = config["feats"]["shards"]
+SHARDS = settings.feats.shards
 SHARD_LISTS = ["feats.{shard}.scp", "vad.{shard}.scp", "utt2num_frames.{shard}", "utt2num_voiced.{shard}"]
 SHARD_LISTS += ["front_end.{shard}.json"]
 FEATURE_LISTS = ["feats.scp", "vad.scp", "utt2num_frames", "utt2num_voiced", "utt2spk", "front_end.json"]
 
 
-localrules:
-    merge_feats,
+def feature_files(sets):
+    """The lists of these sets' features, and the shards' manifests, which say what is in the arks."""
+    files = [*FEATURE_LISTS, *(f"manifest.{i + 1}.json" for i in range(SHARDS))]
+    return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
+
+
+def utt2aug(wildcards):
+    """What is done to the recordings of an augmented set."""
+    return [] if wildcards.set in SETS else f"{EXP}/data/{wildcards.set}/utt2aug"
 
 
 rule feats:
     """Compute one shard of a set's features; raw, as normalisation is the reader's."""
     input:
-        f"{EXP}/data/{{set}}/wav.scp",
-        f"{EXP}/data/{{set}}/utt2spk",
-        f"{EXP}/data/{{set}}/reco2sum",
-        model=[PRETRAINED] if PRETRAINED else [],
-        code=code(
-            *[f"spkr/feats/{m}.py" for m in ("extract", "fbank", "compliance", "logmel", "vad")],
-            *[f"spkr/audio/{m}.py" for m in ("read", "effects", "acoustics")],
-            *[f"spkr/kaldi/{m}.py" for m in ("datadir", "rules", "table", "compression")],
-        ),
+        wav_scp=f"{EXP}/data/{{set}}/wav.scp",
+        utt2spk=f"{EXP}/data/{{set}}/utt2spk",
+        reco2sum=f"{EXP}/data/{{set}}/reco2sum",
+        utt2aug=utt2aug,
+        model=PRETRAINED or [],
     output:
         expand(
             f"{FEATS}/{{{{set}}}}/{{file}}",
@@ -31,32 +32,45 @@ rule feats:
         ),
     log:
         f"{FEATS}/log/{{set}}.{{shard}}.log",
+    benchmark:
+        f"{FEATS}/benchmark/{{set}}.{{shard}}.tsv"
     resources:
         mem_mb=growing(2000),
     params:
+        data=f"{EXP}/data/{{set}}",
+        out=f"{FEATS}/{{set}}",
         # A trained network brings its front end
-        options=as_json({k: v for k, v in settings("feats").items() if not PRETRAINED or k in NUMBERLESS}),
+        options=as_json(settings.feats.only(Reading) if PRETRAINED else settings.feats.to_dict()),
         model=["--model", PRETRAINED] if PRETRAINED else [],
-        shards=SHARDS,
+        shard=f"{{shard}}/{SHARDS}",
+        code=code("spkr.feats.extract", FEATURES[settings.feats.type][1]),
+    message:
+        f"feats: {{wildcards.set}}, part {{wildcards.shard}} of {SHARDS}"
     shell:
-        "spkr --log {log} feats --options {params.options:q} {params.model} --shard {wildcards.shard}/{params.shards}"
-        " {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
+        "spkr --log {log} feats {params.data} {params.out} --options {params.options:q} {params.model}"
+        " --shard {params.shard}"
 
 
 rule merge_feats:
     """Join the shards' lists; every utterance of the set must be there."""
     input:
-        f"{EXP}/data/{{set}}/utt2spk",
-        expand(
+        utt2spk=f"{EXP}/data/{{set}}/utt2spk",
+        shards=expand(
             f"{FEATS}/{{{{set}}}}/{{file}}",
             file=[name.format(shard=i + 1) for i in range(SHARDS) for name in SHARD_LISTS],
         ),
     output:
-        expand(
-            f"{FEATS}/{{{{set}}}}/{{file}}",
-            file=[*FEATURE_LISTS, "manifest.json"],
-        ),
+        expand(f"{FEATS}/{{{{set}}}}/{{file}}", file=[*FEATURE_LISTS, "manifest.json"]),
     log:
         f"{FEATS}/log/{{set}}.merge.log",
+    benchmark:
+        f"{FEATS}/benchmark/{{set}}.merge.tsv"
+    params:
+        data=f"{EXP}/data/{{set}}",
+        out=f"{FEATS}/{{set}}",
+        shards=SHARDS,
+        code=code("spkr.kaldi.shards"),
+    message:
+        "feats: joining the parts of {wildcards.set}"
     shell:
-        "spkr --log {log} merge-feats --shards {SHARDS} {EXP}/data/{wildcards.set} {FEATS}/{wildcards.set}"
+        "spkr --log {log} merge-feats --shards {params.shards} {params.data} {params.out}"

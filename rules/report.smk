@@ -14,33 +14,33 @@ rule report:
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=BACKENDS),
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
         train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
-        code=code(
-            *[f"spkr/metrics/{m}.py" for m in ("roc", "eer", "dcf", "interval", "identification", "scores")],
-            *[f"spkr/report/{m}.py" for m in ("results", "sides", "slices", "det", "training", "figures")],
-        ),
     output:
-        expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt", "manifest.json"]),
-        [f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
-        expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
-        [] if PRETRAINED else expand(f"{RUN}/results/training.{{end}}", end=["png", "svg"]),
+        tables=expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt", "manifest.json"]),
+        slices=[f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
+        det=expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
+        training=[] if PRETRAINED else expand(f"{RUN}/results/training.{{end}}", end=["png", "svg"]),
     log:
         f"{RUN}/log/report.log",
+    benchmark:
+        f"{RUN}/benchmark/report.tsv"
     params:
+        out=f"{RUN}/results",
         lists=[f"{name}={EXP}/data/{s}/trials_{of}" for name, (s, of) in LISTS.items()],
         scores=[f"{name}.{b}={RUN}/scores/{name}.{b}" for name in LISTS for b in BACKENDS],
         utt2spk=[f"{name}={EXP}/data/{s}/utt2spk" for name, (s, _) in LISTS.items()],
-        models=[
-            f"{name}={EXP}/data/{s}/models_{of}" for name, (s, of) in LISTS.items() if config["trials"][of]["models"]
-        ],
+        models=[f"{name}={EXP}/data/{s}/models_{of}" for name, (s, of) in LISTS.items() if settings.trials[of].models],
         by=ATTRIBUTES,
-        primary=config["backend"]["primary"],
-        name=config["name"] or RECIPE,
-        run=config["run"],
-        model=PRETRAINED or network_name(config["model"]),
-        seed=config["seed"],
+        primary=settings.backend.primary,
+        name=settings.experiment,
+        run=settings.run,
+        model=PRETRAINED or settings.network.name(),
+        seed=settings.seed,
         valid=lambda w, input: f"--valid {input.valid}" if input.valid else "",
+        code=code("spkr.report.results"),
+    message:
+        "report: results of all lists"
     shell:
-        "spkr --log {log} eval {RUN}/results --list {params.lists} --scores {params.scores}"
+        "spkr --log {log} eval {params.out} --list {params.lists} --scores {params.scores}"
         " --utt2spk {params.utt2spk} --models {params.models} --by {params.by}"
         " --primary {params.primary} {params.valid} --train-logs {input.train_logs}"
         " --name {params.name} --run {params.run} --model {params.model} --seed {params.seed} > /dev/null"

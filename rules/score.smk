@@ -6,26 +6,24 @@ def trials_file(kind):
 
     def path(wildcards):
         s, name = LISTS[wildcards.list]
-        exists = kind == "trials" or config["trials"][name]["models"]
+        exists = kind == "trials" or settings.trials[name].models
         return [f"{EXP}/data/{s}/{kind}_{name}"] if exists else []
 
     return path
 
 
-SCORE = config["backend"]["score"]
-COHORT = SCORE["cohort"] if SCORE["score_norm"] != "none" else None
-if SCORE["score_norm"] != "none" and not COHORT:
-    raise InputError("config: backend.score.cohort: none; expected a set whose speakers are the cohort of score_norm")
+SCORE = settings.backend.score
+COHORT = SCORE.cohort if SCORE.score_norm != "none" else None
 
 
 def score_options(wildcards):
-    """What `spkr score` is to do beside the back-end's steps; changes of what is made from `input` go unseen."""
-    options = {name: SCORE[name] for name in ("smoothing", "ignore_num_utts", "score_norm")}
+    """What `spkr score` does beside the back-end's steps."""
+    options = {"smoothing": SCORE.smoothing, "ignore_num_utts": SCORE.ignore_num_utts, "score_norm": SCORE.score_norm}
     if models := trials_file("models")(wildcards):
         options["models"] = models
     if COHORT:
         options |= {"cohort": f"{RUN}/xvectors/{COHORT}/xvector.scp", "cohort_models": f"{EXP}/data/{COHORT}/spk2utt"}
-        options |= {"top_n": SCORE["top_n"]} if SCORE["score_norm"] == "as-norm" else {}
+        options |= {"top_n": SCORE.top_n} if SCORE.score_norm == "as-norm" else {}
     return as_options(options)
 
 
@@ -39,16 +37,19 @@ rule score:
         backend=expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
         cohort=[f"{RUN}/xvectors/{COHORT}/xvector.scp"] if COHORT else [],
         cohort_models=[f"{EXP}/data/{COHORT}/spk2utt"] if COHORT else [],
-        code=code(
-            *[f"spkr/backend/{m}.py" for m in ("score", "steps", "embeddings", "score_norm", "plda", "vectors")],
-        ),
     output:
         scores=f"{RUN}/scores/{{list}}.{{backend}}",
         manifest=f"{RUN}/scores/manifest.{{list}}.{{backend}}.json",
     log:
         f"{RUN}/log/score.{{list}}.{{backend}}.log",
+    benchmark:
+        f"{RUN}/benchmark/score.{{list}}.{{backend}}.tsv"
     params:
+        backend_dir=BACKEND_DIR,
         options=score_options,
+        code=code("spkr.backend.score"),
+    message:
+        "score: {wildcards.list} by {wildcards.backend}"
     shell:
         "spkr --log {log} score {input.trials} {output.scores} --backend {wildcards.backend}"
-        " --backend-dir {BACKEND_DIR} --xvectors {input.xvectors} {params.options}"
+        " --backend-dir {params.backend_dir} --xvectors {input.xvectors} {params.options}"

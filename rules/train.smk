@@ -1,19 +1,10 @@
 # The network.
 
-
-def feature_files(sets):
-    """The lists of these sets' features, and the shards' manifests, which say what is in the arks."""
-    files = FEATURE_LISTS + [f"manifest.{i + 1}.json" for i in range(SHARDS)]
-    return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
-
-
 # `spkr`, in as many processes as there are GPUs. The shell decides: as a parameter, another number would train anew.
 LAUNCH = (
     "launch=spkr; if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / {resources.gpu}));"
     " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m spkr'; fi; exec $launch"
 )
-
-
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 
 
@@ -22,30 +13,58 @@ def of_sets(sets, folder):
     return [f"{s}={folder}/{s}" for s in [*sets, "valid", "dev"]]
 
 
-def training_files(sets):
-    """What says which utterances a training reads, and of whom."""
-    sets = [*sets, "valid", "dev"]
-    return feature_files(sets) + expand(f"{EXP}/data/{{set}}/utt2spk", set=sets)
+def training_files(sets, options):
+    """What says which utterances a training reads, and of whom; with waveforms, which recordings, too."""
+    files = feature_files([*sets, "valid", "dev"]) + expand(f"{EXP}/data/{{set}}/utt2spk", set=[*sets, "valid", "dev"])
+    if options.waveforms:
+        files += expand(f"{EXP}/data/{{set}}/{{file}}", set=sets, file=["wav.scp", "reco2sum"])
+        files += [f"{EXP}/data/{s}/utt2aug" for s in sets if s not in SETS]
+        files += [f"{EXP}/data/sounds.json"] if any(options.on_the_fly.folders().values()) else []
+    return files
+
+
+def training_settings(train, network):
+    """What the trainer takes."""
+    return as_json(
+        {
+            "model": network.to_dict(),
+            "train": train.only(TrainOptions),
+            "feats": settings.feats.to_dict(),
+        }
+    )
+
+
+rule sounds:
+    """Find the rooms and noise that are put on crops while the network is trained."""
+    output:
+        sounds=f"{EXP}/data/sounds.json",
+    log:
+        f"{EXP}/log/sounds.log",
+    benchmark:
+        f"{EXP}/benchmark/sounds.tsv"
+    params:
+        options=as_json(settings.train.on_the_fly.to_dict()),
+        code=code("spkr.audio.sounds"),
+    message:
+        "train: finding rooms and noise"
+    shell:
+        "spkr --log {log} sounds {output.sounds} --options {params.options:q}"
 
 
 if not PRETRAINED:
 
     rule train:
-        """Train the speaker network; a killed run goes on where it was."""
+        """Train the speaker network. A killed run resumes from its last checkpoint."""
         input:
-            training_files(TRAIN_SETS),
-            dev_trials=f"{EXP}/data/dev/trials_{config['train']['dev_trials']}",
-            init_from=config["train"]["init_from"] or [],
-            code=code(
-                *NETWORK,
-                *[f"spkr/train/{m}.py" for m in ("run", "loop", "batches", "order", "arks", "waveforms", "on_device")],
-                *[f"spkr/train/{m}.py" for m in ("evaluate", "novograd", "schedule")],
-                *[f"spkr/feats/{m}.py" for m in ("reader", "cmvn")],
-            ),
+            training_files(TRAIN_SETS, settings.train),
+            dev_trials=f"{EXP}/data/dev/trials_{settings.train.dev_trials}",
+            init_from=settings.train.init_from or [],
         output:
             expand(f"{RUN}/model/{{file}}", file=TRAINED_FILES),
         log:
             f"{RUN}/log/train.log",
+        benchmark:
+            f"{RUN}/benchmark/train.tsv"
         threads: 8
         resources:
             gpu=1,
@@ -54,42 +73,44 @@ if not PRETRAINED:
             stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM
         params:
             out=f"{RUN}/model",
-            settings=as_json({s: settings(s) for s in ("model", "train", "feats")}),
+            settings=training_settings(settings.train, settings.network),
             sets=TRAIN_SETS,
             data=of_sets(TRAIN_SETS, f"{EXP}/data"),
             feats=of_sets(TRAIN_SETS, FEATS),
-            seed=config["seed"],
+            sounds=f"--sounds {EXP}/data/sounds.json" if any(settings.train.on_the_fly.folders().values()) else "",
+            seed=settings.seed,
+            code=code("spkr.train.run", ENCODERS[settings.network.type][1]),
+        message:
+            f"train: {settings.network.name()} on {', '.join(TRAIN_SETS)}; log in {{log}}"
         shell:
             LAUNCH + " --log {log} train {params.out} --checkpoints {params.out}/checkpoints"
             " --settings {params.settings:q} --train {params.sets} --data {params.data} --feats {params.feats}"
-            " --stop-after {resources.stop_after} --dev-trials {input.dev_trials} --seed {params.seed}"
+            " {params.sounds} --stop-after {resources.stop_after} --dev-trials {input.dev_trials} --seed {params.seed}"
 
 
 if FINETUNE:
-    CHANGES = FINETUNE["train"]
-    TUNING_SETS = learnt_from("train", CHANGES)
-    if "margin" in FINETUNE["head"] and config["model"]["head"]["type"] == "softmax":
-        raise InputError("config: finetune.head.margin: model.head.type softmax has no margin; expected another head")
+    TUNED_TRAIN, TUNED_NETWORK = settings.tuned(f"{RUN}/model/final.pt")
+    TUNING_SETS = settings.augmented(TUNED_TRAIN.sets, TUNED_TRAIN.augment)
 
     use rule train as finetune with:
         input:
-            training_files(TUNING_SETS),
-            dev_trials=f"{EXP}/data/dev/trials_{changed('train', CHANGES)['dev_trials']}",
+            training_files(TUNING_SETS, TUNED_TRAIN),
+            dev_trials=f"{EXP}/data/dev/trials_{TUNED_TRAIN.dev_trials}",
             init_from=f"{RUN}/model/final.pt",
-            code=rules.train.input.code,
         output:
             expand(f"{RUN}/finetuned/{{file}}", file=TRAINED_FILES),
         log:
             f"{RUN}/log/finetune.log",
+        benchmark:
+            f"{RUN}/benchmark/finetune.tsv"
         params:
             out=f"{RUN}/finetuned",
-            settings=as_json(
-                {
-                    "model": settings("model", {"head": FINETUNE["head"]}),
-                    "train": settings("train", CHANGES | {"init_from": f"{RUN}/model/final.pt"}),
-                    "feats": settings("feats"),
-                }
-            ),
+            settings=training_settings(TUNED_TRAIN, TUNED_NETWORK),
             sets=TUNING_SETS,
             data=of_sets(TUNING_SETS, f"{EXP}/data"),
             feats=of_sets(TUNING_SETS, FEATS),
+            sounds=rules.train.params.sounds,
+            seed=settings.seed,
+            code=rules.train.params.code,
+        message:
+            f"finetune: {TUNED_NETWORK.name()} on {', '.join(TUNING_SETS)}; log in {{log}}"

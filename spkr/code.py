@@ -24,6 +24,51 @@ def code_digest(*paths: str | Path) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
 
+def code_of(*modules: str | Path, root: str | Path) -> str:
+    """A digest of what a stage computes with: some modules, and what they import of spkr, directly or not.
+
+    Modules that carry no number are left out: those that read options, which are parameters of a stage, and those of
+    the top level, about files and messages.
+
+    Args:
+        modules: names, as spkr.nnet.embed, or paths of scripts below `root`.
+        root: the folder of the package.
+    """
+    root = Path(root)
+    left = [root / m if str(m).endswith(".py") else _path(root, str(m)) for m in modules]
+    found: set[Path] = set()
+    while left:
+        path = left.pop()
+        if path and path not in found:
+            found.add(path)
+            left += [_path(root, name, path.parent) for name in _imports(path)]
+    return code_digest(*found)
+
+
+def _path(root: Path, name: str, beside: Path | None = None) -> Path | None:
+    """The file of a module that carries numbers, of spkr or beside a script; None for any other."""
+    package, *parts = name.split(".")
+    if package != "spkr":
+        path = beside / f"{name}.py" if beside and not beside.is_relative_to(root / "spkr") else None
+    elif len(parts) < 2 or parts[0] in ("cli", "config"):
+        path = None
+    else:
+        path = root.joinpath("spkr", *parts).with_suffix(".py")
+    return path if path and path.is_file() else None
+
+
+@cache
+def _imports(path: Path) -> list[str]:
+    """Names that a module imports, anywhere in it; of `from spkr.kaldi import trials` also spkr.kaldi.trials."""
+    names = []
+    for node in ast.walk(ast.parse(_read(path), str(path))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
 def _read(module: Path) -> bytes:
     try:
         return module.read_bytes()

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.effects import GAP, random_for
 from spkr.audio.sounds import Sounds, find_sounds
+from spkr.config.augment import Augmentation
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, invert, write_data_dir
 
@@ -31,7 +31,7 @@ from spkr.kaldi.datadir import check_data_dir, invert, write_data_dir
 def augment_data_dir(
     data_dir: str | Path,
     out_dir: str | Path,
-    options: AugmentOptions,
+    options: Augmentation,
     seed: int,
     corpora: str | Path | None = None,
     unpacked: str | Path = "exp/corpora",
@@ -51,7 +51,7 @@ def augment_data_dir(
 
 def augmented(
     data: Mapping[str, Mapping[str, str]],
-    options: AugmentOptions,
+    options: Augmentation,
     seed: int,
     sounds: Mapping[str, Sounds] | None = None,
     where: str = "utt2spk",
@@ -118,7 +118,7 @@ class Others:
 class Drawing:
     """Draws what is done to copies, as words of a line of utt2aug."""
 
-    def __init__(self, options: AugmentOptions, others: Others, sounds: Mapping[str, Sounds]):
+    def __init__(self, options: Augmentation, others: Others, sounds: Mapping[str, Sounds]):
         self.options, self.others, self.sounds = options, others, sounds
 
     def copy(self, name: str, rng: np.random.Generator, spk: str, seconds: float) -> dict[str, str]:

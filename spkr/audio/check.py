@@ -13,7 +13,7 @@ from spkr.audio.read import decode, open_audio, sample_range
 from spkr.audio.resampling import resampled_length
 from spkr.audio.sums import audio_sum, shared_audio
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
+from spkr.feats import Fbank
 from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
@@ -113,7 +113,7 @@ def _beyond_end(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterato
 
 
 def _too_short(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator[str]:
-    fe, copies = FrontEnd(), files.get("utt2aug", {})
+    fe, copies = Fbank(), files.get("utt2aug", {})
     name = "segments" if "segments" in files else "wav.scp"
     for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
         try:

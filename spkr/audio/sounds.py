@@ -12,6 +12,7 @@ count.
 """
 
 import fcntl
+import json
 import logging
 import os
 import re
@@ -22,9 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from spkr.audio.read import open_audio
+from spkr.audio.sums import audio_sum, check_sum
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
-from spkr.files import read_lines
+from spkr.files import read_lines, replacing
 
 SUFFIXES = {".wav", ".flac"}
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
@@ -36,9 +38,14 @@ logger = logging.getLogger(__name__)
 class Sounds:
     """The files of some folders, each folder as likely to be drawn from as the others, and each file in it."""
 
-    def __init__(self, folders: Sequence[Path], kind: str):
-        """Args: folders that are there; kind: rir, noise, music or speech. Raises InputError as `list_files` does."""
-        self.files = [list_files(folder, LISTS.get(kind)) for folder in folders]
+    def __init__(self, files: Sequence[Sequence[Path]]):
+        """Args: the files of each folder."""
+        self.files = files
+
+    @classmethod
+    def of_folders(cls, folders: Sequence[Path], kind: str) -> "Sounds":
+        """Those of folders that are there, for rir, noise, music or speech. Raises InputError as `list_files` does."""
+        return cls([list_files(folder, LISTS.get(kind)) for folder in folders])
 
     def draw(self, rng: np.random.Generator) -> Path:
         """A file; InputError where its header cannot be read."""
@@ -134,5 +141,25 @@ def find_sounds(
             logger.warning("%s; doing without", message)
             del found[name]
         if found:
-            sounds[kind] = Sounds(list(found.values()), kind)
+            sounds[kind] = Sounds.of_folders(list(found.values()), kind)
     return sounds
+
+
+def write_sounds(path: str | Path, sounds: Mapping[str, Sounds]) -> None:
+    """Write the files of each kind and folder, and their sums, as JSON: {kind: [{file: sum, ...} of a folder, ...]}."""
+    content = {
+        kind: [{str(file): audio_sum(file) for file in files} for files in found.files]
+        for kind, found in sounds.items()
+    }
+    with replacing(path) as f:
+        json.dump(content, f, indent=1)
+        f.write("\n")
+
+
+def read_sounds(path: str | Path) -> dict[str, Sounds]:
+    """What `write_sounds` wrote; InputError where a file is not what it was."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    for folders in content.values():
+        for file, expected in (item for files in folders for item in files.items()):
+            check_sum(file, expected)
+    return {kind: Sounds([[Path(file) for file in files] for files in folders]) for kind, folders in content.items()}

@@ -15,6 +15,7 @@ from spkr.backend.lda import compute_lda
 from spkr.backend.plda import train_plda
 from spkr.backend.stats import check_speakers, speaker_stats
 from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.config.backend import BackendOptions
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map
 from spkr.kaldi.objects import write_array
@@ -30,24 +31,15 @@ def train_backend(
     xvector_scps: Sequence[str | Path],
     utt2spks: Sequence[str | Path],
     out_dir: str | Path,
-    *,
-    lda_dim: int,
-    total_covariance_factor: float = 0.0,
-    covariance_floor: float = 1e-6,
-    pca_dim: int | None = None,
-    plda_iters: int = 10,
+    options: BackendOptions,
     num_voiced: Sequence[str | Path] = (),
-    min_voiced_frames: int = 0,
-    min_utts_per_speaker: int = 1,
 ) -> None:
     """Train mean, LDA and PLDA on the embeddings of one or more sets and write them to `out_dir`.
 
     Args:
         xvector_scps, utt2spks: for each set, its embeddings, and the speaker of every one of them and of no other
-        lda_dim, total_covariance_factor, covariance_floor, pca_dim: see `compute_lda`
-        plda_iters: EM iterations
-        num_voiced: for each set, its utt2num_voiced, if there is a least number of voiced frames
-        min_voiced_frames, min_utts_per_speaker: what has less is left out, and the log says how much
+        options: dimensions, and which utterances and speakers are left out
+        num_voiced: for each set, its utt2num_voiced; without it no utterance is left out for its length
     Raises InputError where the two files disagree, or where speakers or utterances are too few.
     """
     speakers = read_maps(utt2spks)
@@ -55,7 +47,8 @@ def train_backend(
     for scp, utt2spk in zip(xvector_scps, utt2spks, strict=True):
         check_same_keys(scp, read_map(scp), utt2spk, read_map(utt2spk))
     voiced = read_maps(num_voiced) if num_voiced else dict.fromkeys(speakers, "0")
-    kept = filter_utterances(speakers, voiced, min_voiced_frames, min_utts_per_speaker)
+    min_voiced_frames = options.min_voiced_frames if num_voiced else 0
+    kept = filter_utterances(speakers, voiced, min_voiced_frames, options.min_utts_per_speaker)
     check_speakers(kept.values(), f"{' '.join(map(str, utt2spks))}, after the filters")
 
     tables = [read_vectors(scp) for scp in xvector_scps]
@@ -66,9 +59,11 @@ def train_backend(
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     stats = speaker_stats(vectors - mean, labels)
     _warn_of_outlier([key for key in keys if key in kept], vectors - mean)
-    lda = compute_lda(stats, lda_dim, total_covariance_factor, covariance_floor, pca_dim).astype(np.float32)
+    lda = compute_lda(
+        stats, options.lda_dim, options.total_covariance_factor, options.covariance_floor, options.pca_dim
+    ).astype(np.float32)
     processed = length_normalize(transform_vectors(vectors - mean, lda))
-    plda = train_plda(speaker_stats(processed, labels), plda_iters)
+    plda = train_plda(speaker_stats(processed, labels), options.plda_iters)
 
     write_array(Path(out_dir) / "mean.vec", mean)
     write_array(Path(out_dir) / "transform.mat", lda)

@@ -2,7 +2,6 @@
 
 import argparse
 from functools import partial
-from inspect import signature
 from pathlib import Path
 
 from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, numbers, options
@@ -114,15 +113,14 @@ def boolean(text: str) -> bool:
 
 def _backend(args) -> None:
     from spkr.backend.train import train_backend
+    from spkr.config.backend import BackendOptions
+    from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
-    try:
-        signature(train_backend).bind(..., ..., ..., num_voiced=..., **args.options)
-    except TypeError as e:
-        raise InputError(f"--options: {e}; expected backend options, without sets, kinds, primary and from") from None
+    backend_options = read_options(BackendOptions, args.options, "--options")
     reads = [*args.xvectors, *args.utt2spk, *args.num_voiced]
     with artefacts("backend", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
-        train_backend(args.xvectors, args.utt2spk, args.out_dir, num_voiced=args.num_voiced, **args.options)
+        train_backend(args.xvectors, args.utt2spk, args.out_dir, backend_options, args.num_voiced)
 
 
 def _score(args) -> None:

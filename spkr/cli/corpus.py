@@ -19,19 +19,22 @@ def add_verbs(verb) -> None:
     p.add_argument("--sha256", help="of the archive, checked after a download")
     p.add_argument("--withdrawn", help="file name of an earlier version, taken with a warning if it is there alone")
 
-    p = verb("durations", _durations, "read the durations of a list's audio files from their headers",
-             "exp/himia/data/recordings/train.1.scp")  # fmt: skip
-    p.add_argument(
-        "scp", help="<utterance> <audio file>; <utterance> <seconds>, or `bad <reason>`, go to .seconds beside it"
-    )
-    p.add_argument("--sample-rate", type=int, default=16000, help="at least, in Hz (default: %(default)s)")
-
     p = verb("augment", _augment, "make a data directory of augmented copies",
              "exp/an4/data/train exp/an4/data/train_speed3 --options '{\"speeds\": [0.9, 1.0, 1.1]}'")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
     p.add_argument("--options", type=options, required=True, help=SETTINGS)
     p.add_argument("--seed", **SEED)
+    _add_places(p)
+
+    p = verb("sounds", _sounds, "list the rooms and noise that training puts on waveforms",
+             "sounds.json --options '{\"copies\": 1, \"noise_folders\": [\"musan/noise\"]}'")  # fmt: skip
+    p.add_argument("out", help="output, JSON: the files of each folder, with their sums")
+    p.add_argument("--options", type=options, required=True, help=SETTINGS)
+    _add_places(p)
+
+
+def _add_places(p) -> None:
     p.add_argument(
         "--corpora",
         default=os.environ.get("SPKR_CORPORA"),
@@ -46,21 +49,23 @@ def _fetch(args) -> None:
     fetch_corpus(args.archive, args.out_dir, args.corpora, args.url, args.sha256, args.withdrawn)
 
 
-def _durations(args) -> None:
-    from spkr.corpus.durations import measure_durations
-    from spkr.manifest import artefacts
-
-    scp = Path(args.scp)
-    writes, manifest = [scp.with_suffix(".seconds")], scp.with_name(f"manifest.{scp.stem}.json")
-    with artefacts("durations", numbers(args), manifest, reads=[scp], writes=writes):
-        measure_durations(scp, args.sample_rate)
-
-
 def _augment(args) -> None:
     from spkr.audio.augment import augment_data_dir
-    from spkr.audio.augment_options import AugmentOptions
+    from spkr.config.augment import Augmentation
+    from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
-    made = AugmentOptions.from_dict(args.options)
+    made = read_options(Augmentation, args.options, "--options")
     with artefacts("augment", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
         augment_data_dir(args.data_dir, args.out_dir, made, args.seed, args.corpora, args.unpacked)
+
+
+def _sounds(args) -> None:
+    from spkr.audio.sounds import find_sounds, write_sounds
+    from spkr.config.augment import Augmentation
+    from spkr.config.options import read_options
+    from spkr.manifest import artefacts
+
+    made, out = read_options(Augmentation, args.options, "--options"), Path(args.out)
+    with artefacts("sounds", numbers(args), out.with_name(f"manifest.{out.stem}.json")):
+        write_sounds(out, find_sounds(made.folders(), made.fallback, args.corpora, args.unpacked))

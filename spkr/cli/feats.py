@@ -27,20 +27,18 @@ def add_verbs(verb) -> None:
 
 
 def _feats(args) -> None:
-    from dataclasses import replace
-
+    from spkr.feats import make_front_end
     from spkr.feats.extract import extract_shard
-    from spkr.feats.options import FrontEnd
     from spkr.feats.provenance import shard_file, write_front_end
     from spkr.manifest import artefacts
 
     if not args.model and args.options is None:
         raise InputError("expected --options, or --model with the file of a network whose front end is taken")
-    front_end = None if args.model else FrontEnd.from_dict(args.options)
+    front_end = None if args.model else make_front_end(args.options, "--options")
     i, n = args.shard or (1, 1)
     reads = [args.data_dir, args.model] if args.model else [args.data_dir]
     with artefacts("feats", numbers(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
-        front_end = replace(front_end or _of_model(args.model, args.options or {}), shards=n)
+        front_end = (front_end or _of_model(args.model, args.options or {})).replace(shards=n)
         extract_shard(args.data_dir, args.out_dir, front_end, i, args.seed)
         write_front_end(shard_file(args.out_dir, i), front_end)
     if not args.shard:
@@ -49,15 +47,16 @@ def _feats(args) -> None:
 
 def _of_model(model: str, options: dict):
     """A network's front end, with the options that change no number; InputError where another one is not the same."""
-    from spkr.feats.options import NUMBERLESS, FrontEnd
+    from spkr.config.frontend import Reading
+    from spkr.feats import make_front_end
     from spkr.feats.provenance import differing
     from spkr.nnet.model import load_model
 
     front_end = load_model(model)[1].to_dict()
-    front_end |= {name: value for name, value in options.items() if name in NUMBERLESS}
+    front_end |= {name: value for name, value in options.items() if name in Reading.model_fields}
     for name, given, expected in differing(options, front_end):
         raise InputError(f"--options: {name} {given}, but {model} was trained with {expected}; leave it out")
-    return FrontEnd.from_dict(front_end)
+    return make_front_end(front_end, "--options")
 
 
 def _merge_feats(args) -> None:

@@ -20,6 +20,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--data", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--feats", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--dev-trials", required=True, help="trial list of dev, for the EER of each epoch")
+    p.add_argument("--sounds", metavar="FILE", help="rooms and noise (spkr sounds), for train.waveforms")
     p.add_argument("--stop-after", type=float, metavar="MINUTES",
                    help="then save a checkpoint and exit with status 75; the same command resumes")  # fmt: skip
     p.add_argument("--seed", **SEED)
@@ -38,17 +39,22 @@ def add_verbs(verb) -> None:
 
 
 def _train(args) -> None:
+    from spkr.config.options import read_options
+    from spkr.config.schema import Training
     from spkr.manifest import artefacts
-    from spkr.train.run import train
+    from spkr.train.run import Sets, train
 
-    init_from = args.settings.get("train", {}).get("init_from")
-    reads = [path for _, path in (*args.data, *args.feats)] + [args.dev_trials] + ([init_from] if init_from else [])
+    settings = read_options(Training, args.settings, "--settings")
+    init_from = settings.train.init_from
+    reads = (
+        [path for _, path in (*args.data, *args.feats)]
+        + [args.dev_trials]
+        + list(filter(None, [init_from, args.sounds]))
+    )
     writes = [f"{args.out_dir}/final.pt"]
     with artefacts("train", numbers(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
-        train(
-            args.out_dir, args.checkpoints, args.settings, args.train, dict(args.data), dict(args.feats),
-            args.dev_trials, args.seed, args.stop_after,
-        )  # fmt: skip
+        sets = Sets(args.train, dict(args.data), dict(args.feats), args.dev_trials, args.sounds)
+        train(args.out_dir, args.checkpoints, settings, sets, args.seed, args.stop_after)
 
 
 def _embed(args) -> None:

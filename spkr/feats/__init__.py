@@ -1,1 +1,110 @@
-"""Filter banks, cepstra, energy VAD and normalisation."""
+"""Filter banks, cepstra, energy VAD and normalisation.
+
+`FEATURES` has the types of features: for each, its options, and the module that computes it. A new type is a module
+with a function of its name, a class here, and an entry in `FEATURES`.
+"""
+
+from functools import reduce
+from operator import or_
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from spkr.config.frontend import FrontEnd
+from spkr.config.options import Flag, NonNegative, Positive, option, read_options
+from spkr.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class KaldiFrontEnd(FrontEnd):
+    """What Kaldi's fbank and MFCC share."""
+
+    snip_edges: Flag = option(False, "frames lie within the recording, as Kaldi's default has it")
+    dither: NonNegative = option(0.0, "standard deviation of noise that is added to samples of 16 bits")
+    use_energy: Flag = option(False, "the log energy: C0 of mfcc, one column more of fbank")
+    energy_floor: NonNegative = option(0.0, "of that energy, before its logarithm")
+    use_power: Flag = option(True, "bands of the power spectrum, not of the magnitude's")
+    engine: Literal["spkr", "torchaudio"] = option("spkr", "what computes fbank and mfcc")
+
+    @property
+    def dithered(self) -> bool:
+        """Whether noise is added to samples, so that two computations differ."""
+        return self.dither > 0
+
+    def without_dither(self) -> "KaldiFrontEnd":
+        """The same front end, which adds no noise."""
+        return self.replace(dither=0.0) if self.dithered else self
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of the shortest recording that is used: it fills a window, and has a frame."""
+        return max(self.window_size, 0 if self.snip_edges else (self.window_shift + 1) // 2)
+
+
+class Fbank(KaldiFrontEnd):
+    """Kaldi's log-mel filter bank (compute-fbank-feats)."""
+
+    type: Literal["fbank"] = "fbank"
+    use_log_fbank: Flag = option(True, "the logarithm of the bands")
+
+    @property
+    def dim(self) -> int:
+        """Coefficients a frame."""
+        return self.num_mel_bins + self.use_energy
+
+
+class Mfcc(KaldiFrontEnd):
+    """Kaldi's MFCC (compute-mfcc-feats)."""
+
+    type: Literal["mfcc"] = "mfcc"
+    num_ceps: Positive = option(30, "cepstral coefficients")
+    cepstral_lifter: NonNegative = 22.0
+
+    @model_validator(mode="after")
+    def _check_num_ceps(self):
+        if self.num_ceps > self.num_mel_bins:
+            raise InputError(f"num_ceps: {self.num_ceps}; expected at most num_mel_bins, {self.num_mel_bins}")
+        return self
+
+    @property
+    def dim(self) -> int:
+        """Coefficients a frame."""
+        return self.num_ceps
+
+
+class LogMel(FrontEnd):
+    """The log-mel features of NVIDIA NeMo's 2020 speaker-recognition tutorial."""
+
+    type: Literal["logmel"] = "logmel"
+
+
+FEATURES = {  # by type: the options, and module and function that compute features
+    "fbank": (Fbank, "spkr.feats.fbank:fbank"),
+    "mfcc": (Mfcc, "spkr.feats.fbank:mfcc"),
+    "logmel": (LogMel, "spkr.feats.logmel:logmel"),
+}
+DEFAULT = "fbank"
+
+
+def compute(samples: "torch.Tensor", fe: FrontEnd) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Features of one recording, (samples,) to (frames, dim), and the log energy of the same frames, (frames,)."""
+    torchaudio = isinstance(fe, KaldiFrontEnd) and fe.engine == "torchaudio"
+    return resolve_name(f"spkr.feats.compliance:{fe.type}" if torchaudio else FEATURES[fe.type][1])(samples, fe)
+
+
+def _with_type(settings: Any) -> Any:
+    return {"type": DEFAULT} | settings if isinstance(settings, dict) else settings
+
+
+AnyFrontEnd = Annotated[
+    Annotated[reduce(or_, (options for options, _ in FEATURES.values())), Field(discriminator="type")],
+    BeforeValidator(_with_type, json_schema_input_type=Any),
+]
+
+
+def make_front_end(settings: dict[str, Any], where: str = "feats") -> FrontEnd:
+    """A front end from a config's section `feats`; InputError, with `where`, for a wrong option."""
+    return read_options(AnyFrontEnd, settings, where)

@@ -6,8 +6,8 @@ Slower than our own (benchmarks/fbank.py), and there to compare with.
 import torch
 from torchaudio.compliance import kaldi
 
+from spkr.config.frontend import FrontEnd
 from spkr.feats.fbank import log_energy
-from spkr.feats.options import FrontEnd
 
 
 def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,13 @@ import torch
 from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for, speed_length
 from spkr.audio.read import Extent, check_audio, read_audio, read_part
 from spkr.audio.sums import check_sum, sums_of
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
-from spkr.feats import compliance, fbank, logmel
-from spkr.feats.options import FrontEnd
+from spkr.feats import compute
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
 from spkr.kaldi.shards import utts_of_shard
 from spkr.kaldi.table import TableWriter
-
-COMPUTE = {  # features, and the log energy of the same frames
-    ("spkr", "fbank"): fbank.fbank,
-    ("spkr", "mfcc"): fbank.mfcc,
-    ("spkr", "logmel"): logmel.logmel,
-    ("torchaudio", "fbank"): compliance.fbank,
-    ("torchaudio", "mfcc"): compliance.mfcc,
-}
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +67,7 @@ class Source:
         seed: int,
     ):
         self.clips, self.front_end, self.seed = clips(files), front_end, seed
-        self.without_dither = replace(front_end, dither=0.0)
+        self.without_dither = front_end.without_dither()
         self.audio_options = front_end.sample_frequency, front_end.resample, front_end.allow_pipes
         self.specs, heard, parts = {}, {}, {}
         self.extents: dict[Clip, Extent | None] = {}  # None of a command
@@ -109,11 +100,11 @@ class Source:
         fe, spec = self.front_end, self.specs[utt]
         with _naming(utt):
             speech, feats, voiced = self._clean(self.clips[utt], spec.get("speed", 1.0))
-        if spec.keys() <= {"speed"} and not fe.dither:
+        if spec.keys() <= {"speed"} and not fe.dithered:
             return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
         heard = distort(speech, spec, fe.sample_frequency, rng, self._read_talker, self._read_file)
-        if fe.dither:
+        if fe.dithered:
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
         return self._compute(heard, fe)[0], voiced
 
@@ -148,7 +139,7 @@ class Source:
 
     def _compute(self, samples: np.ndarray, fe: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
         with torch.inference_mode():
-            feats, log_energy = COMPUTE[fe.engine, fe.type](torch.from_numpy(samples), fe)
+            feats, log_energy = compute(torch.from_numpy(samples), fe)
         return feats.numpy(), log_energy.numpy()
 
     def _read_talker(self, utt: str) -> np.ndarray:

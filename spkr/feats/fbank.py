@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import torch
 
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
 
 PIECE = 1 << 10  # frames that are computed at once, a multiple of 16: more take three times as long, beyond the cache
 EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a logarithm

@@ -11,8 +11,8 @@ import torch
 from torch.nn.functional import pad
 from torchaudio.functional import melscale_fbanks
 
+from spkr.config.frontend import FrontEnd
 from spkr.feats.fbank import check_bands, fft_size, frame_energy, in_pieces, window
-from spkr.feats.options import FrontEnd
 
 LOG_GUARD = 2.0**-24
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
-from spkr.feats.options import NUMBERLESS, FrontEnd
+from spkr.feats import make_front_end
 from spkr.files import replacing
 
 NAME = "front_end.json"
@@ -37,7 +38,7 @@ def write_front_end(path: str | Path, front_end: FrontEnd) -> None:
 def read_front_end(path: str | Path) -> FrontEnd:
     """Read what `write_front_end` wrote; InputError where it is missing or something else."""
     try:
-        return FrontEnd.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        return make_front_end(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; make the features again") from None
     except ValueError as e:
@@ -64,9 +65,9 @@ def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
     if not path.exists():
         logger.info("%s: no such file; the features are taken for those of the network's front end", path)
         return
-    ignored = (*NUMBERLESS, *OF_READER, *(() if front_end.select_voiced else ("vad",)))
+    ignored = (*OF_READER, *(() if front_end.select_voiced else ("vad",)))
     made, expected = (
-        {name: value for name, value in options.to_dict().items() if name not in ignored}
+        {name: value for name, value in options.numbers().items() if name not in ignored}
         for options in (read_front_end(path), front_end)
     )
     for name, there, here in differing(made, expected):

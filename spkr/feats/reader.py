@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
 from spkr.feats.cmvn import cmvn_stats, normalize
-from spkr.feats.options import FrontEnd
 from spkr.feats.provenance import check_front_end
 from spkr.files import check_same_keys
 from spkr.kaldi.rules import invert

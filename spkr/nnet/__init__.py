@@ -1,1 +1,95 @@
-"""Encoders, pooling, the speaker network, and embeddings from it."""
+"""Encoders, pooling, the speaker network, and embeddings from it.
+
+`ENCODERS` has the types of networks: for each, its options, and where its encoder is. A new encoder is a module, a
+class of options here, an entry in `ENCODERS`, and a preset in conf/model/.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from spkr.config.model import NetworkOptions
+from spkr.config.options import Flag, Positive, Probability, option, read_options
+
+
+def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
+    if even := [kernel for kernel in kernels if kernel % 2 == 0]:
+        raise ValueError(f"{even[0]} is even; expected odd numbers of frames")
+    return kernels
+
+
+Kernels = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_odd)]
+
+
+class QuartzNet(NetworkOptions):
+    """QuartzNet, the encoder of NVIDIA NeMo's 2020 speaker-recognition tutorial."""
+
+    type: Literal["quartznet"]
+    filters: Positive = option(meaning="channels of every block")
+    kernels: Kernels = option(meaning="frames of each block's convolutions, odd")
+    repeat: Positive = option(meaning="convolutions in each block after the first")
+    last_filters: Positive = option(meaning="channels that are pooled")
+    dropout: Probability = option(meaning="after every ReLU but the last")
+    separable: Flag = option(meaning="depthwise separable convolutions, not plain ones")
+
+
+class TDNN(NetworkOptions):
+    """The x-vector network."""
+
+    type: Literal["tdnn"]
+    filters: Positive = option(meaning="channels of frame1 to frame4")
+    last_filters: Positive = option(meaning="channels of frame5, which are pooled")
+
+
+class ECAPA(NetworkOptions):
+    """ECAPA-TDNN."""
+
+    type: Literal["ecapa"]
+    filters: Positive = option(meaning="channels of every block")
+    last_filters: Positive = option(meaning="channels that are pooled")
+
+
+class ResNet(NetworkOptions):
+    """ResNet of basic blocks."""
+
+    type: Literal["resnet"]
+    filters: Positive = option(meaning="channels of the first stage")
+    blocks: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(meaning="blocks in each stage")
+
+
+class TitaNet(NetworkOptions):
+    """TitaNet."""
+
+    type: Literal["titanet"]
+    filters: Positive = option(meaning="channels of every block")
+    kernels: Kernels = option(meaning="frames of the prolog's and of each mega block's convolutions, odd")
+    repeat: Positive = option(meaning="convolutions in each mega block")
+    last_filters: Positive = option(meaning="channels of the epilog, which are pooled")
+    dropout: Probability = option(meaning="after every ReLU of a mega block")
+
+
+class CAMPPlus(NetworkOptions):
+    """CAM++."""
+
+    type: Literal["campplus"]
+    filters: Positive = option(meaning="channels of the layer between front-end and blocks")
+    growth: Positive = option(meaning="channels that each layer of a block adds")
+    blocks: tuple[Positive, Positive, Positive] = option(meaning="layers in each of the three blocks")
+
+
+ENCODERS = {  # by type: the options, and module and class of the encoder
+    "quartznet": (QuartzNet, "spkr.nnet.quartznet:QuartzNet"),
+    "tdnn": (TDNN, "spkr.nnet.tdnn:TDNN"),
+    "ecapa": (ECAPA, "spkr.nnet.ecapa:ECAPA"),
+    "resnet": (ResNet, "spkr.nnet.resnet:ResNet"),
+    "titanet": (TitaNet, "spkr.nnet.titanet:TitaNet"),
+    "campplus": (CAMPPlus, "spkr.nnet.campplus:CAMPPlus"),
+}
+AnyNetwork = Annotated[reduce(or_, (options for options, _ in ENCODERS.values())), Field(discriminator="type")]
+
+
+def network_options(settings: dict[str, Any], where: str = "model") -> NetworkOptions:
+    """A network's options from a config's section `model`; InputError, with `where`, for a wrong one."""
+    return read_options(AnyNetwork, settings, where)

@@ -1,13 +1,12 @@
 """Heads: from an utterance's vector to a score for each training speaker, for the cross-entropy."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import linear, normalize
 
-from spkr.errors import InputError
+from spkr.config.model import Head
 
 
 class Softmax(nn.Module):
@@ -130,17 +129,10 @@ def margin_share(step: int, total: int, growth: Sequence[float]) -> float:
     return 0.0 if step <= begin else (step - begin) / (end - begin)
 
 
-def make_head(settings: dict[str, Any], dim: int, num_speakers: int) -> nn.Module:
-    """The head of a config's `model.head` section; options of other types are ignored."""
-    kind, margin, scale = settings.get("type"), settings.get("margin", 0.2), settings.get("scale", 30.0)
-    if kind == "softmax":
-        return Softmax(dim, num_speakers)
-    if kind == "am":
-        return AdditiveMargin(dim, num_speakers, margin, scale)
-    if kind == "aam":
-        return AdditiveAngularMargin(dim, num_speakers, margin, scale)
-    if kind == "subcentre":
-        own = {"centres": 3, "top_k": 5, "penalty": 0.06}
-        own |= {k: settings[k] for k in own if k in settings}
-        return SubCentre(dim, num_speakers, margin, scale, **own)
-    raise InputError(f"model.head.type: {kind!r}; expected softmax, am, aam or subcentre")
+HEADS = {"softmax": Softmax, "am": AdditiveMargin, "aam": AdditiveAngularMargin, "subcentre": SubCentre}
+
+
+def make_head(head: Head, dim: int, num_speakers: int) -> nn.Module:
+    """The head of the config's `model.head`, of embeddings (N, dim)."""
+    own = {name: value for name, value in head if name not in ("type", "margin_growth")}
+    return HEADS[head.type](dim, num_speakers, **own)

@@ -1,40 +1,29 @@
 """The speaker network: encoder, pooling, affine layers and head; and the file that carries all of a trained one."""
 
-import inspect
 import json
 import logging
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
 from torch import nn
 
+from spkr.config.frontend import FrontEnd
+from spkr.config.model import NetworkOptions
 from spkr.errors import InputError
-from spkr.feats.options import RENAMED, FrontEnd
-from spkr.files import check_same_keys, replacing
-from spkr.nnet.campplus import CAMPPlus
-from spkr.nnet.ecapa import ECAPA
+from spkr.feats import make_front_end
+from spkr.files import replacing
+from spkr.nnet import ENCODERS, network_options
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
 from spkr.nnet.layers import frame_mask, real, strided
 from spkr.nnet.pooling import make_pooling
-from spkr.nnet.quartznet import QuartzNet
-from spkr.nnet.resnet import ResNet
-from spkr.nnet.tdnn import TDNN
-from spkr.nnet.titanet import TitaNet
 
 FORMAT = "spkr model 2"
 OLDER = "spkr model 1"  # the same file; networks of the types RECOMPUTED gave other numbers then
 RECOMPUTED = ("quartznet", "tdnn", "titanet")
-ENCODERS = {
-    "quartznet": QuartzNet,
-    "tdnn": TDNN,
-    "ecapa": ECAPA,
-    "resnet": ResNet,
-    "titanet": TitaNet,
-    "campplus": CAMPPlus,
-}
 HEAD = re.compile(r"(members\.\d+\.)?head\.")  # beginning of the names of a head's weights
 
 logger = logging.getLogger(__name__)
@@ -44,25 +33,22 @@ class SpeakerNet(nn.Module):
     """Features of an utterance to a score for each training speaker, by way of the embedding.
 
     Args:
-        settings: a config's `model` section (conf/schema.yaml says what it may hold); `make_network` reads
-            its `ensemble`.
+        options: the config's section `model`; `make_network` reads its `ensemble`.
         input_dim: coefficients a frame.
         num_speakers: training speakers.
-
-    Raises InputError for a setting that is missing, unknown or out of range.
     """
 
-    def __init__(self, settings: dict[str, Any], input_dim: int, num_speakers: int):
+    def __init__(self, options: NetworkOptions, input_dim: int, num_speakers: int):
         super().__init__()
-        self.encoder = _make_encoder(settings, input_dim)
-        self.pooling = make_pooling(settings["pooling"], self.encoder.output_dim, self.encoder.attention_norm)
-        dims = [self.pooling.output_dim, *settings["affine"]]
+        self.encoder = _make_encoder(options, input_dim)
+        self.pooling = make_pooling(options.pooling, self.encoder.output_dim, self.encoder.attention_norm)
+        dims = [self.pooling.output_dim, *options.affine]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
         has_norm = self.encoder.affine_norm != "none"
         self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) if has_norm else nn.Identity() for d in dims[1:])
-        self.head = make_head(settings["head"], dims[-1], num_speakers)
-        self.relu = settings["head"]["type"] == "softmax"  # before the head; an angle needs both signs
-        self.margin_growth = settings["head"].get("margin_growth", (0.0, 0.0))
+        self.head = make_head(options.head, dims[-1], num_speakers)
+        self.relu = options.head.type == "softmax"  # before the head; an angle needs both signs
+        self.margin_growth = getattr(options.head, "margin_growth", (0.0, 0.0))
         self.apply(_xavier)
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
@@ -109,24 +95,17 @@ class SpeakerNet(nn.Module):
 Network = SpeakerNet | Ensemble
 
 
-def make_network(settings: dict[str, Any], input_dim: int, num_speakers: int) -> Network:
-    """The network of a config's `model` section, or as many of them as its `ensemble` says; errors as of SpeakerNet."""
-    if (size := settings.get("ensemble", 1)) < 1:
-        raise InputError(f"model.ensemble: {size}; expected one network or more")
-    members = [SpeakerNet(settings, input_dim, num_speakers) for _ in range(size)]
+def make_network(options: NetworkOptions, input_dim: int, num_speakers: int) -> Network:
+    """The network of a config's section `model`, or as many of them as its `ensemble` says."""
+    members = [SpeakerNet(options, input_dim, num_speakers) for _ in range(options.ensemble)]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
-def _make_encoder(settings: dict[str, Any], input_dim: int) -> nn.Module:
-    """The encoder of a config's `model` section, whose `type` is quartznet if it is left out."""
-    kind = settings.get("type", "quartznet")
-    if kind not in ENCODERS:
-        raise InputError(f"model.type: {kind!r}; expected one of {', '.join(ENCODERS)}")
-    parameters = inspect.signature(ENCODERS[kind]).parameters.values()
-    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    expected = (*options, "pooling", "affine", "head")
-    check_same_keys("model", settings.keys() - {"type", "ensemble"}, f"a network of type {kind}", expected)
-    return ENCODERS[kind](input_dim, **{k: settings[k] for k in options})
+def _make_encoder(options: NetworkOptions, input_dim: int) -> nn.Module:
+    """The encoder, with the options that are its own."""
+    own = set(type(options).model_fields) - set(NetworkOptions.model_fields)
+    encoder = resolve_name(ENCODERS[options.type][1])
+    return encoder(input_dim, **{name: getattr(options, name) for name in own})
 
 
 def _xavier(module: nn.Module) -> None:
@@ -141,18 +120,19 @@ def _xavier(module: nn.Module) -> None:
 def save_model(
     path: str | Path,
     net: Network,
-    settings: dict[str, Any],
+    options: NetworkOptions,
     front_end: FrontEnd,
     speakers: list[str],
     training: dict[str, Any],
 ) -> None:
-    """Write a model file: weights, network settings, front end, speakers in order, and how it was trained.
+    """Write a model file: weights, the network's options, front end, speakers in order, and how it was trained.
 
     The same content gives the same bytes. Raises InputError where a weight is not finite.
     """
     weights = {name: tensor.cpu() for name, tensor in net.state_dict().items()}
     if wrong := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
         raise InputError(f"{path}: not written, as {wrong[0]} is not finite; lower train.lr and train again")
+    settings = {name: value for name, value in options.to_dict().items() if name != "preset"}
     about = {"settings": settings, "front_end": front_end.to_dict(), "speakers": speakers, "training": training}
     about = json.loads(json.dumps(about, sort_keys=True))  # a pickle tells one string twice from two equal strings
     with replacing(path, "wb") as f:
@@ -176,7 +156,7 @@ def read_model(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a model of spkr, or damaged; {expected}, or train again") from None
     if not isinstance(model, dict) or model.get("format") not in (OLDER, FORMAT):
         raise InputError(f"{path}: not a model of spkr (format {FORMAT!r}); {expected}")
-    kind = model.get("settings", {}).get("type", "quartznet")
+    kind = model.get("settings", {}).get("type")
     if model["format"] == OLDER and kind in RECOMPUTED:
         raise InputError(
             f"{path}: written by an older spkr (format {OLDER!r}); this one computes {kind} networks differently and "
@@ -189,17 +169,12 @@ def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
     """A trained network in evaluation mode, its front end, and its training speakers; InputError as `read_model`."""
     model = read_model(path)
     try:
-        front_end = FrontEnd.from_dict(_without_renamed(model["front_end"]))
-        net = make_network(model["settings"], front_end.dim, len(model["speakers"]))
+        front_end = make_front_end(model["front_end"])
+        net = make_network(network_options(model["settings"]), front_end.dim, len(model["speakers"]))
         net.load_state_dict(model["weights"])
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: not a network that this version can build ({_first_line(e)}); train again") from None
     return net.eval(), front_end, model["speakers"]
-
-
-def _without_renamed(front_end: dict) -> dict:
-    """The front end of a model file, less options that have another name now: all of them change no number."""
-    return {name: value for name, value in front_end.items() if name not in RENAMED}
 
 
 def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:

@@ -1,54 +1,17 @@
 """Batches of crops, each a pure function of the seed and its number, so that a resumed run sees the same ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from spkr.config.train import Batches
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.train.arks import stretches
 from spkr.train.order import POOL, balanced, buffered, by_length
 from spkr.train.process import ignore_stop_signals
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How batches are cut. Crop lengths in seconds: one is drawn for each batch from [low, high]."""
-
-    batch_size: int
-    crop: tuple[float, float]
-    short: str  # what becomes of an utterance shorter than the crop: `tile` repeats it, `pad` masks the rest, and a
-    # batch has utterances of like lengths, so that the rest is little
-    time_masks: int  # SpecAugment: masks a crop, each up to `time_mask_width` frames
-    time_mask_width: int
-    freq_masks: int  # likewise, each up to `freq_mask_width` coefficients
-    freq_mask_width: int
-    utts_per_speaker: int  # that an epoch takes of each speaker; 0: every utterance once
-    utts_per_speaker_in_batch: int  # of these, how many lie in one batch
-    shuffle_buffer: int  # utterances that are read in stretches and let out at random; 0: each is read where it lies
-
-    def __post_init__(self):
-        if self.short not in ("tile", "pad"):
-            raise InputError(f"train.batches.short: {self.short!r}; expected tile or pad")
-        if len(self.crop) != 2 or not 0 < self.crop[0] <= self.crop[1]:
-            raise InputError(f"train.batches.crop: {self.crop}; expected [shortest, longest] in seconds")
-        if self.shuffle_buffer and self.utts_per_speaker:
-            raise InputError(
-                "train.batches.shuffle_buffer: reads in the arks' order; expected utts_per_speaker: 0 with it"
-            )
-        group = self.utts_per_speaker_in_batch
-        if group > 1 and not self.utts_per_speaker:
-            raise InputError(
-                f"train.batches.utts_per_speaker_in_batch: {group}; expected 1 where utts_per_speaker is 0"
-            )
-        for name in ("batch_size", "utts_per_speaker"):
-            if (total := getattr(self, name)) % group:
-                raise InputError(
-                    f"train.batches.utts_per_speaker_in_batch: {group}; expected a divisor of {name}, {total}"
-                )
 
 
 class CropBatches(Dataset):
@@ -73,7 +36,7 @@ class CropBatches(Dataset):
         reader: FeatureReader,
         labels: Mapping[str, int],
         num_frames: Mapping[str, int],
-        options: BatchOptions,
+        options: Batches,
         seed: int,
         rank: int = 0,
         size: int = 1,

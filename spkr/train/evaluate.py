@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map

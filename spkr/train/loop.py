@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from spkr.config.train import TrainOptions
 from spkr.errors import InputError
 from spkr.nnet.ensemble import members
 from spkr.nnet.memory import keep_freed_memory
@@ -49,7 +50,7 @@ class Run:
         processes: Processes,
         folder: RunFolder | None,
         net: Network,
-        options: dict,
+        options: TrainOptions,
         batches: CropBatches,
         evaluation: Evaluation,
         about: dict,
@@ -60,12 +61,12 @@ class Run:
             keep_freed_memory()
         self.net = net.to(self.device)
         spread = [processes.spread(member) for member in members(self.net)]
-        self.trained = [torch.compile(member) if options["compile"] else member for member in spread]
+        self.trained = [torch.compile(member) if options.compile else member for member in spread]
         half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False))
         self.precision = torch.float16 if half else torch.bfloat16
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options["mixed_precision"])
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options.mixed_precision)
         self.optimizer = make_optimizer(self.net.parameters(), options)
-        self.total = options["epochs"] * batches.steps_per_epoch
+        self.total = options.epochs * batches.steps_per_epoch
         self.step, self.running, self.history, self.lr_factor = 0, dict(NO_SUMS), [], 1.0
         self.averaged: dict[str, torch.Tensor] = {}  # sums of the weights at the ends of the last epochs
         parameters = sum(p.numel() for p in net.parameters())
@@ -112,7 +113,7 @@ class Run:
         """
         minutes = math.inf if stop_after is None else stop_after
         end = time.monotonic() + 60 * minutes
-        if self.step == 0 and self.options["nan_retry"]:
+        if self.step == 0 and self.options.nan_retry:
             self.checkpoint()  # which a retry goes back to
         self.net.train()
         with stop_signals() as stop, logging_redirect_tqdm():
@@ -127,7 +128,7 @@ class Run:
 
     def steps(self, stop: list[int], end: float, minutes: float) -> None:
         """The steps that are left, unless a signal came (it is in `stop`), or the time is `end`, after `minutes`."""
-        source = loader(self.batches, self.step, self.total, self.options["workers"], self.device.type == "cuda")
+        source = loader(self.batches, self.step, self.total, self.options.workers, self.device.type == "cuda")
         hidden = None if self.folder else True  # None: shown on a terminal
         bar = tqdm(
             ahead(source, self.device), initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05
@@ -139,7 +140,7 @@ class Run:
             try:
                 self.train_step(crops, lengths, speakers)
             except torch.OutOfMemoryError:
-                o, parts = self.batches.options, self.options["accumulate"]
+                o, parts = self.batches.options, self.options.accumulate
                 raise InputError(
                     f"step {self.step}: {self.device} has too little memory for train.batches.batch_size "
                     f"{o.batch_size} and crop {list(o.crop)}; lower one of them, or raise train.accumulate, "
@@ -148,7 +149,7 @@ class Run:
             self.running["seconds"] += time.monotonic() - clock
             remaining = (time.monotonic() - begun) / (self.step - first) * (self.total - self.step)
             ended = self.step % self.batches.steps_per_epoch == 0
-            due = self.step % self.options["checkpoint_steps"] == 0
+            due = self.step % self.options.checkpoint_steps == 0
             if ended:
                 self.end_epoch(remaining)
             elif due and self.folder:
@@ -167,7 +168,7 @@ class Run:
 
     def retry(self, error: NoNumber) -> None:
         """Go back to the last checkpoint, at half the rate; raise the error where that is not wanted, or was done."""
-        if not self.options["nan_retry"] or self.lr_factor < 1:
+        if not self.options.nan_retry or self.lr_factor < 1:
             raise error
         logger.warning("%s; trying once more from the last checkpoint, at half the rate", error)
         self.take_up()
@@ -177,7 +178,7 @@ class Run:
     def take_average(self) -> None:
         """Bring the network to the average of its weights at the ends of the last epochs."""
         own = self.net.state_dict()
-        average = {k: (total / self.options["average"]).to(own[k].dtype) for k, total in self.averaged.items()}
+        average = {k: (total / self.options.average).to(own[k].dtype) for k, total in self.averaged.items()}
         self.net.load_state_dict(average)
 
     def train_step(self, crops: torch.Tensor | Waveforms, lengths: torch.Tensor | None, speakers: torch.Tensor) -> None:
@@ -215,17 +216,17 @@ class Run:
         The members of an ensemble learn one after another, each from its own loss, so that the activations of one
         alone are held. The loss is the mean of theirs; right is what they say together.
         """
-        n = len(feats) // self.options["accumulate"]
+        n = len(feats) // self.options.accumulate
         loss, right = torch.zeros(2, device=self.device)
         for begin in range(0, len(feats), n):
             part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
             last, together = begin + n == len(feats), 0
             for trained in self.trained:
                 with nullcontext() if last else self.processes.apart(trained):
-                    with torch.autocast(self.device.type, self.precision, enabled=self.options["mixed_precision"]):
+                    with torch.autocast(self.device.type, self.precision, enabled=self.options.mixed_precision):
                         logits = trained(*part)
-                    own = cross_entropy(logits, part[2], label_smoothing=self.options["label_smoothing"])
-                    share = own / self.options["accumulate"]
+                    own = cross_entropy(logits, part[2], label_smoothing=self.options.label_smoothing)
+                    share = own / self.options.accumulate
                     self.scaler.scale(share).backward()
                 loss = loss + share.detach() / len(self.trained)
                 together = together + logits.detach()
@@ -236,9 +237,9 @@ class Run:
         """Measure, log, and begin the next epoch's sums; `remaining` is a guess in seconds."""
         if self.folder:
             self.history.append(self.measure())
-            self.watch.epoch(self.history, self.options["epochs"], remaining)
+            self.watch.epoch(self.history, self.options.epochs, remaining)
         self.running = dict(NO_SUMS)
-        if self.step // self.batches.steps_per_epoch > self.options["epochs"] - self.options["average"]:
+        if self.step // self.batches.steps_per_epoch > self.options.epochs - self.options.average:
             for name, value in self.net.state_dict().items():
                 self.averaged[name] = self.averaged.get(name, 0) + value.double()
 

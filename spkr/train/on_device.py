@@ -9,10 +9,9 @@ import torch
 from scipy.fft import next_fast_len
 from torch.fft import irfft, rfft
 
-from spkr.feats import fbank
+from spkr.config.frontend import CmvnOptions, FrontEnd
+from spkr.feats import compute, fbank
 from spkr.feats.cmvn import SLIDING_VARIANCE_FLOOR, UTTERANCE_STD_GUARD
-from spkr.feats.extract import COMPUTE
-from spkr.feats.options import CmvnOptions, FrontEnd
 from spkr.nnet.layers import within
 
 
@@ -42,7 +41,7 @@ def features(w: Waveforms, fe: FrontEnd) -> torch.Tensor:
     if w.noise is not None:
         speech = speech + power(speech, w.num_samples).sqrt()[:, None] * w.noise
     rows, beside = speech.shape[1] // fe.window_shift, margin(fe)
-    feats = COMPUTE[fe.engine, fe.type](speech, fe)[0][:, beside : rows - beside]
+    feats = compute(speech, fe)[0][:, beside : rows - beside]
     feats = normalized(feats, w.num_samples // fe.window_shift - 2 * beside, fe.cmvn)
     seen = feats.gather(1, w.frames[..., None].expand(-1, -1, feats.shape[2]))
     inside = within(w.lengths, seen.shape[1])[..., None]

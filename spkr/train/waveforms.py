@@ -5,7 +5,6 @@ arks say which frames there are and which are voiced.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from math import gcd, lcm
 from pathlib import Path
@@ -15,14 +14,14 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from spkr.audio.augment import Drawing, Others
-from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
 from spkr.audio.read import decode, open_audio, read_part, sample_range
 from spkr.audio.resampling import resample
-from spkr.audio.sounds import find_sounds
+from spkr.audio.sounds import Sounds
 from spkr.audio.sums import check_sum, sums_of
+from spkr.config.augment import Augmentation
+from spkr.config.frontend import FrontEnd
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
 from spkr.files import sha256
 from spkr.kaldi.datadir import check_data_dir, clips
 from spkr.kaldi.select import read_maps
@@ -96,38 +95,45 @@ def steps(rate: int, new_rate: int, percent: int) -> tuple[int, int]:
     return between // out_rate * in_rate, between // in_speed * out_speed
 
 
-def on_the_fly(settings: Mapping) -> AugmentOptions:
-    """`train.on_the_fly`: the copies of an entry of the section `augment`; InputError for what no device can do."""
-    try:
-        options = AugmentOptions.from_dict(settings)
-    except InputError as e:
-        raise InputError(f"train.on_the_fly: {e}") from None
-    if options.speeds != (1,):
-        raise InputError(f"train.on_the_fly.speeds: {options.speeds}; expected [1.0]: take train.augment, as speed3")
-    if options.codec_probability or "telephone" in options.copy_names():
-        raise InputError("train.on_the_fly: a telephone; expected rooms and noise alone: learn from arks with it")
-    return options
+def check_copies(copies: Augmentation) -> None:
+    """Raise InputError where `train.on_the_fly` asks for what no device can do."""
+    if copies.speeds != (1,):
+        raise InputError(
+            f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]: take train.augment, as speed3"
+        )
+    if copies.codec_probability or "telephone" in copies.copy_names():
+        raise InputError("train.on_the_fly: a telephone; expected rooms and noise alone: train on arks with it")
 
 
 class WaveBatches(CropBatches):
     """Batches of the same crops as those of arks, as `Waveforms` in the place of features.
 
-    A crop is heard as it is or as one of the copies that `settings` name, each as likely as if all had been made.
+    A crop is heard as it is or as one of the copies that `copies` names, each as likely as if all had been made.
 
     Args:
         data_dirs, feats_dirs: of the sets that are learnt from.
-        settings: the config's `train.on_the_fly`.
+        copies: the config's `train.on_the_fly`.
+        sounds: recordings by kind (rir, noise, music, speech); what is not there is synthesised.
         others: as of CropBatches.
 
     Raises InputError where these settings, or the front end, are not for waveforms.
     """
 
-    def __init__(self, data_dirs: Sequence[str], feats_dirs: Sequence[str], settings: Mapping, reader, *others):
+    def __init__(
+        self,
+        data_dirs: Sequence[str],
+        feats_dirs: Sequence[str],
+        copies: Augmentation,
+        sounds: Mapping[str, Sounds],
+        reader,
+        *others,
+    ):
         super().__init__(reader, *others)
-        self.front_end, self.copies = reader.front_end, on_the_fly(settings)
+        check_copies(copies)
+        self.front_end, self.copies = reader.front_end, copies
         if self.options.shuffle_buffer:
             raise InputError("train.batches.shuffle_buffer: is of arks; expected 0 with train.waveforms")
-        if self.front_end.cmvn.type == "speaker" or self.front_end.engine != "spkr":
+        if self.front_end.cmvn.type == "speaker" or self.front_end.to_dict().get("engine") == "torchaudio":
             raise InputError(
                 "train.waveforms: not with feats.cmvn.type speaker, nor with feats.engine torchaudio; change these, or "
                 "learn from the arks"
@@ -135,9 +141,8 @@ class WaveBatches(CropBatches):
         self.recordings = Recordings(data_dirs, self.front_end)
         counts = read_maps([Path(feats_dir) / "utt2num_frames" for feats_dir in feats_dirs])
         self.total = {utt: int(count) for utt, count in counts.items()}
-        folders = self.copies.folders()
-        self.sounds = find_sounds(folders, self.copies.fallback, os.environ.get("SPKR_CORPORA"), "exp/corpora")
-        self.drawing = Drawing(self.copies, Others(self.recordings.persons, f"{data_dirs[0]}/utt2spk"), self.sounds)
+        self.sounds = sounds
+        self.drawing = Drawing(self.copies, Others(self.recordings.persons, f"{data_dirs[0]}/utt2spk"), sounds)
 
     def sources(self) -> list[str]:
         """Digests of what says which audio is heard."""

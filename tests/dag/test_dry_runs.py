@@ -40,13 +40,15 @@ def test_the_standin_of_himia_is_himia_with_other_archives_and_folders(snakemake
     standin = str(ROOT / "recipes/himia/standin.yaml")
     output = snakemake(tmp_path, "-n", "-p", "--configfile", standin)
     found = jobs(output)
-    assert found.items() >= {"corpus": 3, "recordings": 1, "durations": 3, "data": 1, "train": 1, "report": 1}.items()
+    assert found.items() >= {"corpus": 3, "data": 1, "train": 1, "report": 1}.items()
     assert found["score"] == 3 * 9  # four lists of test, five of dev
     assert (
         "fetch himia-standin/test_v2.tar.gz exp/corpora/himia-standin/test --withdrawn himia-standin/test.tar.gz"
         in output
     )
-    assert "--url" not in output and " --allow-partial " in output and " --dev-points 2 5 6 " in output
+    assert "--url" not in output
+    (options,) = (json.loads(text) for text in re.findall(r"himia.py .* --options '(.*?)'", output))
+    assert options.items() >= {"allow_partial": True, "dev_points": ["2", "5", "6"], "max_bad_share": 0.001}.items()
     assert "exp/himia-standin/main/results/results.tsv" in output
     assert " exp/himia/" not in output
 
@@ -56,12 +58,12 @@ def test_the_graph_of_a_million_files_is_small(snakemake, tmp_path):
     output = snakemake(tmp_path, "-n", "-p", snakefile="recipes/himia/Snakefile")
     assert time.monotonic() - begun < 30
     found = jobs(output)
-    assert found["durations"] == 3 * 16 and found["feats"] == 100 * found["merge_feats"]
+    assert found["data"] == 1 and found["feats"] == 100 * found["merge_feats"]
     assert (
         "fetch himia/train.tar.gz exp/corpora/himia/train --url https://www.openslr.org/resources/85/train.tar.gz"
         in output
     )
-    assert "--allow-partial" not in output
+    assert "allow_partial" not in output
 
 
 def test_results_are_by_what_the_data_directories_know(snakemake, tmp_path):
@@ -76,11 +78,10 @@ def test_results_are_by_what_the_data_directories_know(snakemake, tmp_path):
         for s, prefix in (("test", ""), ("dev", "dev_"))
         for name in ("1m", "mic")
     ]
-    assert "exp/himia-standin/main/results/slices.tsv" in output
-    known = config_file(tmp_path, corpus={"spk2gender": "genders"})
+    files = ["utt2point", "utt2mic", "utt2speed", "spk2gender"]
+    known = config_file(tmp_path, corpus={"files": files, "options": {"spk2gender": "genders"}})
     output = snakemake(tmp_path, "-n", "-p", "--configfile", standin, known)
     assert " --by utt2point utt2mic utt2speed spk2gender --primary " in output
-    assert f"{data}/test/spk2gender" in output
 
 
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
@@ -92,9 +93,9 @@ def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
 
 
 def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "--configfile", str(ROOT / "recipes/an4/seed.yaml"))
-    assert "exp/an4/feats/seed/train/feats.1.ark" in output
-    assert "exp/an4/seed/model/final.pt" in output
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", str(ROOT / "recipes/an4/seed.yaml"))
+    assert "feats exp/an4/data/train exp/an4/feats/seed/train " in output
+    assert "embed exp/an4/seed/model/final.pt " in output
 
 
 def test_results_name_how_many_networks_there_are(snakemake, tmp_path):
@@ -114,8 +115,8 @@ def test_a_fine_tuning_starts_from_the_trained_network_with_a_wider_margin(snake
 
 
 def test_a_changed_front_end_has_a_folder_of_its_own(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
-    assert re.search(r"exp/an4/feats/fbank80_utt-[0-9a-f]{6}/test/feats\.1\.ark", output)
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, feats={"num_mel_bins": 64}))
+    assert re.search(r"feats exp/an4/data/test exp/an4/feats/fbank80_utt-[0-9a-f]{6}/test ", output)
     assert "exp/an4/feats/fbank80_utt/" not in output
 
 
@@ -138,22 +139,51 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("feats:\n  num_mel_bin: 40", ":2: feats.num_mel_bin: no such key; did you mean num_mel_bins?"),
-        ("feats: {allow_downsample: true}", ":1: feats.allow_downsample: no such key; set resample: down"),
+        ("feats:\n  num_mel_bin: 40", "mine.yaml:2: feats.num_mel_bin: no such key; did you mean num_mel_bins?"),
         ("train: {batches: {batchsize: 3}}", ":1: train.batches.batchsize: no such key; did you mean batch_size?"),
+        ("train:", "mine.yaml:1: train: nothing; expected settings: keys with values"),
+        ("feats: {allow_downsample: true}", "mine.yaml:1: feats.allow_downsample: no such key; it is `resample`"),
+        ("model: {pooling: mean}", "mine.yaml:1: model.pooling: 'mean'; expected xvector, gram, super, "),
+        ("model: {type: ecapa}", "model.kernels: no such key; "),
+        ("model: final.txt", "mine.yaml:1: model: 'final.txt'; expected the path of a trained network, *.pt"),
+        ("model: {preset: tdn}", "mine.yaml:1: model.preset: no such preset 'tdn'; did you mean tdnn?"),
+        ("train: {augment: speed9}", "mine.yaml:1: train.augment: no such augmentation 'speed9'; did you mean speed3?"),
         (
-            "model: {pooling: mean}",
-            ":1: model.pooling: 'mean' is not one of ['xvector', 'gram', 'super', 'attentive', ",
+            "train: {dev_trials: pair}",
+            "mine.yaml:1: train.dev_trials: no such trial list of dev 'pair'; did you",
         ),
-        ("model: {type: ecapa}", ":1: model: 'kernels' is not one of ['preset', 'type', 'ensemble', 'filters', "),
-        ("model: final.txt", ":1: model: 'final.txt' does not match"),
+        ("train: {init_from: nosuch.pt}", "mine.yaml:1: train.init_from: no such file 'nosuch.pt' in "),
+        ("model: nosuch.pt", "mine.yaml:1: model: no such file 'nosuch.pt' in "),
+        ("backend: {from: nosuch}", "mine.yaml:1: backend.from: no such file 'nosuch/mean.vec' in "),
         (
-            "train: {augment: speed9}",
-            "config: train.augment: no 'speed9' in the section augment: speed3, speed3_noise2",
+            "backend: {adapt_to: foo}",
+            "mine.yaml:1: backend.adapt_to: no such set 'foo'; expected one of train, valid, ",
         ),
-        ("seed: one", ":1: seed: 'one' is not of type 'integer'"),
-        ("recipie: an4", ":1: recipie: no such key; did you mean recipe?"),
-        ("feats: {preset: fbank800}", "conf/feats/fbank800.yaml"),
+        (
+            "backend: {score: {score_norm: s-norm, cohort: train_speed9}}",
+            "mine.yaml:1: backend.score.cohort: no such set 'train_speed9'; did you mean train_speed3?",
+        ),
+        (
+            "backend: {score: {score_norm: s-norm}}",
+            "mine.yaml:1: backend.score.cohort: missing; score_norm",
+        ),
+        (
+            "backend: {kinds: [cosine], primary: plda}",
+            "backend.primary: plda; expected one of kinds, cosine",
+        ),
+        ("corpus: {options: {spk2gender: genders}}", "mine.yaml:1: corpus.options.spk2gender: no such key; "),
+        (
+            "corpus: {script: local/an5.py}",
+            "mine.yaml:1: corpus.script: no such file 'local/an5.py'; did you",
+        ),
+        ("corpus: {script: /x/an4.py}", "mine.yaml:1: corpus.script: /x/an4.py; expected a path below the folder"),
+        ("corpora: /nowhere", "mine.yaml:1: corpora: no such folder '/nowhere'"),
+        ("seed: one", "mine.yaml:1: seed: 'one'; expected a whole number"),
+        ("seed: 1e3", "mine.yaml:1: seed: '1e3'; expected a whole number, such as 1000"),
+        ("seed: 1\nrun: a\nseed: 2", "mine.yaml:3: seed: is set in line 1, too; keep one of them"),
+        ("recipie: an4", "mine.yaml:1: recipie: no such key; did you mean recipe?"),
+        ("recipe: an5", "mine.yaml:1: recipe: no such recipe 'an5'; did you mean an4?"),
+        ("feats: {preset: fbank800}", "mine.yaml:1: feats.preset: no such preset 'fbank800'; did you mean fbank80"),
     ],
 )
 def test_a_typo_in_the_config_is_named_with_its_line(snakemake, tmp_path, lines, message):
@@ -162,9 +192,24 @@ def test_a_typo_in_the_config_is_named_with_its_line(snakemake, tmp_path, lines,
     assert message in output
 
 
-def test_a_typo_on_the_command_line_is_named(snakemake, tmp_path):
-    assert "config: sede: no such key; did you mean seed?" in snakemake(tmp_path, "-n", "--config", "sede=2", ok=False)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sede=2", "command line: sede: no such key; did you mean seed?"),
+        ("seed=-1", "command line: seed: -1; expected at least 0"),
+        ("train={epochs: 3.5}", "command line: train.epochs: 3.5; expected a whole number"),
+        ("recipe=an5", "command line: recipe: no such recipe 'an5'; did you mean an4?"),
+        ("model=ecapa512", "command line: model: 'ecapa512'; expected the path of a trained network, *.pt"),
+        ("train={preset: mimi}", "command line: train.preset: no such preset 'mimi'; did you mean mini?"),
+    ],
+)
+def test_a_typo_on_the_command_line_is_named(snakemake, tmp_path, setting, message):
+    assert message in snakemake(tmp_path, "-n", "--config", setting, ok=False)
 
 
-def test_an_unknown_recipe_is_named(snakemake, tmp_path):
-    assert "recipes/an5/config.yaml" in snakemake(tmp_path, "-n", "--config", "recipe=an5", ok=False)
+def test_nested_settings_on_the_command_line(snakemake, tmp_path):
+    settings = ["train={epochs: 7, waveforms: false}", "backend={lda_dim: 64}", "seed=1e1"]
+    output = snakemake(tmp_path, "-n", "-p", "--config", *settings)
+    (trained,) = (json.loads(found) for found in re.findall(r"--settings '(.*?)' --train", output))
+    assert (trained["train"]["epochs"], trained["train"]["batches"]["crop"]) == (7, [1.5, 2.5])
+    assert '"lda_dim": 64' in output and " --seed 10" in output

@@ -17,14 +17,14 @@ import numpy as np
 
 from spkr.audio.check import listen
 from spkr.audio.read import read_audio
-from spkr.corpus.durations import read_seconds
+from spkr.corpus.headers import read_seconds
 from spkr.errors import InputError
+from spkr.feats import make_front_end
 from spkr.feats.extract import Source
-from spkr.feats.options import FrontEnd
 from tests.fuzz.mutants import RATE, Mutant, mutants
 
 SECONDS = 5  # of the processor, for one file
-FRONT_END = FrontEnd.from_dict({"num_mel_bins": 20, "resample": "down"})
+FRONT_END = make_front_end({"num_mel_bins": 20, "resample": "down"})
 
 
 def attempt(function, *args):

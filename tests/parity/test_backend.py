@@ -17,6 +17,7 @@ from spkr.backend.stats import speaker_stats
 from spkr.backend.train import train_backend
 from spkr.backend.vectors import average_models, length_normalize, transform_vectors, trial_dots
 from spkr.cli import main
+from spkr.config.backend import BackendOptions
 from spkr.kaldi.datadir import read_map, read_spk2utt
 from spkr.kaldi.objects import read_matrix, read_vector, write_array, write_plda
 from spkr.kaldi.table import TableWriter, read_vectors
@@ -184,9 +185,8 @@ def test_list_scored_from_raw_embeddings(backend, trained):
     if trained == "here":
         for name in ("mean.vec", "transform.mat", "plda"):
             (backend / name).unlink()
-        train_backend(
-            [write_table(backend / "train.ark", "train.ark")], [GOLDEN / "train_utt2spk"], backend, lda_dim=20
-        )
+        table, options = write_table(backend / "train.ark", "train.ark"), BackendOptions(lda_dim=20)
+        train_backend([table], [GOLDEN / "train_utt2spk"], backend, options)
     table = write_table(backend / "raw.ark", "enroll.ark", "test.ark")
     assert score(backend, "plda_pair", table, "--backend", "plda", "--backend-dir", backend) < 5e-5
 

@@ -6,8 +6,8 @@ import kaldiio
 import numpy as np
 import pytest
 
+from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
-from spkr.feats.options import FrontEnd
 from spkr.kaldi.datadir import write_data_dir
 
 GOLDEN = Path(__file__).parent / "golden/feats"
@@ -24,7 +24,7 @@ def test_fbank_of_segments(tmp_path, pipes):
         "utt2spk": dict.fromkeys(segments, "spk0"),
     }
     write_data_dir(tmp_path / "data", files)
-    extract_shard(tmp_path / "data", tmp_path / "feats", FrontEnd(**FRONT_END, allow_pipes=pipes), 1)
+    extract_shard(tmp_path / "data", tmp_path / "feats", Fbank(**FRONT_END, allow_pipes=pipes), 1)
     ours = dict(kaldiio.load_ark(str(tmp_path / "feats/feats.1.ark")))
     golden = dict(kaldiio.load_ark(str(GOLDEN / "fbank80_segments.ark")))
     assert {utt: x.shape for utt, x in ours.items()} == {utt: x.shape for utt, x in golden.items()}

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spkr.feats.options import FrontEnd
+from spkr.config.frontend import FrontEnd
+from spkr.feats import make_front_end
 from spkr.kaldi.datadir import write_data_dir, write_map
 from spkr.kaldi.table import TableWriter
 from spkr.kaldi.trials import all_pairs, write_trials
@@ -24,9 +25,7 @@ class Toy:
     root: Path
     data: dict[str, str] = field(default_factory=dict)
     feats: dict[str, str] = field(default_factory=dict)
-    front_end: FrontEnd = field(
-        default_factory=lambda: FrontEnd.from_dict({"num_mel_bins": DIM, "cmvn": {"type": "none"}})
-    )
+    front_end: FrontEnd = field(default_factory=lambda: make_front_end({"num_mel_bins": DIM, "cmvn": {"type": "none"}}))
 
     def add(self, name: str, speakers: list[str], utts_per_speaker: int, seed: int) -> None:
         """Make a set; a speaker's frames lie round a place of its own, and one frame in ten is unvoiced."""

@@ -1,9 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 from spkr.audio.augment import augment_data_dir, augmented
-from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.effects import parse_spec
+from spkr.config.augment import Augmentation
+from spkr.config.options import read_options
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
 
@@ -13,7 +16,7 @@ DATA = {
     "utt2spk": UTT2SPK,
     "utt2dur": dict.fromkeys(UTT2SPK, "2.2"),
 }
-ALL = AugmentOptions(speeds=(0.9, 1.0, 1.1), copies=2)
+ALL = Augmentation(speeds=(0.9, 1.0, 1.1), copies=2)
 
 
 def specs(options=ALL, data=DATA, seed=1):
@@ -51,9 +54,7 @@ def test_data_dir_of_copies_is_a_whole_one(tmp_path):
 
 
 def test_draws_follow_the_options():
-    options = AugmentOptions(
-        copies=40, rt60=(0.2, 0.3), drr=(1, 2), snr=(3, 4), slope=(-1, -0.5), babble_talkers=(2, 3)
-    )
+    options = Augmentation(copies=40, rt60=(0.2, 0.3), drr=(1, 2), snr=(3, 4), slope=(-1, -0.5), babble_talkers=(2, 3))
     drawn = [spec for spec in specs(options).values() if len(spec) > 1]
     for name in ("rt60", "drr", "snr", "slope"):
         values = np.ravel([spec[name] for spec in drawn if name in spec])
@@ -68,7 +69,7 @@ def test_draws_follow_the_options():
 
 
 def test_nobody_babbles_over_himself():
-    for name, spec in specs(AugmentOptions(speeds=(0.9, 1.0), copies=20, babble_probability=1.0)).items():
+    for name, spec in specs(Augmentation(speeds=(0.9, 1.0), copies=20, babble_probability=1.0)).items():
         talkers = spec.get("babble", [])
         assert len(set(talkers)) == len(talkers)
         for talker in talkers:
@@ -77,7 +78,7 @@ def test_nobody_babbles_over_himself():
 
 def test_babble_of_everybody_else_where_they_are_few():
     data = {name: {utt: x for utt, x in table.items() if utt in ("s0-u0", "s1-u0")} for name, table in DATA.items()}
-    options = AugmentOptions(copies=20, babble_probability=1.0)
+    options = Augmentation(copies=20, babble_probability=1.0)
     assert {
         tuple(spec["babble"]) for utt, spec in specs(options, data).items() if "babble" in spec and utt[1] == "0"
     } == {("s1-u0",)}
@@ -87,10 +88,10 @@ def test_babble_of_everybody_else_where_they_are_few():
 
 
 def test_copies_depend_on_seed_and_name_alone():
-    options = AugmentOptions(speeds=(0.9, 1.0), copies=3, babble_probability=0.0)
+    options = Augmentation(speeds=(0.9, 1.0), copies=3, babble_probability=0.0)
     whole = augmented(DATA, options, 1)["utt2aug"]
     part = {name: {utt: table[utt] for utt in reversed(table) if utt < "s3"} for name, table in DATA.items()}
-    fewer = augmented(part, AugmentOptions(copies=2, babble_probability=0.0), 1)["utt2aug"]
+    fewer = augmented(part, Augmentation(copies=2, babble_probability=0.0), 1)["utt2aug"]
     assert fewer.items() <= whole.items()
     other = augmented(DATA, options, 2)["utt2aug"]
     assert all((whole[utt] == other[utt]) == ("-aug" not in utt) for utt in whole)
@@ -104,53 +105,53 @@ def test_copy_that_has_an_utterances_name_is_refused(tmp_path):
         {"wav.scp": dict.fromkeys(utt2spk, "x"), "utt2spk": utt2spk, "utt2dur": dict.fromkeys(utt2spk, 1)},
     )
     with pytest.raises(InputError, match="data/utt2spk: a copy of 's0-u0-aug1' and another .* both 's0-u0-aug1'"):
-        augment_data_dir(tmp_path / "data", tmp_path / "out", AugmentOptions(copies=1), 1)
+        augment_data_dir(tmp_path / "data", tmp_path / "out", Augmentation(copies=1), 1)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"speed": 1}, "augment: no such option 'speed'; the options are"),
-        ({"speeds": 1.0}, "augment.speeds"),
-        ({"speeds": []}, "augment.speeds"),
-        ({"speeds": [1.0, 0]}, "augment.speeds"),
-        ({"speeds": [0.9, 1.1]}, "augment.speeds: .* expected hundredths, and 1 among them"),
-        ({"speeds": [1.0, 0.905]}, "augment.speeds: .* expected hundredths"),
-        ({"copies": -1}, "augment.copies: -1; expected a number from 0"),
-        ({"copies": 1.5}, "augment.copies"),
-        ({"noise_probability": 1.5}, "augment.noise_probability: 1.5; expected a number from 0 to 1"),
-        ({"room_probability": "often"}, "augment.room_probability: often"),
-        ({"rt60": [0.6, 0.1]}, r"augment.rt60: \(0.6, 0.1\); expected \[low, high\]"),
-        ({"rt60": [0, 0.5]}, "augment.rt60"),
-        ({"snr": [5]}, "augment.snr"),
-        ({"snr": 5}, "augment.snr"),
-        ({"slope": [-1, "pink"]}, "augment.slope"),
-        ({"babble_talkers": [0, 3]}, "augment.babble_talkers"),
+        ({"speed": 1}, "augment.speed: no such key; did you mean speeds?"),
+        ({"speeds": 1.0}, "augment.speeds: 1.0; expected a list"),
+        ({"speeds": []}, "augment.speeds: "),
+        ({"speeds": [1.0, 0]}, "augment.speeds.1: 0; expected at least 0.1"),
+        ({"speeds": [0.9, 1.1]}, "augment.speeds: [0.9, 1.1]; expected hundredths, and 1 among them"),
+        ({"speeds": [1.0, 0.905]}, "augment.speeds: [1.0, 0.905]; expected hundredths"),
+        ({"copies": -1}, "augment.copies: -1; expected a whole number from 0"),
+        ({"copies": 1.5}, "augment.copies: 1.5"),
+        ({"noise_probability": 1.5}, "augment.noise_probability: 1.5; expected at most 1"),
+        ({"room_probability": "often"}, "augment.room_probability: 'often'; expected a number"),
+        ({"rt60": [0.6, 0.1]}, "augment.rt60: [0.6, 0.1]; expected [low, high]"),
+        ({"rt60": [0, 0.5]}, "augment.rt60.0: 0; expected at least 0.01"),
+        ({"snr": [5]}, "augment.snr.1: missing"),
+        ({"snr": 5}, "augment.snr: 5; expected a list"),
+        ({"slope": [-1, "pink"]}, "augment.slope.1: 'pink'; expected a number"),
+        ({"babble_talkers": [0, 3]}, "augment.babble_talkers.0: 0; expected at least 1"),
+        ({"copies": "reverb"}, "augment.copies: 'reverb'; expected a whole number from 0 to 1000, or a list of some"),
         (
-            {"copies": "reverb"},
-            "augment.copies: reverb; expected a number from 0 to 1000, or a list of some of reverb,",
+            {"copies": ["reverb", "echo"]},
+            "augment.copies: ['reverb', 'echo']; expected a list of some of reverb, noise",
         ),
-        ({"copies": ["reverb", "echo"]}, "augment.copies: .*'echo'.*; expected a list of some of reverb, noise"),
-        ({"copies": ["noise", "noise"]}, "augment.copies: .*each once"),
-        ({"keep": 2}, "augment.keep: 2; expected a number from 0 to 1"),
-        ({"noise_snrs": []}, r"augment.noise_snrs: \(\); expected a list of numbers from -100 to 100"),
-        ({"music_snrs": 5}, "augment.music_snrs: 5; expected a list of numbers"),
+        ({"copies": ["noise", "noise"]}, "augment.copies: ['noise', 'noise']; expected a list of some"),
+        ({"keep": 2}, "augment.keep: 2; expected at most 1"),
+        ({"noise_snrs": []}, "augment.noise_snrs: "),
+        ({"music_snrs": 5}, "augment.music_snrs: 5; expected a list"),
         ({"music_probability": 0.8}, "augment.music_probability: more than 1 with babble_probability"),
-        ({"codecs": ["mp3"]}, "augment.codecs: .*'mp3'.*; expected a list of some of mulaw, alaw, gsm"),
-        ({"codecs": []}, "augment.codecs: none"),
-        ({"noise_folders": "musan/noise"}, "augment.noise_folders: musan/noise; expected a list of folders"),
-        ({"fallback": "yes"}, "augment.fallback: yes; expected true or false"),
-        ({"babble_talkers": [3, 4.5]}, "augment.babble_talkers"),
+        ({"codecs": ["mp3"]}, "augment.codecs.0: 'mp3'; expected mulaw, alaw or gsm"),
+        ({"codecs": []}, "augment.codecs: "),
+        ({"noise_folders": "musan/noise"}, "augment.noise_folders: 'musan/noise'; expected a list"),
+        ({"fallback": "yes"}, "augment.fallback: 'yes'; expected true or false"),
+        ({"babble_talkers": [3, 4.5]}, "augment.babble_talkers.1: 4.5; expected a whole number"),
     ],
 )
 def test_wrong_option_is_named(settings, message):
-    with pytest.raises(InputError, match=message):
-        AugmentOptions.from_dict(settings)
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_options(Augmentation, settings, "augment")
 
 
 def test_copies_of_one_kind_are_named_by_it():
-    options = AugmentOptions(speeds=(0.9, 1.0), copies=("reverb", "noise", "music", "babble", "telephone"))
+    options = Augmentation(speeds=(0.9, 1.0), copies=("reverb", "noise", "music", "babble", "telephone"))
     drawn = specs(options)
     words = {"reverb": ["rt60", "drr"], "noise": ["slope", "snr"], "music": ["slope", "snr"]}
     words |= {"babble": ["babble", "snr"], "telephone": ["codec"]}
@@ -171,19 +172,19 @@ def test_copies_of_one_kind_are_named_by_it():
 
 
 def test_some_copies_are_kept_and_the_same_as_of_all():
-    whole = augmented(DATA, AugmentOptions(copies=10), 1)["utt2aug"]
-    some = augmented(DATA, AugmentOptions(copies=10, keep=0.3), 1)["utt2aug"]
+    whole = augmented(DATA, Augmentation(copies=10), 1)["utt2aug"]
+    some = augmented(DATA, Augmentation(copies=10, keep=0.3), 1)["utt2aug"]
     assert some.items() < whole.items()
     assert UTT2SPK.keys() <= some.keys()
     assert (len(some) - len(UTT2SPK)) / (len(whole) - len(UTT2SPK)) == pytest.approx(0.3, abs=0.08)
 
 
 def test_mixtures_may_have_music_and_telephones():
-    options = AugmentOptions(
+    options = Augmentation(
         copies=40, babble_probability=0.2, music_probability=0.5, codec_probability=0.4, codecs=("alaw",)
     )
     drawn = augmented(DATA, options, 1)["utt2aug"]
     copies = [text.split() for utt, text in drawn.items() if "-aug" in utt]
     assert np.mean([text[-1] == "codec=alaw" for text in copies]) == pytest.approx(0.4, abs=0.05)
-    before = augmented(DATA, AugmentOptions(copies=40, babble_probability=0.2), 1)["utt2aug"]
+    before = augmented(DATA, Augmentation(copies=40, babble_probability=0.2), 1)["utt2aug"]
     assert {utt: text.removesuffix(" codec=alaw") for utt, text in drawn.items()} == before  # without music's files

@@ -5,11 +5,11 @@ import pytest
 import soundfile
 
 from spkr.audio.augment import augment_data_dir
-from spkr.audio.augment_options import AugmentOptions
 from spkr.audio.sums import BLOCK, audio_sum, audio_sums, check_sum, shared_audio, sums_of
+from spkr.config.augment import Augmentation
 from spkr.errors import InputError
+from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
-from spkr.feats.options import FrontEnd
 from spkr.kaldi.combine import combine_data_dirs
 from spkr.kaldi.datadir import check_data_dir, read_map, write_data_dir
 from spkr.kaldi.subset import first, split_data_dir, subset_data_dir
@@ -30,7 +30,7 @@ def data(tmp_path):
 
 
 def extract(data):
-    extract_shard(data, data.parent / "feats", FrontEnd(shards=1), 1)
+    extract_shard(data, data.parent / "feats", Fbank(shards=1), 1)
 
 
 def test_recordings_of_one_length_and_beginning_have_sums_of_their_own(data):
@@ -85,7 +85,7 @@ def test_data_directories_made_of_this_one_have_sums(data, tmp_path):
     parts = split_data_dir(data, 2)
     combine_data_dirs(tmp_path / "both", parts)
     assert read_map(tmp_path / "both/reco2sum") == sums
-    augment_data_dir(data, tmp_path / "copies", AugmentOptions(speeds=(0.9, 1.0)), 1)
+    augment_data_dir(data, tmp_path / "copies", Augmentation(speeds=(0.9, 1.0)), 1)
     copied = check_data_dir(tmp_path / "copies")["reco2sum"]
     assert copied == {f"{prefix}{utt}": sums[utt] for prefix in ("", "sp0.9-") for utt in sums}
 
@@ -96,7 +96,7 @@ def test_copies_of_segments_keep_the_sums_of_recordings(data, tmp_path):
     some = {name: {"a-1": files[name]["a-1"]} for name in ("wav.scp", "reco2sum")}
     utts = {"utt2spk": dict.fromkeys(segments, "a"), "utt2dur": dict.fromkeys(segments, "0.5")}
     write_data_dir(tmp_path / "cut", some | utts | {"segments": segments})
-    augment_data_dir(tmp_path / "cut", tmp_path / "copies", AugmentOptions(speeds=(0.9, 1.0)), 1)
+    augment_data_dir(tmp_path / "cut", tmp_path / "copies", Augmentation(speeds=(0.9, 1.0)), 1)
     assert check_data_dir(tmp_path / "copies")["reco2sum"] == some["reco2sum"]
     extract(tmp_path / "copies")
 

@@ -5,6 +5,7 @@ import pytest
 
 from spkr.backend.plda import Plda
 from spkr.backend.train import train_backend
+from spkr.config.backend import BackendOptions
 from spkr.kaldi.datadir import write_map, write_spk2utt
 from spkr.kaldi.table import TableWriter
 from tests.unit.backend.scoring import embeddings
@@ -28,5 +29,5 @@ def corpus(tmp_path, monkeypatch):
                 table[key] = vector
         write_map(f"{name}.utt2spk", {key: key[:3] for key in keys})
     write_spk2utt("models", {f"m{s}": [f"s{s:02d}-u{k}" for k in range(1 + s % 4)] for s in range(8)})
-    train_backend(["train.scp"], ["train.utt2spk"], "backend", lda_dim=6)
+    train_backend(["train.scp"], ["train.utt2spk"], "backend", BackendOptions(min_utts_per_speaker=1, lda_dim=6))
     return tmp_path

@@ -3,14 +3,15 @@
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from spkr.feats.options import CmvnOptions, FrontEnd
+from spkr.config.frontend import CmvnOptions
+from spkr.feats import LogMel
 
 RATE = 16000
 # The same examples in every run, and no limit of time on each.
 repeatable = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-SEED = FrontEnd(
-    type="logmel", frame_length=20, window_type="hanning", num_mel_bins=64, low_freq=0, high_freq=8000,
-    select_voiced=False, cmvn=CmvnOptions("utterance", norm_vars=True),
+SEED = LogMel(
+    frame_length=20, window_type="hanning", num_mel_bins=64, low_freq=0, high_freq=8000,
+    select_voiced=False, cmvn=CmvnOptions(type="utterance", norm_vars=True),
 )  # fmt: skip
 
 

@@ -8,13 +8,14 @@ import soundfile
 import torch
 
 from spkr.audio.augment import augment_data_dir
-from spkr.audio.augment_options import AugmentOptions
 from spkr.check import check_tree
 from spkr.cli import main
+from spkr.config.augment import Augmentation
+from spkr.config.frontend import CmvnOptions
 from spkr.errors import InputError
+from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
-from spkr.feats.options import CmvnOptions, FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.files import recording
 from spkr.kaldi.datadir import read_map, write_data_dir
@@ -44,13 +45,13 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def copies(corpus):
     """Its augmented copies."""
-    options = AugmentOptions(speeds=(0.9, 1.0), copies=2, babble_probability=0.5, babble_talkers=(2, 3))
+    options = Augmentation(speeds=(0.9, 1.0), copies=2, babble_probability=0.5, babble_talkers=(2, 3))
     augment_data_dir(corpus, corpus.parent / "copies", options, 1)
     return corpus.parent / "copies"
 
 
 def extract(data, out, front_end=None, shards=1, seed=1):
-    front_end = FrontEnd(**{**vars(front_end or FrontEnd()), "shards": shards})
+    front_end = (front_end or Fbank()).replace(shards=shards)
     for shard in range(1, shards + 1):
         extract_shard(data, out, front_end, shard, seed)
     merge_shards(out, data, shards)
@@ -64,7 +65,7 @@ def assert_same(ours, theirs):
         assert all(np.array_equal(ours[name][utt], theirs[name][utt]) for utt in ours[name])
 
 
-@pytest.mark.parametrize("front_end", [FrontEnd(), FrontEnd(type="mfcc", high_freq=7600), SEED, FrontEnd(dither=1.0)])
+@pytest.mark.parametrize("front_end", [Fbank(), Mfcc(high_freq=7600), SEED, Fbank(dither=1.0)])
 def test_features_do_not_depend_on_shards(copies, tmp_path, front_end):
     one = extract(copies, tmp_path / "1", front_end)
     assert_same(one, extract(copies, tmp_path / "5", front_end, shards=5))
@@ -88,7 +89,7 @@ def test_features_do_not_depend_on_other_utterances(copies, tmp_path):
 
 
 def test_copies_are_changed_and_keep_the_clean_vad(copies, tmp_path):
-    tables = extract(copies, tmp_path, FrontEnd(dither=1.0))
+    tables = extract(copies, tmp_path, Fbank(dither=1.0))
     for utt in tables["feats"]:
         clean = utt.split("-aug")[0]
         assert np.array_equal(tables["vad"][utt], tables["vad"][clean])
@@ -99,7 +100,7 @@ def test_copies_are_changed_and_keep_the_clean_vad(copies, tmp_path):
 
 
 def test_vad_hears_no_dither(corpus, tmp_path):
-    clean, dithered = (extract(corpus, tmp_path / str(d), FrontEnd(dither=d)) for d in (0.0, 300.0))
+    clean, dithered = (extract(corpus, tmp_path / str(d), Fbank(dither=d)) for d in (0.0, 300.0))
     assert_same({"vad": dithered["vad"]}, {"vad": clean["vad"]})
     assert all(np.abs(dithered["feats"][utt] - clean["feats"][utt]).mean() > 1 for utt in UTTS)
 
@@ -129,7 +130,7 @@ def test_counts_are_of_the_frames_and_the_voiced_ones(corpus, tmp_path):
 
 def test_normalisation_over_a_speaker_is_over_all_of_its_utterances(corpus, tmp_path):
     raw = extract(corpus, tmp_path)["feats"]
-    front_end = FrontEnd(cmvn=CmvnOptions("speaker", norm_vars=True), select_voiced=False)
+    front_end = Fbank(cmvn=CmvnOptions(type="speaker", norm_vars=True), select_voiced=False)
     reader, utt2spk = FeatureReader([tmp_path], front_end), read_map(corpus / "utt2spk")
     for utt, spk in utt2spk.items():
         frames = np.concatenate([raw[u].astype(float) for u in utt2spk if utt2spk[u] == spk])
@@ -137,10 +138,10 @@ def test_normalisation_over_a_speaker_is_over_all_of_its_utterances(corpus, tmp_
 
 
 def test_compression_is_the_front_ends(corpus, tmp_path):
-    small, exact = (extract(corpus, tmp_path / str(c), FrontEnd(compress=c))["feats"] for c in (True, False))
+    small, exact = (extract(corpus, tmp_path / str(c), Fbank(compress=c))["feats"] for c in (True, False))
     for utt in UTTS:
         samples = torch.from_numpy(soundfile.read(corpus.parent / f"{utt}.wav", dtype="float32")[0] * 32768)
-        assert np.array_equal(exact[utt], fbank(samples, FrontEnd())[0].numpy())
+        assert np.array_equal(exact[utt], fbank(samples, Fbank())[0].numpy())
         assert 0 < np.abs(small[utt] - exact[utt]).max() < 0.3
     sizes = [(tmp_path / f"{c}/feats.1.ark").stat().st_size for c in (True, False)]
     assert sizes[0] < 0.4 * sizes[1]
@@ -152,8 +153,8 @@ def test_recordings_of_a_higher_rate_are_brought_down(corpus, tmp_path):
     data = write_corpus(tmp_path / "data", {"s0-u0": path})
     with pytest.raises(InputError, match="x.wav: sampled at 48000 Hz"):
         extract(data, tmp_path / "feats")
-    feats = extract(data, tmp_path / "feats", FrontEnd(resample="down"))["feats"]["s0-u0"]
-    direct = fbank(torch.from_numpy(speech(RATE)), FrontEnd())[0].numpy()
+    feats = extract(data, tmp_path / "feats", Fbank(resample="down"))["feats"]["s0-u0"]
+    direct = fbank(torch.from_numpy(speech(RATE)), Fbank())[0].numpy()
     assert feats.shape == direct.shape
     assert np.abs(feats - direct)[:, :60].mean() < 0.3
 
@@ -164,10 +165,10 @@ def test_recordings_of_a_lower_rate_are_brought_up_where_that_is_allowed_and_sai
         soundfile.write(tmp_path / f"{k}.wav", low, RATE // 2, subtype="FLOAT")
     data = write_corpus(tmp_path / "data", {f"s0-u{k}": tmp_path / f"{k}.wav" for k in range(2)})
     with pytest.raises(InputError, match="0.wav: sampled at 8000 Hz; .* set feats.resample to any"):
-        extract(data, tmp_path / "feats", FrontEnd(resample="down"))
+        extract(data, tmp_path / "feats", Fbank(resample="down"))
     with recording() as written:
-        feats = extract(data, tmp_path / "feats", FrontEnd(resample="any"))["feats"]["s0-u0"]
-    direct = fbank(torch.from_numpy(speech(RATE)), FrontEnd())[0].numpy()
+        feats = extract(data, tmp_path / "feats", Fbank(resample="any"))["feats"]["s0-u0"]
+    direct = fbank(torch.from_numpy(speech(RATE)), Fbank())[0].numpy()
     assert feats.shape == direct.shape
     assert np.abs(feats - direct)[:, :40].mean() < 0.4  # below 2.6 kHz
     assert (feats - direct)[:, 70:].mean() < -3  # above 6 kHz
@@ -178,12 +179,12 @@ def test_recordings_of_a_lower_rate_are_brought_up_where_that_is_allowed_and_sai
 @pytest.mark.parametrize(
     "front_end, least",
     [
-        (FrontEnd(), 400),
-        (FrontEnd(frame_shift=60), 480),
-        (FrontEnd(frame_shift=60, snip_edges=True), 400),
-        (FrontEnd(type="logmel", frame_length=20, frame_shift=60), 320),
-        (FrontEnd(frame_shift=60, engine="torchaudio"), 480),
-        (FrontEnd(type="mfcc", sample_frequency=16001, frame_shift=49.95), 400),
+        (Fbank(), 400),
+        (Fbank(frame_shift=60), 480),
+        (Fbank(frame_shift=60, snip_edges=True), 400),
+        (LogMel(frame_length=20, frame_shift=60), 320),
+        (Fbank(frame_shift=60, engine="torchaudio"), 480),
+        (Mfcc(sample_frequency=16001, frame_shift=49.95), 400),
     ],
 )
 def test_shortest_recording_has_a_frame_and_a_shorter_one_is_named_at_the_door(tmp_path, front_end, least):
@@ -216,7 +217,7 @@ def test_recording_without_speech_is_kept_whole_and_said(tmp_path, caplog):
     data = write_corpus(tmp_path / "data", {"s0-u0": tmp_path / "x.wav"})
     extract(data, tmp_path / "feats")
     assert "no frame of s0-u0 is voiced" in caplog.text
-    assert FeatureReader([tmp_path / "feats"], FrontEnd())["s0-u0"].shape == (100, 80)
+    assert FeatureReader([tmp_path / "feats"], Fbank())["s0-u0"].shape == (100, 80)
 
 
 def spoil(path, kind):
@@ -260,7 +261,7 @@ def test_bad_recording_is_named_and_nothing_left(corpus, tmp_path, kind, message
     spoil(tmp_path / "s2-u3.wav", kind)
     data = write_corpus(tmp_path / "data", {utt: tmp_path / f"{utt}.wav" for utt in UTTS})
     with pytest.raises(InputError, match=f"s2-u3.wav: .*{message}"):
-        extract_shard(data, tmp_path / "feats", FrontEnd(shards=1), 1)
+        extract_shard(data, tmp_path / "feats", Fbank(shards=1), 1)
     assert (tmp_path / "feats").exists() == (kind in ("cut short", "not finite"))  # unseen in the header
     assert not list((tmp_path / "feats").glob("*"))
 
@@ -283,13 +284,13 @@ def test_bad_utt2aug_is_named(corpus, tmp_path, spec, message):
         soundfile.write(tmp_path / "s2-u3.wav", np.zeros(3000), RATE)
     data = write_corpus(tmp_path / "data", wav, utt2aug={**dict.fromkeys(UTTS, "speed=1"), "s2-u3": spec})
     with pytest.raises(InputError, match=message):
-        extract_shard(data, tmp_path / "feats", FrontEnd(shards=1), 1)
+        extract_shard(data, tmp_path / "feats", Fbank(shards=1), 1)
     assert not (tmp_path / "feats").exists()
 
 
 def test_more_shards_than_utterances_are_refused(corpus, tmp_path):
     with pytest.raises(InputError, match="12 utterances do not fill 13 shards"):
-        extract_shard(corpus, tmp_path, FrontEnd(shards=13), 1)
+        extract_shard(corpus, tmp_path, Fbank(shards=13), 1)
 
 
 def test_features_of_the_whole_need_no_merging(corpus, tmp_path):
@@ -302,7 +303,7 @@ def test_features_of_the_whole_need_no_merging(corpus, tmp_path):
 
 def test_shards_that_do_not_make_the_whole_are_refused(corpus, tmp_path):
     for shard in (1, 2):
-        extract_shard(corpus, tmp_path, FrontEnd(shards=3), shard)
+        extract_shard(corpus, tmp_path, Fbank(shards=3), shard)
     again = "run `spkr feats {} {} --shard {}` with the other"
     with pytest.raises(InputError, match="utt2num_frames.3: no such file; " + again.format(corpus, tmp_path, "3/3")):
         merge_shards(tmp_path, corpus, 3)

@@ -5,21 +5,20 @@ import pytest
 import torch
 
 from spkr.errors import InputError
-from spkr.feats.extract import COMPUTE
+from spkr.feats import Fbank, Mfcc, compute, make_front_end
 from spkr.feats.fbank import fbank, log_energy, mel_banks, mfcc, num_frames
-from spkr.feats.options import FrontEnd
 from tests.unit.feats.extraction import RATE, SEED, speech
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"snip_edges": True}, {"type": "mfcc"}, {"use_energy": True}, vars(SEED), {"frame_length": 25.03}],
+    [{}, {"snip_edges": True}, {"type": "mfcc"}, {"use_energy": True}, SEED.to_dict(), {"frame_length": 25.03}],
 )
 @pytest.mark.parametrize("n", [400, 401, 560, 1600, 12345])
 def test_energies_are_of_the_same_frames(settings, n):
-    front_end = FrontEnd(**settings)
+    front_end = make_front_end(settings)
     samples = torch.from_numpy(speech(n))
-    feats, log_energies = COMPUTE[front_end.engine, front_end.type](samples, front_end)
+    feats, log_energies = compute(samples, front_end)
     assert feats.shape == (len(log_energies), front_end.dim)
     if front_end.type != "logmel":
         assert len(feats) == num_frames(n, front_end)
@@ -35,13 +34,13 @@ def test_frames_are_reflected_at_both_ends(n):
     )
     frames = frames - frames.mean(axis=1, keepdims=True)
     expected = np.log(np.maximum(np.sum(frames**2, axis=1), np.finfo(np.float32).eps))
-    assert np.allclose(log_energy(torch.from_numpy(samples), FrontEnd()), expected, atol=1e-4)
+    assert np.allclose(log_energy(torch.from_numpy(samples), Fbank()), expected, atol=1e-4)
 
 
 def test_c0_is_the_energy_if_asked_for():
     samples = torch.from_numpy(speech(8000))
-    energy = log_energy(samples, FrontEnd())
-    with_energy, without = (mfcc(samples, FrontEnd(type="mfcc", use_energy=use))[0] for use in (True, False))
+    energy = log_energy(samples, Fbank())
+    with_energy, without = (mfcc(samples, Mfcc(use_energy=use))[0] for use in (True, False))
     assert torch.equal(with_energy[:, 0], energy)
     assert torch.equal(with_energy[:, 1:], without[:, 1:])
     assert (without[:, 0] - energy).abs().max() > 1
@@ -50,18 +49,18 @@ def test_c0_is_the_energy_if_asked_for():
 @pytest.mark.parametrize("floor", [0.0, 1e6])
 def test_energy_is_a_column_more_of_fbank_and_floored(floor):
     samples = torch.from_numpy(np.concatenate([speech(8000), np.zeros(8000, np.float32)]))
-    feats, energy = fbank(samples, FrontEnd(use_energy=True, energy_floor=floor))
+    feats, energy = fbank(samples, Fbank(use_energy=True, energy_floor=floor))
     assert torch.equal(feats[:, 0], energy)
-    assert torch.equal(feats[:, 1:], fbank(samples, FrontEnd())[0])
+    assert torch.equal(feats[:, 1:], fbank(samples, Fbank())[0])
     assert energy.min().item() == pytest.approx(math.log(floor or np.finfo(np.float32).eps))
 
 
 @pytest.mark.parametrize("settings", [{}, {"type": "mfcc", "use_energy": True}, {"use_log_fbank": False}])
 def test_torchaudio_gives_the_same(settings):
     samples = torch.from_numpy(speech(12345))
-    ours, theirs = (COMPUTE[e, settings.get("type", "fbank")] for e in ("spkr", "torchaudio"))
-    front_end = FrontEnd(**settings)
-    for a, b in zip(ours(samples, front_end), theirs(samples, front_end), strict=True):
+    front_end = make_front_end(settings)
+    ours, theirs = (compute(samples, front_end.replace(engine=engine)) for engine in ("spkr", "torchaudio"))
+    for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=2e-4, atol=1e-2)
 
 
@@ -70,14 +69,14 @@ def test_features_do_not_depend_on_the_number_of_threads():
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        one = fbank(samples, FrontEnd())[0]
+        one = fbank(samples, Fbank())[0]
         torch.set_num_threads(2)
-        assert torch.equal(fbank(samples, FrontEnd())[0], one)
+        assert torch.equal(fbank(samples, Fbank())[0], one)
     finally:
         torch.set_num_threads(threads)
 
 
 def test_band_without_a_bin_is_refused():
-    narrow = FrontEnd(sample_frequency=8000, num_mel_bins=120)
+    narrow = Fbank(sample_frequency=8000, num_mel_bins=120)
     with pytest.raises(InputError, match=r"feats.num_mel_bins: 120 bands, of which \d+ hold no bin of the FFT"):
         mel_banks(narrow, torch.device("cpu"))

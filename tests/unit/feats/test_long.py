@@ -10,9 +10,7 @@ import torch
 
 from spkr.audio.read import read_audio
 from spkr.audio.resampling import resample
-from spkr.feats import fbank
-from spkr.feats.extract import COMPUTE
-from spkr.feats.options import FrontEnd
+from spkr.feats import Fbank, LogMel, Mfcc, compute, fbank
 from spkr.kaldi.compression import compress
 from spkr.kaldi.datadir import write_data_dir
 from tests.unit.feats.extraction import RATE, SEED, speech
@@ -23,13 +21,13 @@ torch.set_num_threads(1)
 @pytest.mark.parametrize(
     "front_end",
     [
-        FrontEnd(use_energy=True),
-        FrontEnd(snip_edges=True),
-        FrontEnd(dither=1.0),
-        FrontEnd(frame_length=20.0625, frame_shift=13.0, dither=1.0),  # 321 samples
-        FrontEnd(type="mfcc", use_energy=True),
+        Fbank(use_energy=True),
+        Fbank(snip_edges=True),
+        Fbank(dither=1.0),
+        Fbank(frame_length=20.0625, frame_shift=13.0, dither=1.0),  # 321 samples
+        Mfcc(use_energy=True),
         SEED,
-        FrontEnd(type="logmel", frame_shift=7),
+        LogMel(frame_shift=7),
     ],
 )
 @pytest.mark.parametrize("n", [5000, 16161, 3 * RATE])
@@ -38,7 +36,7 @@ def test_features_in_pieces_are_those_of_the_whole(monkeypatch, front_end, n):
     for piece in (10**9, 16, 64):
         monkeypatch.setattr(fbank, "PIECE", piece)
         torch.manual_seed(1)
-        found.append(COMPUTE["spkr", front_end.type](samples, front_end))
+        found.append(compute(samples, front_end))
     for feats, energy in found[1:]:
         assert torch.equal(feats, found[0][0])
         assert torch.equal(energy, found[0][1])
@@ -83,9 +81,9 @@ def test_two_recordings_of_half_an_hour_take_little_more_memory_than_one_of_seco
     files = {"wav.scp": {name: tmp_path / f"{name}.wav" for name in "ab"}, "utt2spk": {"a": "a", "b": "b"}}
     write_data_dir(tmp_path / "data", files)
     program = (
-        "import resource, sys; from spkr.feats.extract import extract_shard; from spkr.feats.options import FrontEnd\n"
+        "import resource, sys; from spkr.feats.extract import extract_shard; from spkr.feats import Fbank\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "extract_shard(sys.argv[1], sys.argv[2], FrontEnd(shards=1), 1)\n"
+        "extract_shard(sys.argv[1], sys.argv[2], Fbank(shards=1), 1)\n"
         "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "feats")]

@@ -7,17 +7,18 @@ import soundfile
 
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
+from spkr.feats import make_front_end
 from spkr.feats.provenance import check_front_end, read_front_end, write_front_end
 from spkr.kaldi.datadir import write_data_dir
 from spkr.manifest import read_manifest
+from spkr.nnet import network_options
 from spkr.nnet.embed import embed_set
 from spkr.nnet.model import save_model
 from tests.unit.nnet.networks import SMALL, network
 
 
 def front_end(**options):
-    return FrontEnd.from_dict({"num_mel_bins": 12} | options)
+    return make_front_end({"num_mel_bins": 12} | options)
 
 
 def test_a_front_end_is_read_as_it_was_written(tmp_path):
@@ -80,7 +81,7 @@ def model(tmp_path, monkeypatch):
     for utt in utts:
         soundfile.write(f"{utt}.wav", rng.normal(0, 0.1, 8000), 16000)
     write_data_dir("data", {"wav.scp": {utt: f"{utt}.wav" for utt in utts}, "utt2spk": {u: u[:2] for u in utts}})
-    save_model("final.pt", network(), SMALL, front_end(dither=0.5), list("abcde"), {})
+    save_model("final.pt", network(), network_options(SMALL), front_end(dither=0.5), list("abcde"), {})
     return "final.pt"
 
 

@@ -5,10 +5,10 @@ import pytest
 import soundfile
 
 from spkr.audio.augment import augment_data_dir
-from spkr.audio.augment_options import AugmentOptions
+from spkr.config.augment import Augmentation
 from spkr.errors import InputError
+from spkr.feats import Fbank
 from spkr.feats.extract import Source
-from spkr.feats.options import FrontEnd
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
 
 RATE = 16000
@@ -19,7 +19,7 @@ SAMPLES = (3000 * np.random.default_rng(0).standard_normal(2 * RATE)).astype(np.
 
 def features(data, allow_pipes=False):
     files = check_data_dir(data)
-    source = Source(data, files, files["utt2spk"], FrontEnd(allow_pipes=allow_pipes), 1)
+    source = Source(data, files, files["utt2spk"], Fbank(allow_pipes=allow_pipes), 1)
     return {utt: source.features(utt)[0] for utt in sorted(files["utt2spk"])}
 
 
@@ -54,7 +54,7 @@ def test_segments_have_the_features_of_files(whole, segmented):
 
 
 def test_segments_are_augmented_as_files_are(whole, segmented, tmp_path):
-    options = AugmentOptions(speeds=(0.9, 1.0), copies=1, babble_probability=0.7, babble_talkers=(1, 2))
+    options = Augmentation(speeds=(0.9, 1.0), copies=1, babble_probability=0.7, babble_talkers=(1, 2))
     for path in (whole, segmented):
         augment_data_dir(path, tmp_path / f"{path.name}_copies", options, 1)
     assert (tmp_path / "parts_copies/wav.scp").read_text() == f"r {tmp_path}/r.flac\n"
@@ -79,4 +79,4 @@ def test_a_segment_outside_its_recording_is_refused_before_any_work(segmented):
     (segmented / "utt2dur").unlink()
     files = check_data_dir(segmented)
     with pytest.raises(InputError, match="b-0: .*r.flac: 2 seconds long; its segment from 1 to 2.6 s is not inside"):
-        Source(segmented, files, files["utt2spk"], FrontEnd(), 1)
+        Source(segmented, files, files["utt2spk"], Fbank(), 1)

@@ -9,19 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.corpus.durations import measure_durations
+from spkr.config.options import read_options
 from spkr.errors import InputError
 
 ARRAY = ["2_01", "2_02", "2_03"]
 SETTINGS = {
-    "parts": 1,
-    "seed": 1,
-    "max_bad_share": 0.0,
-    "allow_partial": False,
     "microphones": 3,
-    "dev_points": ["2"],
-    "dev_utterances": 6,
-    "spk2gender": None,
 }
 
 
@@ -50,13 +43,8 @@ def write_set(root: Path, name: str, speakers: list[int], says: list[str], place
     (folder / scp).write_text("".join(lines))
 
 
-def prepare(corpus: Path, out_dir: Path, expect=None, **changed) -> Path:
-    settings = SETTINGS | changed
-    first = {name: settings[name] for name in ("parts", "allow_partial", "max_bad_share")}
-    himia.find_recordings(corpus, out_dir, expect=expect or {}, **first)
-    for scp in sorted((out_dir / "recordings").glob("*.scp")):
-        measure_durations(scp, 16000)
-    himia.write_data(corpus, out_dir, **settings)
+def prepare(corpus: Path, out_dir: Path, jobs=1, **changed) -> Path:
+    himia.prepare(corpus, out_dir, read_options(himia.CorpusOptions, SETTINGS | changed, "corpus.options"), jobs)
     return out_dir
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from spkr.config.options import read_options
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, read_map, read_spk2utt
@@ -49,8 +50,8 @@ def corpus(tmp_path):
     return write_corpus(tmp_path / "corpus")
 
 
-def prepare(corpus: Path, out_dir: Path, seed=1, dev_speakers=2, sample_rate=16000, expect=None):
-    an4.prepare(corpus, out_dir, seed, dev_speakers, sample_rate, expect or {})
+def prepare(corpus: Path, out_dir: Path, **options):
+    an4.prepare(corpus, out_dir, read_options(an4.CorpusOptions, {"dev_speakers": 2} | options, "corpus.options"), 1)
     return out_dir
 
 
@@ -94,7 +95,7 @@ def test_sets_are_disjoint_in_speakers_as_they_must_be(corpus, tmp_path):
 
 def test_choice_depends_on_the_seed_alone(corpus, tmp_path):
     chosen = [
-        tuple(read_map(prepare(corpus, tmp_path / f"data{i}", seed) / "dev/spk2gender"))
+        tuple(read_map(prepare(corpus, tmp_path / f"data{i}", seed=seed) / "dev/spk2gender"))
         for i, seed in enumerate([1, 1, 2, 3, 4, 5])
     ]
     assert chosen[0] == chosen[1] == ("fash", "maxx")  # least in sha256sum of "1 fash" etc.
@@ -219,7 +220,7 @@ def test_missing_part_of_the_corpus_is_named(corpus, missing):
 
 @pytest.mark.parametrize("n", [0, 3, 6])
 def test_impossible_number_of_dev_speakers_is_refused(corpus, n):
-    assert f"--dev-speakers {n} of 3 women and 3 men" in fails(corpus, dev_speakers=n)
+    assert f"corpus.options.dev_speakers: {n}" in fails(corpus, dev_speakers=n)
 
 
 def test_counts_are_compared_with_the_expected(corpus, tmp_path):
@@ -227,12 +228,12 @@ def test_counts_are_compared_with_the_expected(corpus, tmp_path):
     prepare(corpus, tmp_path / "data0", expect=right)
     assert "train has [16, 4] " in fails(corpus, expect=right | {"train": [17, 4]})
     assert "test/trials_pairs has [45, 20]" in fails(corpus, expect={"test/trials_pairs": [45, 21]})
-    assert "--expect names 'tset'" in fails(corpus, expect={"tset": [1, 1]})
+    assert "corpus.options.expect names 'tset'" in fails(corpus, expect={"tset": [1, 1]})
 
 
 def test_command_line_prints_one_line_and_fails(corpus):
     (corpus / FIRST).write_bytes(b"")
-    command = [sys.executable, SCRIPT, corpus, corpus.parent / "data", "--dev-speakers", "2"]
+    command = [sys.executable, SCRIPT, corpus, corpus.parent / "data", "--options", '{"dev_speakers": 2}']
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("an4.py: error: ") and done.stderr.count("\n") == 1

@@ -1,15 +1,12 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import himia
 import pytest
 import soundfile
 
 from spkr.audio.read import read_audio
-from spkr.corpus.durations import read_parts
 from spkr.corpus.fetch import fetch_corpus, find_archive
-from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, read_map
 from tests.conftest import ROOT
 from tests.unit.local.himia_corpus import fails, lines, prepare, write_audio, write_set
@@ -66,46 +63,29 @@ def test_wavs_are_found_wherever_they_lie(corpus, tmp_path):
     assert len(found) == 90
 
 
-def test_paths_are_relative_to_the_working_directory_when_below_it(corpus, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert (
-        read_map(prepare(Path("corpus"), Path("data")) / "train/wav.scp")
-        .get("SV0001_2_01_N0001", "")
-        .startswith("corpus/")
-    )
-
-
-def test_number_of_parts_changes_nothing(corpus, tmp_path):
-    one, three = (prepare(corpus, tmp_path / f"{parts}", parts=parts) for parts in (1, 3))
-    assert len(list((three / "recordings").glob("*.seconds"))) == 9
-    for path in one.glob("[!r]*/*"):
+def test_number_of_jobs_changes_nothing(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("spkr.corpus.headers.CHUNK", 7)
+    one, three = (prepare(corpus, tmp_path / f"{jobs}", jobs=jobs) for jobs in (1, 3))
+    assert len(list(one.glob("*/*"))) > 30
+    for path in one.glob("*/*"):
         assert path.read_bytes() == (three / path.relative_to(one)).read_bytes()
-    assert "16 recordings do not fill 17 parts" in fails(corpus, parts=17)
-
-
-def test_lost_durations_are_found(corpus, tmp_path):
-    data = prepare(corpus, tmp_path / "data")
-    seconds = data / "recordings/dev.1.seconds"
-    seconds.write_text("".join(f"{line}\n" for line in lines(seconds)[1:]))
-    with pytest.raises(InputError, match="dev.1.seconds: 1 of 24 entries .*SV0255_2_01_F0003"):
-        read_parts(data / "recordings/dev", 1)
 
 
 def test_sexes_are_written_where_they_are_known(corpus, tmp_path):
     sexes = tmp_path / "spk2gender"
     sexes.write_text("".join(f"SV{spk:04d} {'fm'[spk % 2]}\n" for spk in (1, 2, 3, 255, 256, 297, 298)))
-    data = prepare(corpus, tmp_path / "data", spk2gender=sexes)
+    data = prepare(corpus, tmp_path / "data", spk2gender=str(sexes))
     assert lines(data / "dev/spk2gender") == ["SV0255 m", "SV0256 f"]
     sexes.write_text("SV0297 m\n")
-    assert "spk2gender" in fails(corpus, spk2gender=sexes) and "SV0298" in fails(corpus, spk2gender=sexes)
+    assert "spk2gender" in fails(corpus, spk2gender=str(sexes)) and "SV0298" in fails(corpus, spk2gender=str(sexes))
 
 
 def test_counts_are_compared_and_a_part_is_allowed_where_it_is_said(corpus, tmp_path, capsys):
     right = {"train": [90, 3], "dev": [24, 2], "test": [16, 2]}
-    prepare(corpus, tmp_path / "data", right)
+    prepare(corpus, tmp_path / "data", expect=right)
     whole = right | {"train": [91, 3]}
     assert "train has 90 files of 3 speakers; the recipe's config expects 91 of 3" in fails(corpus, expect=whole)
-    prepare(corpus, tmp_path / "data", whole, allow_partial=True)
+    prepare(corpus, tmp_path / "data", expect=whole, allow_partial=True)
     assert "train: 90 files of 3 speakers, of 91 of 3" in capsys.readouterr().out
     assert "dev has 24" in fails(corpus, expect=right | {"dev": [23, 2]}, allow_partial=True)
 
@@ -162,11 +142,30 @@ def test_name_that_breaks_the_rule_is_a_bad_file(corpus, tmp_path, name):
     assert "its name is not" in fails(corpus)
 
 
-def test_command_line_prints_one_line_and_fails(corpus):
-    command = [sys.executable, ROOT / "local/himia.py", "recordings", corpus, corpus.parent / "data", "--parts", "99"]
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("{}", "himia.py: error: speaker SV0003 is in dev and in train"),
+        (
+            '{"max_bad_shares": 0}',
+            "himia.py: error: corpus.options.max_bad_shares: no such key; did you mean max_bad_share?",
+        ),
+        ('{"dev_points": [2]}', "himia.py: error: corpus.options.dev_points.0: 2; expected text; put it in quotes"),
+    ],
+)
+def test_command_line_prints_one_line_and_fails(corpus, options, message):
+    write_set(corpus, "dev", [3, 255], ["N0001"], ["7_01"])
+    command = [sys.executable, ROOT / "local/himia.py", corpus, corpus.parent / "data", "--options", options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("himia.py: error: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
+    assert not (corpus.parent / "data").exists()
+
+
+def test_paths_are_relative_to_the_working_directory_when_below_it(corpus, tmp_path):
+    command = [sys.executable, ROOT / "local/himia.py", corpus, "data", "--options", '{"microphones": 3}']
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert read_map(tmp_path / "data/train/wav.scp")["SV0001_2_01_N0001"].startswith("corpus/")
 
 
 @pytest.mark.real
@@ -178,7 +177,7 @@ def test_standin_has_its_published_counts(tmp_path, corpora):
         fetch_corpus(file, tmp_path / name, corpora)
     expect = {"train": [1180, 219], "dev": [192, 20], "test": [864, 9]}
     points = ["2", "5", "6"]
-    data = prepare(tmp_path, tmp_path / "data", expect, microphones=15, dev_points=points, dev_utterances=20)
+    data = prepare(tmp_path, tmp_path / "data", expect=expect, microphones=15, dev_points=points, dev_utterances=20)
     counts = {
         f"trials_{name}": (len(found), sum(line.endswith(" target") for line in found))
         for name in ("1m_averaged", "1m_expanded", "mic_averaged", "mic_expanded")

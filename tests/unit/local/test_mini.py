@@ -40,7 +40,7 @@ def test_two_processes_write_the_same_bytes(corpus, tmp_path):
 
 def test_an4_reads_it(corpus, tmp_path):
     expect = {"train": [18, 6], "valid": [6, 6], "dev": [8, 2], "test": [16, 4], "test/trials_enrol3": [16, 4]}
-    done = run(LOCAL / "an4.py", corpus, tmp_path, "--dev-speakers", 2, "--expect", json.dumps(expect))
+    done = run(LOCAL / "an4.py", corpus, tmp_path, "--options", json.dumps({"dev_speakers": 2, "expect": expect}))
     assert done.returncode == 0, done.stderr
     test = check_data_dir(tmp_path / "test")
     assert sorted(test["spk2gender"].values()) == ["f", "f", "m", "m"]

@@ -3,11 +3,13 @@
 import torch
 import yaml
 
+from spkr.nnet import network_options
 from spkr.nnet.model import SpeakerNet
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf"
 SMALL = {
+    "type": "quartznet",
     "filters": 8,
     "kernels": [3, 5, 7],
     "repeat": 2,
@@ -20,7 +22,7 @@ SMALL = {
 }
 TAIL = {k: SMALL[k] for k in ("pooling", "affine", "head")}
 SMALL_OF = {
-    "quartznet": SMALL | {"type": "quartznet"},
+    "quartznet": SMALL,
     "tdnn": {"type": "tdnn", "filters": 8, "last_filters": 6} | TAIL,
     "ecapa": {"type": "ecapa", "filters": 16, "last_filters": 6} | TAIL,
     "resnet": {"type": "resnet", "filters": 2, "blocks": [1, 2, 1, 1]} | TAIL,
@@ -46,7 +48,7 @@ def stir(module, seed=1):
 
 def network(kind="quartznet", seed=1, speakers=5, **changes):
     torch.manual_seed(seed)
-    return stir(SpeakerNet(SMALL_OF[kind] | changes, 12, speakers), seed)
+    return stir(SpeakerNet(network_options(SMALL_OF[kind] | changes), 12, speakers), seed)
 
 
 def preset(name):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from spkr.nnet import network_options
 from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d, flat, join, part, time_axis
 from spkr.nnet.model import SpeakerNet
 from tests.unit.nnet.networks import SMALL_OF, stir
@@ -131,7 +132,7 @@ def dense(x):
 @pytest.mark.parametrize("pooling", ["xvector", "attentive", "channel_attentive"])
 @pytest.mark.parametrize("kind", ["quartznet", "tdnn", "ecapa", "titanet"])
 def test_no_operator_of_a_training_step_meets_both_orders(kind, pooling, mixed_precision, lengths):
-    net = stir(SpeakerNet(SMALL_OF[kind] | {"pooling": pooling}, 12, 5)).train()
+    net = stir(SpeakerNet(network_options(SMALL_OF[kind] | {"pooling": pooling}), 12, 5)).train()
     feats = torch.randn(4, 30, 12)
     with Mixed() as mixed:
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
+from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import read_vectors
-from spkr.nnet import embed
+from spkr.nnet import embed, network_options
 from spkr.nnet.embed import Precision, embed_batches, embed_set, embed_utterance, plan_batches
 from spkr.nnet.model import ENCODERS, SpeakerNet, load_model, save_model
 from tests.unit.nnet.networks import SMALL
@@ -30,13 +30,13 @@ FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "nu
 
 def network(dim=8):
     torch.manual_seed(4)
-    return SpeakerNet(SETTINGS, dim, 3).eval()
+    return SpeakerNet(network_options(SETTINGS), dim, 3).eval()
 
 
 @pytest.fixture(scope="module")
 def model(toy, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "final.pt"
-    save_model(path, network(), SETTINGS, toy.front_end, ["a", "b", "c"], {})
+    save_model(path, network(), network_options(SETTINGS), toy.front_end, ["a", "b", "c"], {})
     return path
 
 
@@ -198,8 +198,8 @@ def test_in_bfloat16_the_direction_stays(utterances):
 
 
 def test_features_of_another_dimension_are_refused(toy, tmp_path):
-    other = FrontEnd.from_dict({"num_mel_bins": 10})
-    save_model(tmp_path / "final.pt", network(10), SETTINGS, other, ["a", "b", "c"], {})
+    other = make_front_end({"num_mel_bins": 10})
+    save_model(tmp_path / "final.pt", network(10), network_options(SETTINGS), other, ["a", "b", "c"], {})
     with pytest.raises(InputError, match=r"d\d-dev\d has shape \(\d+, 8\); expected 10 columns"):
         embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import batch_norm, conv1d, conv2d
 
 from spkr.errors import InputError
+from spkr.nnet import network_options
 from spkr.nnet.campplus import CAMPPlus, ContextAwareMasking
 from spkr.nnet.ecapa import ECAPA, Res2
 from spkr.nnet.layers import SqueezeExcitation
@@ -19,7 +20,7 @@ torch.set_num_threads(1)
 
 def weights(settings, bands=80):
     """Without the head, whose size is that of the corpus."""
-    net = SpeakerNet(settings, bands, 2)
+    net = SpeakerNet(network_options(settings), bands, 2)
     return sum(p.numel() for name, p in net.named_parameters() if not name.startswith("head."))
 
 
@@ -57,7 +58,7 @@ def test_weights_of_the_quartznet_presets(name, repeat, kernels, separable):
 )
 def test_weights_of_the_tutorials_networks_with_seven_speakers(name, plain, separable):
     for value, expected in ((False, plain), (True, separable)):
-        net = SpeakerNet(preset(f"quartznet{name}") | {"separable": value}, 64, 7)
+        net = SpeakerNet(network_options(preset(f"quartznet{name}") | {"separable": value}), 64, 7)
         assert sum(p.numel() for p in net.parameters()) == expected
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from spkr.errors import InputError
-from spkr.feats.options import FrontEnd
+from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
+from spkr.nnet import network_options
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.model import SpeakerNet, init_from, load_model, make_network, save_model
 from tests.unit.nnet.networks import SMALL, network, stir
@@ -22,7 +23,7 @@ AAM = SMALL | {"ensemble": 3, "head": {"type": "aam", "margin": 0.2, "margin_gro
 
 def ensemble(speakers=5, seed=1):
     torch.manual_seed(seed)
-    return stir(make_network(AAM, 12, speakers), seed)
+    return stir(make_network(network_options(AAM), 12, speakers), seed)
 
 
 def test_members_begin_differently_and_their_embeddings_are_concatenated():
@@ -48,9 +49,9 @@ def test_all_margins_grow():
 
 
 def test_one_is_no_ensemble_and_none_is_refused():
-    assert not isinstance(make_network(SMALL | {"ensemble": 1}, 12, 5), Ensemble)
-    with pytest.raises(InputError, match=r"model.ensemble: 0; expected one network or more"):
-        make_network(SMALL | {"ensemble": 0}, 12, 5)
+    assert not isinstance(make_network(network_options(SMALL | {"ensemble": 1}), 12, 5), Ensemble)
+    with pytest.raises(InputError, match=r"model.ensemble: 0; expected at least 1"):
+        network_options(SMALL | {"ensemble": 0})
 
 
 def test_each_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
@@ -58,9 +59,9 @@ def test_each_member_learns_what_it_would_learn_by_itself(toy, tmp_path):
     together = load_model(run(toy, tmp_path / "together", model=model) / "final.pt")[0]
     speakers = sorted(set(read_map(f"{toy.data['train']}/utt2spk").values()))
     torch.manual_seed(1)  # as `run` does
-    for k, begin in enumerate(make_network(model, toy.front_end.dim, len(speakers)).members):
+    for k, begin in enumerate(make_network(network_options(model), toy.front_end.dim, len(speakers)).members):
         one, path = model | {"ensemble": 1}, tmp_path / f"{k}.pt"
-        save_model(path, begin, one, toy.front_end, speakers, {})
+        save_model(path, begin, network_options(one), toy.front_end, speakers, {})
         alone = load_model(run(toy, tmp_path / str(k), model=one, init_from=str(path)) / "final.pt")[0].state_dict()
         assert all(torch.equal(value, alone[name]) for name, value in together.members[k].state_dict().items())
         assert not torch.equal(begin.affine[0].weight, alone["affine.0.weight"])
@@ -105,7 +106,7 @@ def test_a_killed_training_of_an_ensemble_ends_with_the_same_bytes(toy, tmp_path
 
 def test_a_training_starts_from_an_ensemble_with_all_its_heads(tmp_path):
     path, net = tmp_path / "final.pt", ensemble()
-    save_model(path, net, AAM, FrontEnd.from_dict({"num_mel_bins": 12}), list("abcde"), {})
+    save_model(path, net, network_options(AAM), make_front_end({"num_mel_bins": 12}), list("abcde"), {})
     other = ensemble(speakers=3, seed=2)
     before = [member.head.weight.clone() for member in other.members]
     init_from(other, path, ["c", "x", "a"])

@@ -8,10 +8,10 @@ import torch
 from torch.nn.functional import linear
 
 from spkr.errors import InputError
-from spkr.nnet import embed
+from spkr.nnet import embed, network_options
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import ENCODERS, SpeakerNet
-from tests.unit.nnet.networks import POOLINGS, SMALL, SMALL_OF, network
+from tests.unit.nnet.networks import POOLINGS, SMALL, network
 
 torch.set_num_threads(1)
 
@@ -161,7 +161,7 @@ def test_a_residual_connection_goes_round_every_block_but_the_last():
 
 def test_weights_begin_as_xavier_says():
     torch.manual_seed(3)
-    net = SpeakerNet(SMALL | {"filters": 40, "head": {"type": "aam"}}, 12, 50)
+    net = SpeakerNet(network_options(SMALL | {"filters": 40, "head": {"type": "aam"}}), 12, 50)
     matrices = {name: p for name, p in net.named_parameters() if p.dim() > 1}
     assert len(matrices) == 17
     for name, p in matrices.items():
@@ -172,35 +172,3 @@ def test_weights_begin_as_xavier_says():
     for name, p in net.named_parameters():
         if name.endswith("bias"):
             assert not p.any(), name
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"type": "lstm"}, "model.type: 'lstm'; expected one of quartznet, tdnn, ecapa, resnet, titanet, campplus"),
-        ({"pooling": "mean"}, "model.pooling: 'mean'; expected xvector, gram"),
-        ({"kernels": [3, 4]}, "model.kernels: 4 is even"),
-        ({"head": {"type": "arc"}}, "model.head.type: 'arc'; expected softmax, am"),
-        ({"filter": 8}, "model: 1 entries that a network of type quartznet does not have, first 'filter'"),
-        ({"type": "ecapa"}, "model: 4 entries that a network of type ecapa does not have, first 'dropout'"),
-        ({"type": "campplus"}, "model: 2 of 6 entries of a network of type campplus missing, first 'blocks'"),
-    ],
-)
-def test_wrong_settings_are_named(changes, message):
-    with pytest.raises(InputError, match=message):
-        SpeakerNet(SMALL | changes, 12, 5)
-
-
-@TYPES
-def test_a_missing_setting_is_named(kind):
-    with pytest.raises(InputError, match=f"model: 1 of . entries of a network of type {kind} missing, first 'filters'"):
-        SpeakerNet({k: v for k, v in SMALL_OF[kind].items() if k != "filters"}, 12, 5)
-
-
-def test_blocks_that_campplus_does_not_have_are_refused():
-    with pytest.raises(InputError, match=r"model.blocks: \[1, 2\]; expected the layers of 3 blocks"):
-        network("campplus", blocks=[1, 2])
-
-
-def test_quartznet_is_the_type_of_settings_without_one():
-    assert type(SpeakerNet(SMALL, 12, 5).encoder) is ENCODERS["quartznet"]

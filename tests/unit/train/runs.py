@@ -8,10 +8,13 @@ import sys
 import pytest
 import torch
 
+from spkr.config.options import read_options
+from spkr.config.schema import Training
+from spkr.config.train import Batches, TrainOptions
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
-from spkr.train.batches import BatchOptions, CropBatches
-from spkr.train.run import train
+from spkr.train.batches import CropBatches
+from spkr.train.run import Sets, train
 from spkr.train.watch import LOG_COLUMNS, SPEED_COLUMNS
 from tests.unit.nnet.networks import SMALL
 
@@ -54,6 +57,7 @@ TRAIN = {
     "nan_retry": False,
 }
 MODEL = SMALL | {
+    "type": "quartznet",
     "filters": 16,
     "kernels": [3, 5],
     "repeat": 1,
@@ -67,13 +71,16 @@ def settings(toy, model=None, **options):
     return {"model": MODEL | (model or {}), "train": TRAIN | options, "feats": toy.front_end.to_dict()}
 
 
+def train_options(**changes):
+    return read_options(TrainOptions, TRAIN | changes, "train")
+
+
 def run(toy, out, sets=("train",), model=None, data=None, seed=1, stop_after=None, **options):
     """Train in this process; out/model gets the results, out/checkpoints the runs' folders. Returns out/model."""
     data_dirs = toy.data | (data or {})
-    train(
-        *(out / "model", out / "checkpoints", settings(toy, model, **options), list(sets)),
-        *(data_dirs, toy.feats, f"{data_dirs['dev']}/trials_pairs", seed, stop_after),
-    )
+    read = Sets(list(sets), data_dirs, toy.feats, f"{data_dirs['dev']}/trials_pairs")
+    trained = read_options(Training, settings(toy, model, **options), "settings")
+    train(out / "model", out / "checkpoints", trained, read, seed, stop_after)
     return out / "model"
 
 
@@ -124,7 +131,7 @@ def batches(toy, seed=1, rank=0, size=1, **options):
     reader = FeatureReader([toy.feats["train"]], toy.front_end)
     labels = {utt: int(spk[1:]) for utt, spk in read_map(f"{toy.data['train']}/utt2spk").items()}
     num_frames = {utt: len(reader[utt]) for utt in labels}
-    options = BatchOptions(**(BATCHES | {"time_masks": 0, "freq_masks": 0} | options))
+    options = read_options(Batches, BATCHES | {"time_masks": 0, "freq_masks": 0} | options, "train.batches")
     return CropBatches(reader, labels, num_frames, options, seed, rank, size)
 
 

@@ -128,7 +128,7 @@ def test_masks_wider_than_the_crop_are_cut_to_it(toy):
     [
         ({"batch_size": 37}, "batch_size: 37, but only 36 utterances"),
         ({"short": "repeat"}, "short: 'repeat'; expected tile or pad"),
-        ({"crop": [3, 2]}, r"crop: \[3, 2\]; expected \[shortest, longest\]"),
+        ({"crop": [3, 2]}, r"crop: \[3.0, 2.0\]; expected \[low, high\]"),
         ({"crop": [0, 2]}, "crop"),
     ],
 )

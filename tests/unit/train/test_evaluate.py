@@ -11,6 +11,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
 from spkr.kaldi.trials import Trials, read_trials, write_trials
 from spkr.metrics.eer import eer_kaldi
+from spkr.nnet import network_options
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import SpeakerNet, load_model, read_model
 from spkr.train.evaluate import Evaluation, eer_of_trials
@@ -58,7 +59,7 @@ def test_the_eer_of_trials_is_of_cosines_about_the_mean_that_is_given():
 def test_dev_is_centred_by_the_mean_of_valid(toy, monkeypatch):
     means = []
     monkeypatch.setattr("spkr.train.evaluate.eer_of_trials", lambda trials, vectors, mean: means.append(mean))
-    net = stir(SpeakerNet(SMALL_OF["tdnn"], 8, 6))
+    net = stir(SpeakerNet(network_options(SMALL_OF["tdnn"]), 8, 6))
     evaluation(toy).measure(net, "cpu")
     valid = FeatureReader([toy.feats["valid"]], toy.front_end)
     expected = np.mean([embed_utterance(net, valid[utt]) for utt in valid.feats], axis=0)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from spkr.audio.acoustics import reverberate, room_response
+from spkr.config.frontend import CmvnOptions
 from spkr.feats.cmvn import normalize
-from spkr.feats.options import CmvnOptions
 from spkr.train.on_device import normalized, reverberated
 from tests.unit.train.speech import RATE, spoken
 
@@ -14,10 +14,10 @@ from tests.unit.train.speech import RATE, spoken
 @pytest.mark.parametrize(
     "cmvn",
     [
-        *(CmvnOptions("utterance"), CmvnOptions("utterance", norm_vars=True)),
-        *(CmvnOptions("sliding", window=15), CmvnOptions("sliding", window=300, norm_vars=True)),
-        CmvnOptions("sliding", norm_vars=True, window=9, center=False, min_window=4),
-        CmvnOptions("sliding", norm_vars=True, window=9, center=False, min_window=1),
+        *(CmvnOptions(type="utterance"), CmvnOptions(type="utterance", norm_vars=True)),
+        *(CmvnOptions(type="sliding", window=15), CmvnOptions(type="sliding", window=300, norm_vars=True)),
+        CmvnOptions(type="sliding", norm_vars=True, window=9, center=False, min_window=4),
+        CmvnOptions(type="sliding", norm_vars=True, window=9, center=False, min_window=1),
     ],
 )
 def test_normalisation_of_a_batch_is_that_of_each_row(cmvn):

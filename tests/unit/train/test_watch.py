@@ -11,7 +11,7 @@ from spkr.nnet.model import load_model
 from spkr.train.batches import CropBatches
 from spkr.train.schedule import learning_rate
 from spkr.train.watch import LOG_COLUMNS, NO_SUMS, SPEED_COLUMNS, means
-from tests.unit.train.runs import EPOCHS, TRAIN, batches, crash, log_without_speed, only_folder, run
+from tests.unit.train.runs import EPOCHS, batches, crash, log_without_speed, only_folder, run, train_options
 
 
 def test_the_log_has_a_line_an_epoch(finished):
@@ -21,7 +21,9 @@ def test_the_log_has_a_line_an_epoch(finished):
     assert loss[-1] < loss[0]
     assert accuracy[-1] > accuracy[0]
     rates = [float(line[2]) for line in log[1:]]
-    assert rates == pytest.approx([learning_rate(5 * e - 1, 30, TRAIN) for e in range(1, EPOCHS + 1)], rel=1e-5)
+    assert rates == pytest.approx(
+        [learning_rate(5 * e - 1, 30, train_options()) for e in range(1, EPOCHS + 1)], rel=1e-5
+    )
 
 
 def test_the_sums_of_an_epoch_are_over_all_of_its_steps(toy, tmp_path):

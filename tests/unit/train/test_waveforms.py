@@ -1,6 +1,6 @@
 """Batches of waveforms beside those of arks, on a corpus of short recordings."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,20 @@ import torch
 
 from spkr.audio.acoustics import reverberate
 from spkr.audio.augment import augment_data_dir
-from spkr.audio.augment_options import AugmentOptions
+from spkr.audio.sounds import find_sounds, read_sounds, write_sounds
+from spkr.config.augment import Augmentation
+from spkr.config.frontend import CmvnOptions, FrontEnd
+from spkr.config.options import read_options
+from spkr.config.train import Batches
 from spkr.errors import InputError
+from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
-from spkr.feats.options import CmvnOptions, FrontEnd
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_data_dir
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.trials import all_pairs, write_trials
-from spkr.train.batches import BatchOptions, CropBatches, loader
+from spkr.train.batches import CropBatches, loader
 from spkr.train.on_device import margin, power
 from spkr.train.waveforms import Recordings, WaveBatches, steps
 from tests.unit.train.runs import BATCHES, crash, run, same
@@ -27,10 +31,10 @@ from tests.unit.train.speech import RATE, spoken
 
 CLEAN = {"speeds": [1.0], "copies": 0}
 NOISY = {"speeds": [1.0], "copies": 3, "babble_probability": 0.5}
-RAW = CmvnOptions("none")
-FBANK = FrontEnd(num_mel_bins=20, compress=False, shards=1, cmvn=RAW)
-LOGMEL = FrontEnd(type="logmel", num_mel_bins=20, compress=False, shards=1, cmvn=RAW)
-MFCC = FrontEnd(type="mfcc", num_mel_bins=23, num_ceps=20, snip_edges=True, compress=False, shards=1, cmvn=RAW)
+RAW = CmvnOptions(type="none")
+FBANK = Fbank(num_mel_bins=20, compress=False, shards=1, cmvn=RAW)
+LOGMEL = LogMel(num_mel_bins=20, compress=False, shards=1, cmvn=RAW)
+MFCC = Mfcc(num_mel_bins=23, num_ceps=20, snip_edges=True, compress=False, shards=1, cmvn=RAW)
 
 
 @dataclass
@@ -41,7 +45,7 @@ class Spoken:
     data: dict[str, str]
 
     def feats_of(self, name: str, front_end: FrontEnd) -> str:
-        out = self.root / f"{name}-{abs(hash(replace(front_end, cmvn=RAW, select_voiced=True)))}"
+        out = self.root / f"{name}-{abs(hash(front_end.replace(cmvn=RAW, select_voiced=True)))}"
         if not out.exists():
             extract_shard(self.data[name], out, front_end, 1)
             merge_shards(out, self.data[name], 1)
@@ -68,11 +72,11 @@ def corpus(tmp_path_factory):
         write_data_dir(data[name], {"wav.scp": wav, "utt2spk": utt2spk, "utt2dur": utt2dur})
         write_trials(f"{data[name]}/trials_pairs", all_pairs(utt2spk))
     data["speeds"] = str(root / "data/speeds")
-    augment_data_dir(data["train"], data["speeds"], AugmentOptions(speeds=(0.9, 1.0, 1.13)), 1)
+    augment_data_dir(data["train"], data["speeds"], Augmentation(speeds=(0.9, 1.0, 1.13)), 1)
     return Spoken(root, data)
 
 
-def pair(corpus, front_end=FBANK, name="train", copies=CLEAN, rank=0, size=1, **options):
+def pair(corpus, front_end=FBANK, name="train", copies=CLEAN, rank=0, size=1, sounds=None, **options):
     """Batches of arks, and batches of waveforms, with the same options."""
     feats = corpus.feats_of(name, front_end)
     reader = FeatureReader([feats], front_end)
@@ -80,9 +84,10 @@ def pair(corpus, front_end=FBANK, name="train", copies=CLEAN, rank=0, size=1, **
     index = {spk: i for i, spk in enumerate(sorted(set(utt2spk.values())))}
     shared = (
         *(reader, {utt: index[spk] for utt, spk in utt2spk.items()}, {utt: len(reader[utt]) for utt in utt2spk}),
-        *(BatchOptions(**(BATCHES | {"batch_size": 6} | options)), 1, rank, size),
+        *(Batches(**(BATCHES | {"batch_size": 6} | options)), 1, rank, size),
     )
-    return CropBatches(*shared), WaveBatches([corpus.data[name]], [feats], copies, *shared)
+    copies = read_options(Augmentation, copies, "train.on_the_fly")
+    return CropBatches(*shared), WaveBatches([corpus.data[name]], [feats], copies, sounds or {}, *shared)
 
 
 def heard(batches, step):
@@ -91,9 +96,7 @@ def heard(batches, step):
     return batches.features(crops), *rest
 
 
-@pytest.mark.parametrize(
-    "front_end", [FBANK, replace(FBANK, select_voiced=False), MFCC, replace(FBANK, use_energy=True)]
-)
+@pytest.mark.parametrize("front_end", [FBANK, FBANK.replace(select_voiced=False), MFCC, FBANK.replace(use_energy=True)])
 @pytest.mark.parametrize("short", ["tile", "pad"])
 def test_crops_that_are_left_clean_are_those_of_the_arks(corpus, front_end, short):
     arks, waves = pair(corpus, front_end, short=short, crop=[0.2, 0.9])
@@ -135,7 +138,7 @@ def test_a_stretch_is_that_of_the_whole_resampled(tmp_path, rate, percent):
         "utt2aug": {"a": f"speed={percent / 100}"},
     }
     write_data_dir(tmp_path / "data", files)
-    recordings = Recordings([str(tmp_path / "data")], replace(FBANK, resample="down"))
+    recordings = Recordings([str(tmp_path / "data")], FBANK.replace(resample="down"))
     whole = recordings.stretch("a", 0, 100 * RATE // percent - 2)
     for first, last in ((3000, 5000), (7777, 7878), (12000, len(whole))):
         np.testing.assert_allclose(recordings.stretch("a", first, last), whole[first:last], atol=0.05)
@@ -216,7 +219,9 @@ def test_rooms_and_noise_are_of_the_folders_that_are_named(corpus, tmp_path):
         (tmp_path / kind).mkdir()
         soundfile.write(tmp_path / kind / "a.wav", spoken(rng, n), RATE)
     copies = CLEAN | folders | {"copies": ["reverb", "noise", "music", "babble"]}
-    waves, clean = (pair(corpus, copies=options)[1] for options in (copies, CLEAN))
+    write_sounds(tmp_path / "sounds.json", find_sounds(Augmentation(**copies).folders(), False, None, tmp_path))
+    sounds = read_sounds(tmp_path / "sounds.json")
+    waves, clean = pair(corpus, copies=copies, sounds=sounds)[1], pair(corpus)[1]
     assert waves.sources()[:-1] == clean.sources()[:-1]
     assert waves.sources() != clean.sources()
     noisy, in_rooms = 0, 0
@@ -227,9 +232,9 @@ def test_rooms_and_noise_are_of_the_folders_that_are_named(corpus, tmp_path):
         assert heard(waves, step)[0].isfinite().all()
     assert 18 < noisy < 40  # three of five, of 48
     assert 3 < in_rooms < 18  # one of five
-    (tmp_path / "rir/a.wav").unlink()
-    with pytest.raises(InputError, match="rir: no .* files below it"):
-        pair(corpus, copies=copies)
+    soundfile.write(tmp_path / "rir/a.wav", spoken(rng, 901), RATE)
+    with pytest.raises(InputError, match="rir/a.wav: not the recording"):
+        read_sounds(tmp_path / "sounds.json")
 
 
 def options(**more):
@@ -243,7 +248,7 @@ def options(**more):
 
 
 @pytest.mark.parametrize(
-    "front_end", [FBANK, replace(FBANK, dither=1.0, select_voiced=False, cmvn=CmvnOptions("sliding", window=20))]
+    "front_end", [FBANK, FBANK.replace(dither=1.0, select_voiced=False, cmvn=CmvnOptions(type="sliding", window=20))]
 )
 def test_a_run_that_crashed_goes_on_and_ends_with_the_same_bytes(corpus, tmp_path, monkeypatch, front_end):
     monkeypatch.setattr(corpus, "front_end", front_end)
@@ -256,11 +261,11 @@ def test_a_run_that_crashed_goes_on_and_ends_with_the_same_bytes(corpus, tmp_pat
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"waveforms": False}, "train.on_the_fly: copies, of features from arks; set train.waveforms"),
-        ({"on_the_fly": CLEAN | {"speeds": [0.9, 1.0]}}, r"train.on_the_fly.speeds: \(0.9, 1.0\); expected \[1.0\]"),
+        ({"waveforms": False}, "train.on_the_fly: copies, of features from arks; set waveforms"),
+        ({"on_the_fly": CLEAN | {"speeds": [0.9, 1.0]}}, r"train.on_the_fly.speeds: \[0.9, 1.0\]; expected \[1.0\]"),
         ({"on_the_fly": CLEAN | {"copies": ["telephone"]}}, "train.on_the_fly: a telephone"),
         ({"on_the_fly": NOISY | {"codec_probability": 0.1}}, "train.on_the_fly: a telephone"),
-        ({"on_the_fly": NOISY | {"snrs": 3}}, "train.on_the_fly: augment: no such option 'snrs'"),
+        ({"on_the_fly": NOISY | {"snrs": 3}}, "train.on_the_fly.snrs: no such key"),
         ({"batches": BATCHES | {"shuffle_buffer": 9}}, "shuffle_buffer: is of arks"),
     ],
 )
@@ -270,10 +275,10 @@ def test_what_waveforms_cannot_have_is_refused(corpus, tmp_path, more, message):
 
 
 def test_front_ends_and_copies_that_are_of_arks_alone_are_refused(corpus, tmp_path):
-    for front_end in (replace(FBANK, engine="torchaudio"), replace(FBANK, cmvn=CmvnOptions("speaker"))):
+    for front_end in (FBANK.replace(engine="torchaudio"), FBANK.replace(cmvn=CmvnOptions(type="speaker"))):
         with pytest.raises(InputError, match="train.waveforms: not with feats.cmvn.type speaker"):
             pair(corpus, front_end)
-    augment_data_dir(corpus.data["train"], tmp_path / "copies", AugmentOptions(copies=1), 1)
+    augment_data_dir(corpus.data["train"], tmp_path / "copies", Augmentation(copies=1), 1)
     with pytest.raises(InputError, match="copies/utt2aug: a-train0-aug1: .* takes copies of other speeds alone"):
         Recordings([str(tmp_path / "copies")], FBANK)
 

@@ -1,0 +1,1 @@
+"""The options of every section, each declared once: its type, default, range and meaning."""

@@ -1,0 +1,122 @@
+"""The section `augment`: named augmentations, each of which says what copies are made beside a clean recording."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from spkr.config.options import Flag, Number, Options, Probability, Text, Whole, option, unique
+from spkr.errors import InputError
+
+KINDS = ("reverb", "noise", "music", "babble", "telephone")  # of copies that are of one kind, and so named
+CODECS = {"mulaw": "ULAW", "alaw": "ALAW", "gsm": "GSM610"}  # ITU-T G.711 and GSM 06.10, as libsndfile calls them
+LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
+FOLDERS = ("rir_folders", "noise_folders", "music_folders", "speech_folders")
+MAX_COPIES = 1000
+
+
+def is_hundredth(value: float) -> bool:
+    """Whether a number has two decimals at most."""
+    return abs(100 * value - round(100 * value)) < 1e-9
+
+
+def _limited(name: str):
+    low, high = LIMITS[name]
+    return Annotated[Number, Field(ge=low, le=high)]
+
+
+def _range_of(number):
+    def rising(values):
+        if values[0] > values[1]:
+            raise ValueError(f"{list(values)}; expected [low, high]")
+        return values
+
+    return Annotated[tuple[number, number], AfterValidator(rising)]
+
+
+def _copies(value):
+    if isinstance(value, list | tuple):
+        if not all(kind in KINDS for kind in value) or len(set(value)) < len(value):
+            raise ValueError(f"{list(value)}; expected a list of some of {', '.join(KINDS)}, each once")
+        return tuple(value)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or value != value // 1
+        or not 0 <= value <= MAX_COPIES
+    ):
+        raise ValueError(
+            f"{value!r}; expected a whole number from 0 to {MAX_COPIES}, or a list of some of {', '.join(KINDS)}"
+        )
+    return int(value)
+
+
+Snrs = Annotated[tuple[_limited("snr"), ...], Field(min_length=1)]
+Folders = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], AfterValidator(unique)]
+
+
+class Augmentation(Options):
+    """What copies are made beside each clean recording: so many mixtures, or one of each kind that `copies` names.
+
+    A range is [low, high], drawn from uniformly; of a list, each value is as likely.
+    """
+
+    speeds: Annotated[tuple[_limited("speed"), ...], Field(min_length=1), AfterValidator(unique)] = option(
+        (1.0,), "of each recording; a voice at another speed is another speaker"
+    )
+    copies: Annotated[int | tuple[Literal[KINDS], ...], BeforeValidator(_copies)] = option(
+        0, "beside each clean recording: how many mixtures, or of which kinds one each"
+    )
+    keep: Probability = option(1.0, "probability that a copy is made")
+    room_probability: Probability = option(0.5, "that a mixture has a room")
+    noise_probability: Probability = option(0.75, "that a mixture has noise")
+    snr: _range_of(_limited("snr")) = option((5.0, 25.0), "dB, of all noise of a mixture together")
+    babble_probability: Probability = option(0.3, "that a mixture's noise is babble")
+    music_probability: Probability = option(0.0, "that a mixture's noise is music")
+    codec_probability: Probability = option(0.0, "that a mixture goes through a telephone")
+    # The next three are those of Kaldi's voxceleb recipe
+    noise_snrs: Snrs = option((15, 10, 5, 0), "dB, of each file of a copy of the kind `noise`")
+    music_snrs: Snrs = option((15, 10, 8, 5), "dB, of the file of a copy of the kind `music`")
+    babble_snrs: Snrs = option((20, 17, 15, 13), "dB, of each talker of a copy of the kind `babble`")
+    babble_talkers: _range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "talkers of babble")
+    codecs: Annotated[tuple[Literal[tuple(CODECS)], ...], Field(min_length=1), AfterValidator(unique)] = option(
+        tuple(CODECS), "of a telephone"
+    )
+    rir_folders: Folders = option((), "impulse responses; simulated rooms where no folder is named")
+    rt60: _range_of(_limited("rt60")) = option((0.1, 0.6), "seconds, of a simulated room")
+    drr: _range_of(_limited("drr")) = option((0.0, 12.0), "dB, direct to reverberant energy of a simulated room")
+    noise_folders: Folders = option((), "noise; coloured noise where no folder is named")
+    music_folders: Folders = option((), "music; coloured noise where no folder is named")
+    slope: _range_of(_limited("slope")) = option((-2.0, 0.0), "of coloured noise: power ~ f^slope")
+    speech_folders: Folders = option((), "speech for babble; the set's other speakers where no folder is named")
+    fallback: Flag = option(False, "go on without folders that are not found, with a warning")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if 1 not in self.speeds or not all(map(is_hundredth, self.speeds)):
+            raise InputError(f"speeds: {list(self.speeds)}; expected hundredths, and 1 among them")
+        if self.babble_probability + self.music_probability > 1:
+            raise InputError("music_probability: more than 1 with babble_probability; make one of them less")
+        return self
+
+    def copy_names(self) -> tuple[str, ...]:
+        """What is put behind an utterance's name, for each of its copies."""
+        return self.copies if isinstance(self.copies, tuple) else tuple(f"aug{i + 1}" for i in range(self.copies))
+
+    def folders(self) -> dict[str, tuple[str, ...]]:
+        """The folders of recordings by kind: rir, noise, music, speech."""
+        return {name.removesuffix("_folders"): getattr(self, name) for name in FOLDERS}
+
+
+AUGMENTATIONS = {  # what every recipe has
+    "speed3": {"speeds": [0.9, 1.0, 1.1], "copies": 0},
+    "speed3_noise2": {"speeds": [0.9, 1.0, 1.1], "copies": 2},
+    "kaldi4": {  # Kaldi's voxceleb recipe
+        "speeds": [1.0],
+        "copies": ["reverb", "noise", "music", "babble"],
+        "rir_folders": ["RIRS_NOISES/simulated_rirs/smallroom", "RIRS_NOISES/simulated_rirs/mediumroom"],
+        "noise_folders": ["musan/noise"],
+        "music_folders": ["musan/music"],
+        "speech_folders": ["musan/speech"],
+        "fallback": True,
+    },
+}

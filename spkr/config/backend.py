@@ -1,0 +1,82 @@
+"""The section `backend`: what is trained on embeddings, and how trials are scored."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spkr.config.options import (
+    Count,
+    Flag,
+    NonNegative,
+    Options,
+    PathText,
+    Positive,
+    Probability,
+    Word,
+    option,
+    unique,
+)
+from spkr.config.train import Sets
+from spkr.errors import InputError
+
+BackendName = Literal["cosine", "lda_cosine", "plda"]
+
+
+class Adapt(Options):
+    """Kaldi's ivector-adapt-plda."""
+
+    within_covar_scale: NonNegative = option(0.3, "share of the within-speaker covariance in what varies more")
+    between_covar_scale: NonNegative = option(0.7, "share of the between-speaker covariance")
+    mean_diff_scale: NonNegative = option(1.0, "weight of the difference of both means")
+
+
+class Score(Options):
+    """How trials are scored."""
+
+    smoothing: NonNegative = option(0.0, "of PLDA: this times B is added to W")
+    ignore_num_utts: Flag = option(False, "PLDA takes the average of a model for one utterance")
+    score_norm: Literal["none", "s-norm", "as-norm"] = option("none", "score normalisation by a cohort")
+    cohort: Word | None = option(None, "the set whose speakers are the cohort")
+    top_n: Positive = option(300, "of as-norm: how many of the closest members count")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.score_norm != "none" and not self.cohort:
+            raise InputError(f"cohort: missing; score_norm {self.score_norm} needs a set whose speakers are the cohort")
+        return self
+
+
+class BackendOptions(Options):
+    """What the training of a back-end takes."""
+
+    lda_dim: Positive = option(128, "dimensions after LDA")
+    total_covariance_factor: Probability = option(0.0, "share of the total covariance in the one that LDA makes white")
+    covariance_floor: NonNegative = option(1e-6, "of the eigenvalues of that covariance, as a part of the largest")
+    pca_dim: Positive | None = option(None, "dimensions of a PCA before LDA; as many as the data carry if null")
+    plda_iters: Positive = option(10, "iterations of EM")
+    min_voiced_frames: Count = option(25, "of an utterance; shorter ones are left out")
+    min_utts_per_speaker: Positive = option(2, "speakers with fewer are left out")
+
+
+class Backend(BackendOptions):
+    """The section `backend`."""
+
+    preset: Word | None = option(None, "a file of conf/backend/")
+    kinds: Annotated[tuple[BackendName, ...], Field(min_length=1), AfterValidator(unique)] = option(
+        ("cosine", "lda_cosine", "plda"), "back-ends that score all lists"
+    )
+    primary: BackendName = option("cosine", "the one that was chosen on dev")
+    sets: Sets = option(("train",), "sets that the back-end is trained on")
+    augment: Word | None = option(None, "an augmentation of the section augment, whose copies it is trained on")
+    trained: PathText | None = option(
+        None, "a folder of mean.vec, transform.mat and plda to take instead", alias="from"
+    )
+    adapt_to: Word | None = option(None, "a set to whose embeddings the back-end is adapted, without labels")
+    adapt: Adapt = Adapt()
+    score: Score = Score()
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.primary not in self.kinds:
+            raise InputError(f"primary: {self.primary}; expected one of kinds, {', '.join(self.kinds)}")
+        return self

@@ -1,0 +1,54 @@
+"""The sections `corpus` and `trials`: where recordings come from, and which lists are scored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from spkr.config.options import Flag, Options, PathText, Text, Word, option
+from spkr.errors import InputError
+
+
+class Archive(Options):
+    """An archive of a corpus."""
+
+    file: Text = option(meaning="its name")
+    url: Text | None = option(None, "where it is downloaded from")
+    sha256: Annotated[Text, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = option(None, "its checksum")
+    withdrawn: Text | None = option(
+        None, "name of an earlier version, which is taken with a warning if it is there alone"
+    )
+
+
+FolderBelow = Annotated[
+    str, StringConstraints(pattern=r"^(\.|[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*)$")
+]
+
+
+class Corpus(Options):
+    """Which corpus this is, and what knows its folders and names."""
+
+    name: Word = option(meaning="the corpus is unpacked to exp/corpora/<name>")
+    script: PathText = option(meaning="a Python file that makes data directories of it, such as local/an4.py")
+    options: dict[str, Any] = option({}, "of that script, which says what there is")
+    archives: dict[FolderBelow, Archive] = option(
+        {}, "by the folder below exp/corpora/<name> that each is unpacked to; `.` is that one itself"
+    )
+    folder: Text | None = option(None, "folder of the archives under `corpora`; any if null")
+    synthesise: PathText | None = option(None, "a script that makes the corpus, where there is no archive")
+    synthesise_options: Annotated[Text, StringConstraints(pattern="^[A-Za-z0-9 ._=-]*$")] = option("", "of that script")
+    files: tuple[Word, ...] = option(("spk2gender", "text"), "of data directories, beside those that all have")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if not (self.archives or self.synthesise):
+            raise InputError("archives: none; expected an archive, or a script at `synthesise`")
+        if self.script.startswith("/"):
+            raise InputError(f"script: {self.script}; expected a path below the folder of the Snakefile: local/NAME.py")
+        return self
+
+
+class TrialList(Options):
+    """One trial list of test and of dev."""
+
+    models: Flag = option(meaning="models_<list> names the utterances of each enrolment model")
+    sets: Annotated[tuple[Literal["test", "dev"], ...], Field(min_length=1)] = option(("test", "dev"), "that have it")

@@ -1,0 +1,128 @@
+"""The section `feats`: every setting that makes a feature matrix what it is, under Kaldi's names.
+
+What only one type of features knows is declared with that type, in spkr.feats.
+"""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from spkr.config.options import (
+    Above0,
+    Count,
+    Flag,
+    NonNegative,
+    Number,
+    Options,
+    Positive,
+    Probability,
+    Word,
+    option,
+)
+from spkr.errors import InputError
+
+
+class VadOptions(Options):
+    """Kaldi's energy VAD (compute-vad), on the log energy of each frame."""
+
+    energy_threshold: Number = option(5.5, "log energy that a voiced frame has, before the next option")
+    energy_mean_scale: Number = option(0.5, "the part of the utterance's mean log energy that is added to it")
+    frames_context: Count = option(2, "frames on either side that are counted, too")
+    proportion_threshold: Probability = option(0.12, "the share of these frames above the threshold")
+
+
+class CmvnOptions(Options):
+    """Normalisation of features when they are read."""
+
+    type: Literal["none", "utterance", "speaker", "sliding"] = option(
+        "sliding", "over the utterance, the speaker's utterances, or a sliding window"
+    )
+    norm_vars: Flag = option(False, "divide by the standard deviation, too")
+    window: Positive = option(300, "frames, of sliding")
+    center: Flag = option(True, "sliding: the window lies round the frame, not before it")
+    min_window: Positive = option(100, "frames at the beginning, where the window is not centred")
+
+
+class Reading(Options):
+    """Options of the front end that change no number of a recording that is accepted."""
+
+    resample: Literal["never", "down", "any"] = option(
+        "never", "accept recordings of a higher sampling rate (down), or of any (any)"
+    )
+    allow_pipes: Flag = option(False, "run the commands that a wav.scp names: `sph2pipe ... |`")
+    compress: Flag = option(True, "a byte a coefficient in arks")
+    shards: Positive = option(2, "arks a set, and jobs that write them")
+
+
+class FrontEnd(Reading):
+    """What all types of features share. Frequencies in Hz, lengths in ms."""
+
+    RENAMED = {"allow_downsample": "`resample`, down in place of true"}
+
+    preset: Word | None = option(None, "a file of conf/feats/")
+    type: str
+    sample_frequency: Positive = option(16000, "Hz; recordings of another rate: see resample")
+    frame_length: Above0 = option(25.0, "ms")
+    frame_shift: Above0 = option(10.0, "ms")
+    preemphasis_coefficient: Probability = 0.97
+    window_type: Literal["povey", "hamming", "hanning", "rectangular", "blackman"] = "povey"
+    num_mel_bins: Positive = 80
+    low_freq: NonNegative = option(20.0, "Hz")
+    high_freq: Number = option(0.0, "Hz; at or below zero it counts from the Nyquist frequency")
+    select_voiced: Flag = option(True, "the network sees voiced frames alone")
+    vad: VadOptions = VadOptions()
+    cmvn: CmvnOptions = CmvnOptions()
+
+    @model_validator(mode="after")
+    def _check(self):
+        for name, samples, least in (("frame_length", self.window_size, 2), ("frame_shift", self.window_shift, 1)):
+            if samples < least:
+                raise InputError(f"{name}: {getattr(self, name):g} ms are {samples} samples; expected at least {least}")
+        if not 0 <= self.low_freq < self.upper_freq <= self.sample_frequency / 2:
+            raise InputError(
+                f"low_freq {self.low_freq:g} and high_freq {self.high_freq:g} leave no band below "
+                f"{self.sample_frequency / 2:g} Hz"
+            )
+        return self
+
+    @property
+    def upper_freq(self) -> float:
+        """Upper end of the mel bands, in Hz."""
+        return self.high_freq if self.high_freq > 0 else self.sample_frequency / 2 + self.high_freq
+
+    @property
+    def window_size(self) -> int:
+        """Samples in a frame."""
+        return int(self.sample_frequency * self.frame_length / 1000)
+
+    @property
+    def window_shift(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.sample_frequency * self.frame_shift / 1000)
+
+    @property
+    def dithered(self) -> bool:
+        """Whether noise is added to samples, so that two computations differ."""
+        return False
+
+    def without_dither(self) -> "FrontEnd":
+        """The same front end, which adds no noise."""
+        return self
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of the shortest recording that is used: it fills a window, and has a frame."""
+        return self.window_size
+
+    @property
+    def dim(self) -> int:
+        """Coefficients a frame."""
+        return self.num_mel_bins
+
+    def numbers(self) -> dict:
+        """The options that change what a network sees of a recording, as JSON has them."""
+        return {k: v for k, v in self.to_dict().items() if k not in {"preset", *Reading.model_fields}}
+
+    def for_data_of(self, other: "FrontEnd") -> "FrontEnd":
+        """This front end, with the options of `other` that say which recordings are read and how arks are written."""
+        return self.replace(**{name: getattr(other, name) for name in Reading.model_fields})

@@ -1,0 +1,70 @@
+"""The section `model`: what all networks share. The options of each encoder are declared in spkr.nnet."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spkr.config.options import Above0, NonNegative, Options, Positive, Probability, Whole, Word, option
+
+Growth = tuple[Probability, Probability]
+
+
+class SoftmaxHead(Options):
+    """The plain speaker layer."""
+
+    type: Literal["softmax"]
+
+
+class AdditiveMarginHead(Options):
+    """AM-softmax."""
+
+    type: Literal["am"]
+    margin: NonNegative = option(0.2, "of the cosine")
+    scale: Above0 = option(30.0, "of the cosines")
+    margin_growth: Growth = option((0.0, 0.0), "where the margin begins and ends to grow from 0, as parts of all steps")
+
+
+class AngularMarginHead(AdditiveMarginHead):
+    """AAM-softmax."""
+
+    type: Literal["aam"]
+    margin: NonNegative = option(0.2, "radians")
+
+
+class SubCentreHead(AngularMarginHead):
+    """AAM-softmax with several directions a speaker and the inter-topK penalty."""
+
+    type: Literal["subcentre"]
+    centres: Positive = option(3, "directions a speaker")
+    top_k: Annotated[Whole, Field(ge=0)] = option(5, "wrong speakers of each utterance that are penalised")
+    penalty: NonNegative = option(0.06, "radians by which their angle counts as narrower")
+
+
+Head = Annotated[SoftmaxHead | AdditiveMarginHead | AngularMarginHead | SubCentreHead, Field(discriminator="type")]
+Pooling = Literal["xvector", "gram", "super", "attentive", "channel_attentive"]
+
+
+class NetworkOptions(Options):
+    """What all networks share."""
+
+    preset: Word | None = option(None, "a file of conf/model/")
+    type: str
+    ensemble: Positive = option(1, "networks that are trained at once, their embeddings concatenated")
+    pooling: Pooling = option(meaning="from frames to one vector an utterance")
+    affine: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(
+        meaning="dimension of the embedding, and of the affine layers behind it"
+    )
+    head: Head = option(meaning="from the last affine layer to a score a training speaker")
+
+    def name(self) -> str:
+        """The preset, and how many networks of it are trained at once: quartznet3x1_small-x4."""
+        preset = self.preset or self.type
+        return f"{preset}-x{self.ensemble}" if self.ensemble > 1 else preset
+
+
+class HeadChanges(Options):
+    """What a fine-tuning changes of the head."""
+
+    margin: NonNegative | None = option(None, "of all heads but softmax")
+    margin_growth: Growth | None = option(None, "of all heads but softmax")
+    penalty: NonNegative | None = option(None, "of subcentre; other heads have none")

@@ -1,0 +1,101 @@
+"""Whether what a config names exists, or is made by a rule: paths, sets, trial lists and augmentations."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import get_args
+
+from spkr.config.options import Options, SetName, read_options, suggest
+from spkr.config.schema import Config
+from spkr.errors import InputError
+
+BACKEND_FILES = ("mean.vec", "transform.mat", "plda")
+Place = Callable[..., str]  # the keys of a value, to `file:line: section.key: `
+
+
+def check_names(config: Config, root: Path, place: Place) -> None:
+    """Raise InputError for the first name of something that is nowhere.
+
+    Args: root is the folder of the Snakefile; other paths are relative to where it was started.
+    """
+    _check_corpus(config, root, place)
+    for path, value in _augmentations(config):
+        _known(value, config.augment, "augmentation", place(*path))
+    for path, value in _dev_lists(config):
+        _known(value, [name for name, o in config.trials.items() if "dev" in o.sets], "trial list of dev", place(*path))
+    for path, value in _sets(config):
+        sets = [*get_args(SetName), *(f"{s}_{a}" for s in get_args(SetName) for a in config.augment)]
+        _known(value, sets, "set", place(*path))
+    for path, value in _files(config):
+        if value and not Path(value).is_file():
+            raise InputError(f"{place(*path)}{_missing(value)}")
+    if folder := config.backend.trained:
+        for name in BACKEND_FILES:
+            if not Path(folder, name).is_file():
+                raise InputError(f"{place('backend', 'from')}{_missing(f'{folder}/{name}')}")
+
+
+def _check_corpus(config: Config, root: Path, place: Place) -> None:
+    for key in ("script", "synthesise"):
+        path = getattr(config.corpus, key)
+        if path and not (root / path).is_file():
+            known = sorted(str(file.relative_to(root)) for file in root.glob("local/*.py"))
+            raise InputError(f"{place('corpus', key)}no such file {path!r}; {suggest(path, known)}")
+    if config.corpora and not Path(config.corpora).is_dir():
+        raise InputError(f"{place('corpora')}no such folder {config.corpora!r}; expected the folder of corpus archives")
+    corpus_options(config, root, place)
+
+
+def corpus_options(config: Config, root: Path, place: Place = lambda *keys: f"{'.'.join(keys)}: ") -> Options:
+    """`corpus.options` as the corpus' script declares them (its class CorpusOptions)."""
+    path = root / config.corpus.script
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))  # for what the script imports from its folder
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    if not hasattr(module, "CorpusOptions"):
+        raise InputError(
+            f"{place('corpus', 'script')}{path} has no class CorpusOptions; docs/extending.md says what it is"
+        )
+    try:
+        return read_options(module.CorpusOptions, config.corpus.options, "corpus.options")
+    except InputError as e:
+        keys, _, message = str(e).partition(": ")
+        raise InputError(f"{place(*keys.split('.'))}{message}") from None
+
+
+def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
+    yield ("train", "augment"), config.train.augment
+    yield ("backend", "augment"), config.backend.augment
+    yield ("finetune", "train", "augment"), config.finetune.train.get("augment")
+
+
+def _dev_lists(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
+    if not config.pretrained:
+        yield ("train", "dev_trials"), config.train.dev_trials
+        yield ("finetune", "train", "dev_trials"), config.finetune.train.get("dev_trials")
+
+
+def _sets(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
+    yield ("backend", "adapt_to"), config.backend.adapt_to
+    if config.backend.score.score_norm != "none":
+        yield ("backend", "score", "cohort"), config.backend.score.cohort
+
+
+def _files(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
+    yield ("model",), config.pretrained
+    yield ("train", "init_from"), config.train.init_from
+
+
+def _known(value: str | None, known: Iterable[str], kind: str, where: str) -> None:
+    if value is not None and value not in known:
+        raise InputError(f"{where}no such {kind} {value!r}; {suggest(value, known)}")
+
+
+def _missing(path: str) -> str:
+    at = f" in {Path.cwd()}" if not Path(path).is_absolute() else ""
+    return f"no such file {path!r}{at}; expected one that exists"

@@ -1,0 +1,121 @@
+"""A config from its sources: defaults, presets, the recipe, the user's files and the command line, each over the last.
+
+Every error names the key, the file and line that set it, or the command line, and what was expected.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from spkr.config.augment import AUGMENTATIONS
+from spkr.config.names import check_names
+from spkr.config.options import first_error, suggest
+from spkr.config.schema import PRESETS, Config, merged
+from spkr.config.sources import Source, place, read_source, rest, typed
+from spkr.errors import InputError
+from spkr.feats import make_front_end
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A config, and where it comes from."""
+
+    config: Config
+    sources: list[Source]  # weakest first
+    front_end_name: str  # the preset's name, with a hash of the values that differ from it
+
+    def where(self) -> dict[str, str]:
+        """The file and line, or the command line, of each key that is not a default."""
+        found = {}
+        for source in self.sources:
+            for key in _leaves(source.settings):
+                found[".".join(key)] = source.place(key)
+        return found
+
+
+def _leaves(settings: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if not isinstance(settings, dict) or not settings:
+        return [above]
+    return [leaf for key, value in settings.items() for leaf in _leaves(value, (*above, str(key)))]
+
+
+def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | Path] = ()) -> Resolved:
+    """Read and check a config.
+
+    Args:
+        root: folder of recipes/ and conf/.
+        given: what the user set, merged: the files and the command line.
+        files: the files that `given` comes from, the strongest last; what they do not set, the command line did.
+    Raises InputError for a key that is unknown, a value out of range, and a name of something that is nowhere.
+    """
+    root = Path(root)
+    user = [read_source(path) for path in files]
+    user.append(Source("command line", typed(rest(given, merged(*(source.settings for source in user))))))
+    recipe = _recipe(root, merged(*(source.settings for source in user)).get("recipe", "an4"), user)
+    sources = [*_presets(root, [recipe, *user]), recipe, *user]
+    settings = merged({"augment": AUGMENTATIONS}, *(source.settings for source in sources))
+    try:
+        config = Config.model_validate(settings)
+    except ValidationError as e:
+        path, message = first_error(e, settings)
+        raise InputError(f"{place(path, sources)}{message}") from None
+    _check_tuned(config, settings, sources)
+    check_names(config, root, lambda *path: place(path, sources))
+    return Resolved(config, sources, _front_end_name(config, root))
+
+
+def _front_end_name(config: Config, root: Path) -> str:
+    preset, own = config.feats.preset, config.feats.to_dict()
+    of_preset = make_front_end(read_source(root / f"conf/feats/{preset}.yaml").settings["feats"]).to_dict()
+    changed = {k: v for k, v in own.items() if k != "preset" and v != of_preset.get(k)}
+    return (
+        f"{preset}-{hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6]}"
+        if changed
+        else preset
+    )
+
+
+def _recipe(root: Path, name: Any, user: list[Source]) -> Source:
+    known = sorted(path.parent.name for path in root.glob("recipes/*/config.yaml"))
+    if name not in known:
+        raise InputError(f"{place(['recipe'], user)}no such recipe {name!r}; {suggest(str(name), known)}")
+    return read_source(root / "recipes" / name / "config.yaml")
+
+
+def _presets(root: Path, sources: list[Source]) -> list[Source]:
+    """The presets that the sources name, or that are the defaults."""
+    settings, found = merged(*(source.settings for source in sources)), []
+    for section, default in PRESETS.items():
+        value = settings.get(section, {})
+        name = value.get("preset", default) if isinstance(value, dict) else None
+        if name is None:
+            continue
+        known = sorted(path.stem for path in (root / "conf" / section).glob("*.yaml"))
+        if name not in known:
+            where = place([section, "preset"], sources)
+            raise InputError(f"{where}no such preset {name!r}; {suggest(str(name), known)}")
+        preset = read_source(root / f"conf/{section}/{name}.yaml")
+        if other := sorted(preset.settings.keys() - {section}):
+            raise InputError(
+                f"{preset.place((other[0],))}: {other[0]}: expected the section {section} alone in a preset"
+            )
+        found += [Source("preset", {section: {"preset": name}}), preset]
+    return found
+
+
+def _check_tuned(config: Config, settings: dict, sources: list[Source]) -> None:
+    """Raise InputError where what a fine-tuning changes does not fit."""
+    if config.pretrained or not config.finetune.preset:
+        return
+    try:
+        config.tuned(f"exp/{config.experiment}/{config.run}/model/final.pt")
+    except ValidationError as e:
+        path, message = first_error(e, merged(settings["train"], config.finetune.train))
+        raise InputError(f"{place(['finetune', 'train', *path], sources)}{message}") from None
+    except InputError as e:
+        raise InputError(f"{place(['finetune', 'head'], sources)}{e}") from None

@@ -1,0 +1,111 @@
+"""The whole config: its sections, and what follows from more than one of them."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
+
+from spkr.config.augment import AUGMENTATIONS, Augmentation
+from spkr.config.backend import Backend
+from spkr.config.corpus import Corpus, TrialList
+from spkr.config.model import NetworkOptions, SoftmaxHead
+from spkr.config.options import Count, Options, PathText, Text, Word, option
+from spkr.config.train import Finetune, Train, TrainOptions
+from spkr.errors import InputError
+from spkr.feats import AnyFrontEnd, Fbank
+from spkr.nnet import AnyNetwork
+
+PRESETS = {"feats": "fbank80", "model": "quartznet3x1", "train": "seed", "finetune": None, "backend": "plda"}
+
+AugmentationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+
+
+def _is_model_file(path: str) -> str:
+    if not path.endswith(".pt"):
+        raise ValueError(f"{path!r}; expected the path of a trained network, *.pt, or settings: {{preset: {path}}}")
+    return path
+
+
+Trained = Annotated[PathText, AfterValidator(_is_model_file)]
+Model = Annotated[
+    Annotated[Trained, Tag("trained")] | Annotated[AnyNetwork, Tag("network")],
+    Discriminator(lambda value: "trained" if isinstance(value, str) else "network"),
+]
+
+
+class Config(Options):
+    """All sections."""
+
+    recipe: Word = option("an4", "a folder of recipes/")
+    name: Word | None = option(None, "folder under exp/; the recipe's name if null")
+    run: Word = option("main", "folder under exp/<name>/: another network, front end or seed is another run")
+    seed: Count = option(1, "of weights, batches and dropout")
+    corpora: Text | None = option(None, "folder of corpus archives; --config corpora=DIR and SPKR_CORPORA override it")
+    corpus: Corpus
+    trials: dict[Word, TrialList] = option({}, "trial lists of test and of dev, by name")
+    feats: AnyFrontEnd = option(Fbank(), "the front end")
+    augment: dict[AugmentationName, Augmentation] = option(
+        {name: Augmentation(**options) for name, options in AUGMENTATIONS.items()},
+        "augmentations by name; train.augment and backend.augment choose among them",
+    )
+    model: Model = option(meaning="the network; or a trained one's path, and nothing is trained")
+    train: Train = Train()
+    finetune: Finetune = Finetune()
+    backend: Backend = Backend()
+
+    @property
+    def network(self) -> NetworkOptions:
+        """The section `model` where it is not the path of a trained network."""
+        return self.model
+
+    @property
+    def pretrained(self) -> str | None:
+        """The path of a trained network that is taken as it is."""
+        return self.model if isinstance(self.model, str) else None
+
+    @property
+    def experiment(self) -> str:
+        """Name of the folder under exp/."""
+        return self.name or self.recipe
+
+    def tuned(self, init_from: str) -> tuple[Train, NetworkOptions]:
+        """The sections `train` and `model` of a fine-tuning that starts from a model file.
+
+        Raises InputError where the head has no margin to change; pydantic's error for a wrong option.
+        """
+        train = Train.model_validate(merged(self.train.to_dict(), self.finetune.train, {"init_from": init_from}))
+        changes = {k: v for k, v in self.finetune.head.to_dict().items() if v is not None}
+        if changes and isinstance(self.network.head, SoftmaxHead):
+            raise InputError(f"head.{min(changes)}: model.head.type softmax has no margin; expected another head")
+        own = {k: v for k, v in changes.items() if k in type(self.network.head).model_fields}
+        return train, self.network.replace(head=self.network.head.to_dict() | own)
+
+    def augmented(self, sets: tuple[str, ...], augmentation: str | None) -> list[str]:
+        """The sets that are used for `sets`: augmented copies are sets of their own, `<set>_<augmentation>`."""
+        return [f"{s}_{augmentation}" for s in sets] if augmentation else list(sets)
+
+    def lists(self) -> dict[str, tuple[str, str]]:
+        """Each trial list by its name in the results, `trials_pairs` or `dev_trials_pairs`: its set and its name."""
+        return {
+            ("" if s == "test" else f"{s}_") + f"trials_{name}": (s, name)
+            for s in ("test", "dev")
+            for name, options in self.trials.items()
+            if s in options.sets
+        }
+
+
+class Training(Options):
+    """What `spkr train` takes."""
+
+    model: AnyNetwork
+    train: TrainOptions
+    feats: AnyFrontEnd
+
+
+def merged(*settings: dict) -> dict:
+    """Settings of which later ones override earlier ones; dictionaries merge."""
+    result: dict = {}
+    for one in settings:
+        for key, value in one.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result

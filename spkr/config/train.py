@@ -1,0 +1,147 @@
+"""The sections `train` and `finetune`: how a network is trained."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spkr.config.augment import Augmentation
+from spkr.config.model import HeadChanges
+from spkr.config.options import (
+    Above0,
+    Count,
+    Flag,
+    NonNegative,
+    Number,
+    Options,
+    PathText,
+    Positive,
+    Probability,
+    Range,
+    SetName,
+    Whole,
+    Word,
+    option,
+    unique,
+)
+from spkr.errors import InputError
+
+Sets = Annotated[tuple[SetName, ...], Field(min_length=1), AfterValidator(unique)]
+
+
+class Filter(Options):
+    """Which utterances a network is trained on."""
+
+    min_voiced_frames: Count = option(25, "of an utterance; shorter ones are left out")
+    min_utts_per_speaker: Count = option(2, "speakers with fewer are left out")
+
+
+class Batches(Options):
+    """How batches are cut from utterances."""
+
+    batch_size: Annotated[Whole, Field(ge=2)] = option(64, "crops, of all processes together")
+    crop: Range = option((8, 8), "seconds: one length is drawn from [low, high] for each batch")
+    short: Literal["tile", "pad"] = option(
+        "pad", "an utterance shorter than the crop is repeated, or masked behind its end"
+    )
+    time_masks: Count = option(0, "SpecAugment: masks of frames in each crop")
+    time_mask_width: Count = option(0, "frames, at most, of each")
+    freq_masks: Count = option(0, "SpecAugment: masks of coefficients in each crop")
+    freq_mask_width: Count = option(0, "coefficients, at most, of each")
+    utts_per_speaker: Count = option(
+        0, "that an epoch takes of each speaker, some twice where there are fewer; 0: every utterance once"
+    )
+    utts_per_speaker_in_batch: Positive = option(1, "of utts_per_speaker; divides it and batch_size")
+    shuffle_buffer: Count = option(
+        0, "utterances that are read in stretches of the arks before one is chosen; 0: each is read where it lies"
+    )
+
+    @model_validator(mode="after")
+    def _check(self):
+        if not self.crop[0] > 0:
+            raise InputError(f"crop: {list(self.crop)}; expected [shortest, longest] in seconds, above 0")
+        if self.shuffle_buffer and self.utts_per_speaker:
+            raise InputError("shuffle_buffer: reads in the order of the arks; expected utts_per_speaker: 0 with it")
+        group = self.utts_per_speaker_in_batch
+        if group > 1 and not self.utts_per_speaker:
+            raise InputError(f"utts_per_speaker_in_batch: {group}; expected 1 where utts_per_speaker is 0")
+        for name in ("batch_size", "utts_per_speaker"):
+            if (total := getattr(self, name)) % group:
+                raise InputError(f"utts_per_speaker_in_batch: {group}; expected a divisor of {name}, {total}")
+        return self
+
+
+class Running(Options):
+    """Options that change no number of a training that goes well."""
+
+    workers: Count = option(0, "processes that read batches")
+    checkpoint_steps: Positive = option(500, "steps from one checkpoint to the next; each epoch ends with one, too")
+    nan_retry: Flag = option(
+        False, "where the loss is not finite, resume once from the last checkpoint at half the rate"
+    )
+
+
+class TrainOptions(Running):
+    """What the trainer takes."""
+
+    filter: Filter = Filter()
+    batches: Batches = Batches()
+    waveforms: Flag = option(
+        False, "cut crops from the recordings, and compute their features where the network is trained"
+    )
+    on_the_fly: Augmentation = option(
+        Augmentation(), "with waveforms: each crop is heard clean or as one of these copies, drawn anew each time"
+    )
+    epochs: Positive = 25
+    optimizer: Literal["novograd", "adamw", "sgd"] = "novograd"
+    lr: Above0 = option(0.01, "learning rate after the warm-up")
+    min_lr: NonNegative = option(0.0, "learning rate at the end")
+    warmup: Probability = option(0.1, "part of all steps in which the rate grows from 0")
+    betas: tuple[Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0, lt=1)]] = option(
+        (0.95, 0.5), "of novograd and adamw; the first is the momentum of sgd"
+    )
+    weight_decay: NonNegative = 0.001
+    label_smoothing: Probability = 0.0
+    init_from: PathText | None = option(None, "a model file whose weights training starts from")
+    average: Positive = option(1, "epochs at the end whose weights are averaged")
+    accumulate: Positive = option(
+        1, "parts of a batch that are computed one after another: less memory, the same steps"
+    )
+    mixed_precision: Flag = option(False, "bfloat16, or float16 on GPUs without it")
+    compile: Flag = option(False, "torch.compile the network")
+    deterministic: Flag = option(False, "the same bytes from a GPU, too; slower there")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.average > self.epochs:
+            raise InputError(f"average: {self.average} of {self.epochs} epochs; expected at most as many")
+        if self.min_lr > self.lr:
+            raise InputError(f"min_lr: {self.min_lr:g}; expected at most lr, {self.lr:g}")
+        if self.on_the_fly.copies and not self.waveforms:
+            raise InputError("on_the_fly: copies, of features from arks; set waveforms to true with them")
+        return self
+
+
+class Train(TrainOptions):
+    """The section `train`."""
+
+    preset: Word | None = option(None, "a file of conf/train/")
+    sets: Sets = option(("train",), "sets that the network is trained on")
+    augment: Word | None = option(None, "an augmentation of the section augment, whose copies it is trained on")
+    dev_trials: Word = option("pairs", "the trial list of dev that is scored after each epoch")
+
+
+class Finetune(Options):
+    """The section `finetune`: where it has a preset, the trained network is trained on, and then taken."""
+
+    preset: Word | None = option(None, "a file of conf/finetune/")
+    train: dict[str, Any] = option({}, "what differs from the section train")
+    head: HeadChanges = option(HeadChanges(), "what differs from model.head")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if not self.preset and (self.train or self.head != HeadChanges()):
+            raise InputError("train and head: changes without a preset; expected finetune.preset, such as large_margin")
+        for key in ("preset", "init_from"):
+            if key in self.train:
+                raise InputError(f"train.{key}: cannot differ from the section train; leave it out")
+        return self
