@@ -2,14 +2,17 @@
 
 import math
 from io import BytesIO
+from types import ModuleType
 
 import numpy as np
+import scipy.fft
 import soundfile
 from scipy.fft import irfft, next_fast_len
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, sosfilt
 
 from spkr.audio.resampling import resample
 
+POWER_FLOOR = 1e-18  # of what came through a room, lest silence is divided by
 TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
 TELEPHONE_RATE = 8000  # Hz
 TELEPHONE_BAND = butter(4, (300, 3400), "bandpass", fs=TELEPHONE_RATE, output="sos")  # edges of ITU-T G.712
@@ -38,9 +41,20 @@ def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
     The greatest peak is taken for the direct sound, and the power is what it was: Kaldi's wav-reverberate with
     --shift-output and --normalize-output.
     """
-    direct = int(np.argmax(np.abs(response)))
-    out = fftconvolve(samples, response)[direct : direct + len(samples)]
-    return out * math.sqrt(power(samples) / max(power(out), 1e-18))
+    out = through_room(samples, response, int(np.argmax(np.abs(response))), scipy.fft)
+    return out * math.sqrt(power(samples) / max(power(out), POWER_FLOOR))
+
+
+def through_room(samples, response, direct: int, fft: ModuleType):
+    """(..., samples) convolved with (..., taps), and as long as before: from the direct sound, tap `direct`, on.
+
+    `fft` is scipy.fft for numpy arrays and torch.fft for tensors. The power is left to the caller, as rows of a batch
+    have lengths of their own.
+    """
+    n = samples.shape[-1]
+    size = next_fast_len(n + response.shape[-1] - 1, real=True)
+    out = fft.irfft(fft.rfft(samples, size) * fft.rfft(response, size), size)
+    return out[..., direct : direct + n]
 
 
 def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray:

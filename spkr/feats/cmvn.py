@@ -1,8 +1,9 @@
-"""Cepstral mean and variance normalisation, by the reader of features."""
+"""Cepstral mean and variance normalisation: of one matrix by the reader, of a batch on the device."""
 
 from collections.abc import Iterable
 
 import numpy as np
+import torch
 
 from spkr.config.frontend import CmvnOptions
 
@@ -13,7 +14,7 @@ SLIDING_VARIANCE_FLOOR, SPEAKER_VARIANCE_FLOOR = 1e-10, 1e-20  # Kaldi's
 def normalize(feats: np.ndarray, options: CmvnOptions, stats: np.ndarray | None = None) -> np.ndarray:
     """Normalise a (frames, dim) matrix as the front end says; float32 in and out. `stats` are the speaker's."""
     if options.type == "sliding":
-        return sliding_cmvn(feats, options)
+        return sliding_cmvn(torch.from_numpy(feats.astype(np.float64))[None], None, options)[0].numpy()
     if options.type == "utterance":
         return utterance_cmvn(feats, options.norm_vars)
     if options.type == "speaker":
@@ -21,39 +22,86 @@ def normalize(feats: np.ndarray, options: CmvnOptions, stats: np.ndarray | None 
     return feats
 
 
+def normalize_batch(feats: torch.Tensor, lengths: torch.Tensor, options: CmvnOptions) -> torch.Tensor:
+    """Normalise the first `lengths` (N,) frames of each row of (N, T, dim); float32. Not for type "speaker"."""
+    if options.type == "sliding":
+        return sliding_cmvn(feats, lengths, options)
+    if options.type == "utterance":
+        return utterance_cmvn_batch(feats, lengths, options.norm_vars)
+    return feats
+
+
 def utterance_cmvn(feats: np.ndarray, norm_vars: bool) -> np.ndarray:
-    """Subtract each column's mean (and divide by its standard deviation, of n - 1 frames) over the utterance."""
+    """Subtract each column's mean (and divide by its standard deviation, of n - 1 frames) over the utterance.
+
+    In numpy, although the batch has its own form: torch adds float32 in another order, which changes the last bit.
+    """
     centred = feats - feats.mean(axis=0)
     if norm_vars and len(feats) > 1:
         centred /= feats.std(axis=0, ddof=1) + UTTERANCE_STD_GUARD
     return centred
 
 
-def sliding_cmvn(feats: np.ndarray, options: CmvnOptions) -> np.ndarray:
+def utterance_cmvn_batch(feats: torch.Tensor, lengths: torch.Tensor, norm_vars: bool) -> torch.Tensor:
+    """`utterance_cmvn` of the first `lengths` (N,) frames of each row of (N, T, dim), with sums in float64."""
+    n = lengths[:, None, None]
+    inside = torch.arange(feats.shape[1], device=feats.device)[:, None] < n  # (N, T, 1)
+    x = feats.double().where(inside, 0)
+    centred = x - x.sum(1, keepdim=True) / n
+    if norm_vars:
+        variance = centred.square().where(inside, 0).sum(1, keepdim=True) / (n - 1).clamp(min=1)
+        centred = centred / (variance.sqrt() + UTTERANCE_STD_GUARD)
+    return centred.float()
+
+
+def sliding_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, options: CmvnOptions) -> torch.Tensor:
     """Subtract the mean (and divide by the standard deviation) of a window of frames (Kaldi's apply-cmvn-sliding).
 
-    With `center` the window is round the frame, and near the ends it is shifted, not shortened. Without, it is the
-    frame and the `window` before it; at the beginning, the first `min_window` frames.
+    Of the first `lengths` (N,) frames of each row of (N, T, dim), or of all where `lengths` is None; float32.
     """
-    n, window, t = len(feats), options.window, np.arange(len(feats))
-    if options.center:
-        start = np.clip(t - window // 2, 0, max(n - window, 0))
-        end = np.minimum(start + window, n)
-    else:
-        end = np.minimum(np.maximum(t + 1, options.min_window), n)
-        start = np.maximum(t - window, 0)
-    x = feats.astype(np.float64)
+    x, frames = feats.double(), feats.shape[1]
+    if lengths is None:
+        lengths = torch.full((len(x),), frames, device=x.device)
+    start, end = windows(lengths, frames, options)
+    width = (end - start)[..., None]  # (N, T, 1)
+    row = torch.arange(0, len(x) * (frames + 1), frames + 1, device=x.device)[:, None]
+    first, last = (start + row).view(-1), (end + row).view(-1)  # in the sums of all rows, one below the other
 
     def window_means(y):
-        total = np.concatenate([np.zeros((1, y.shape[1])), np.cumsum(y, axis=0)])
-        return (total[end] - total[start]) / (end - start)[:, None]
+        sums = prefix_sums(y).flatten(0, 1)
+        return sums.index_select(0, last).sub_(sums.index_select(0, first)).view_as(y).div_(width)
 
     mean = window_means(x)
     out = x - mean
     if options.norm_vars:
-        out /= np.sqrt(np.maximum(window_means(x**2) - mean**2, SLIDING_VARIANCE_FLOOR))
-        out[end - start == 1] = 0
-    return out.astype(np.float32)
+        variance = window_means(x.square()).sub_(mean.square_())
+        out.div_(variance.clamp_(min=SLIDING_VARIANCE_FLOOR).sqrt_())
+        out.masked_fill_(width == 1, 0)
+    return out.float()
+
+
+def windows(lengths: torch.Tensor, frames: int, options: CmvnOptions) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first frame of each frame's window, (N, T), and the frame behind its last.
+
+    With `center` the window is around the frame, and near the ends it is shifted, not shortened. Without, it is the
+    frame and the `window` frames before it; at the beginning, the first `min_window` frames.
+    """
+    n, t = lengths[:, None], torch.arange(frames, device=lengths.device)
+    if options.center:
+        start = (t - options.window // 2).minimum(n - options.window).clamp_(min=0)
+        return start, (start + options.window).minimum(n)
+    start = (t - options.window).minimum(n - 1).clamp_(min=0)
+    return start, (t + 1).clamp_(min=options.min_window).minimum(n)
+
+
+def prefix_sums(x: torch.Tensor) -> torch.Tensor:
+    """(N, T + 1, dim): the sums of the first 0, 1, ..., T frames of (N, T, dim)."""
+    n, frames, dim = x.shape
+    if x.is_cuda:  # where a deterministic run refuses cumsum
+        return torch.ones(frames + 1, frames, dtype=x.dtype, device=x.device).tril(-1) @ x
+    sums = x.new_zeros(n, frames + 1, dim)
+    torch.cumsum(x, 1, out=sums[:, 1:])
+    return sums
 
 
 def cmvn_stats(matrices: Iterable[np.ndarray]) -> np.ndarray:

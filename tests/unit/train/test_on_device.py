@@ -1,31 +1,38 @@
 """What is done to a batch on the device is what is done to each of its rows alone."""
 
 import numpy as np
-import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spkr.audio.acoustics import reverberate, room_response
 from spkr.config.frontend import CmvnOptions
-from spkr.feats.cmvn import normalize
-from spkr.train.on_device import normalized, reverberated
+from spkr.feats.cmvn import normalize, normalize_batch
+from spkr.train.on_device import reverberated
+from tests.unit.feats.extraction import repeatable
 from tests.unit.train.speech import RATE, spoken
 
 
-@pytest.mark.parametrize(
-    "cmvn",
-    [
-        *(CmvnOptions(type="utterance"), CmvnOptions(type="utterance", norm_vars=True)),
-        *(CmvnOptions(type="sliding", window=15), CmvnOptions(type="sliding", window=300, norm_vars=True)),
-        CmvnOptions(type="sliding", norm_vars=True, window=9, center=False, min_window=4),
-        CmvnOptions(type="sliding", norm_vars=True, window=9, center=False, min_window=1),
-    ],
+@repeatable
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    type=st.sampled_from(["none", "utterance", "sliding"]),
+    norm_vars=st.booleans(),
+    window=st.integers(1, 70),
+    center=st.booleans(),
+    min_window=st.integers(1, 20),
 )
-def test_normalisation_of_a_batch_is_that_of_each_row(cmvn):
-    feats = torch.randn(3, 40, 5, generator=torch.Generator().manual_seed(1)) * 5 + 10
-    lengths = torch.tensor([40, 17, 2])
-    found = normalized(feats, lengths, cmvn)
+def test_normalisation_of_a_batch_is_that_of_each_row(lengths, **options):
+    cmvn, longest = CmvnOptions(**options), max(lengths)
+    feats = torch.randn(len(lengths), longest, 5, generator=torch.Generator().manual_seed(longest)) * 5 + 10
+    found = normalize_batch(feats, torch.tensor(lengths), cmvn)
+    assert found.dtype == torch.float32
     for row, each, n in zip(feats, found, lengths, strict=True):
-        np.testing.assert_allclose(each[:n], normalize(row[:n].numpy(), cmvn), rtol=1e-4, atol=1e-5)
+        alone = normalize(row[:n].numpy(), cmvn)
+        if cmvn.type == "utterance":
+            np.testing.assert_allclose(each[:n], alone, rtol=1e-4, atol=1e-4)
+        else:
+            np.testing.assert_array_equal(each[:n], alone)
 
 
 def test_rooms_of_a_batch_are_those_of_each_row():
