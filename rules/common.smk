@@ -2,6 +2,7 @@
 import json
 import re
 
+from spkr.backend import BACKENDS
 from spkr.code import code_of
 from spkr.config.backend import BackendOptions
 from spkr.config.frontend import Reading
@@ -56,7 +57,7 @@ FEATS = f"{EXP}/feats/{FRONT_END}"
 TRAIN_SETS = settings.augmented(settings.train.sets, settings.train.augment)
 BACKEND_SETS = settings.augmented(settings.backend.sets, settings.backend.augment)
 LISTS = settings.lists()
-BACKENDS = settings.backend.kinds
+KINDS = settings.backend.kinds
 
 
 wildcard_constraints:
@@ -65,4 +66,4 @@ wildcard_constraints:
     augment="|".join(settings.augment),
     shard=r"\d+",
     list="|".join(LISTS),
-    backend="|".join(BACKENDS),
+    backend="|".join(KINDS),

@@ -11,7 +11,7 @@ rule report:
         speakers=expand(
             f"{EXP}/data/{{set}}/{{file}}", set=sorted({s for s, _ in LISTS.values()}), file=["utt2spk", *ATTRIBUTES]
         ),
-        scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=BACKENDS),
+        scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
         train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
     output:
@@ -26,7 +26,7 @@ rule report:
     params:
         out=f"{RUN}/results",
         lists=[f"{name}={EXP}/data/{s}/trials_{of}" for name, (s, of) in LISTS.items()],
-        scores=[f"{name}.{b}={RUN}/scores/{name}.{b}" for name in LISTS for b in BACKENDS],
+        scores=[f"{name}.{b}={RUN}/scores/{name}.{b}" for name in LISTS for b in KINDS],
         utt2spk=[f"{name}={EXP}/data/{s}/utt2spk" for name, (s, _) in LISTS.items()],
         models=[f"{name}={EXP}/data/{s}/models_{of}" for name, (s, of) in LISTS.items() if settings.trials[of].models],
         by=ATTRIBUTES,

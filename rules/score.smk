@@ -47,7 +47,7 @@ rule score:
     params:
         backend_dir=BACKEND_DIR,
         options=score_options,
-        code=code("spkr.backend.score"),
+        code=lambda w: code("spkr.backend.score", BACKENDS[w.backend]),
     message:
         "score: {wildcards.list} by {wildcards.backend}"
     shell:

@@ -10,24 +10,29 @@ where x is an embedding, or the average of a model's. A trial's score depends on
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import ClassVar
 
 import numpy as np
 
+from spkr.backend import BACKENDS
 from spkr.backend.plda import Plda
 from spkr.backend.vectors import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
 from spkr.kaldi.objects import read_matrix, read_vector
 
-BACKENDS = ("cosine", "lda_cosine", "plda")
 ROWS = 1024  # embeddings processed at a time: few enough to stay in the processor's cache
 
 
 @dataclass
 class Backend:
-    """The steps from embeddings of dimension D to scores; a step that is None is skipped.
+    """The steps from embeddings of dimension D to scores: subtract the mean, apply LDA, `project`, `score`.
 
-    Without `plda` the score is a cosine. PLDA and the cosine take `processed` embeddings as they are.
+    A subclass names the FILES that it needs, and has the last two steps. A step that is None is skipped. `processed`
+    embeddings went through mean, LDA and length normalisation already.
     """
+
+    FILES: ClassVar[tuple[str, ...]]  # some of mean.vec, transform.mat and plda
 
     mean: np.ndarray | None = None  # (D,)
     transform: np.ndarray | None = None  # (d, D) or (d, D + 1)
@@ -36,9 +41,8 @@ class Backend:
     normalize_length: bool = True  # these two as in `Plda.transform_embedding`
     simple_length_normalization: bool = False
 
-    @classmethod
+    @staticmethod
     def read(
-        cls,
         name: str,
         folder: str | Path | None,
         *,
@@ -59,21 +63,22 @@ class Backend:
             raise InputError(f"back-end {name!r}; expected one of {', '.join(BACKENDS)}")
         if not 0 <= smoothing < math.inf:
             raise InputError(f"smoothing {smoothing}; expected 0 or more")
-        backend = cls(
+        backend = resolve_name(BACKENDS[name])(
             processed=processed,
             normalize_length=normalize_length,
             simple_length_normalization=simple_length_normalization,
         )
-        if processed and name != "plda":
+        files = [file for file in backend.FILES if file == "plda" or not processed]
+        if not files:
             return backend
         if folder is None:
             raise InputError(f"back-end {name} without a folder; expected --backend-dir, with its files")
         folder = Path(folder)
-        if not processed:
+        if "mean.vec" in files:
             backend.mean = read_vector(folder / "mean.vec").astype(np.float32)
-            if name != "cosine":
-                backend.transform = read_matrix(folder / "transform.mat").astype(np.float32)
-        if name == "plda":
+        if "transform.mat" in files:
+            backend.transform = read_matrix(folder / "transform.mat").astype(np.float32)
+        if "plda" in files:
             backend.plda = Plda.read(folder / "plda").smooth(smoothing)
         backend._check(folder)
         return backend
@@ -117,13 +122,50 @@ class Backend:
     def _process(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
         x = x if self.mean is None else x - self.mean
         x = x if self.transform is None else transform_vectors(x, self.transform)
-        if self.plda is None:
-            return length_normalize(x, scaleup=False)
+        return self.project(x, num_utts)
+
+    def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
+        """The last step before `score`, of x (N, d) after mean and LDA; each row depends on that row alone."""
+        raise NotImplementedError
+
+    def score(self, enrol, num_enrol, test, num_test, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """The score of every trial of row i[t] of enrol (E, d) against row j[t] of test (T, d), both processed.
+
+        num_enrol (E,) and num_test (T,) are the numbers of utterances that the rows are averages of.
+        """
+        raise NotImplementedError
+
+
+class Cosine(Backend):
+    """x - mean, cosine."""
+
+    FILES = ("mean.vec",)
+
+    def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
+        """Length 1."""
+        return length_normalize(x, scaleup=False)
+
+    def score(self, enrol, num_enrol, test, num_test, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Dot products."""
+        return trial_dots(enrol, test, i, j)
+
+
+class LdaCosine(Cosine):
+    """x - mean, LDA, cosine."""
+
+    FILES = ("mean.vec", "transform.mat")
+
+
+class PldaBackend(Backend):
+    """x - mean, LDA, length normalisation, PLDA."""
+
+    FILES = ("mean.vec", "transform.mat", "plda")
+
+    def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
+        """Into PLDA's space."""
         x = x if self.processed else length_normalize(x)
         return self.plda.transform_embedding(x, num_utts, self.normalize_length, self.simple_length_normalization)
 
     def score(self, enrol, num_enrol, test, num_test, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """The score of every trial of row i[t] of enrol against row j[t] of test, both processed."""
-        if self.plda is None:
-            return trial_dots(enrol, test, i, j)
+        """Log likelihood ratios."""
         return self.plda.log_likelihood_ratio(enrol, num_enrol, test, num_test, i, j)

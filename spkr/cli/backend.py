@@ -4,6 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from spkr.backend import BACKENDS
 from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, numbers, options
 from spkr.errors import InputError
 
@@ -76,7 +77,7 @@ def _add_score(verb) -> None:
              "--xvectors exp/an4/main/xvectors/test/xvector.scp")  # fmt: skip
     p.add_argument("trials", help="lines of: enrolment test [label], or as VoxCeleb's: 1|0 enrolment test")
     p.add_argument("scores", help="output, lines of: enrolment test score")
-    p.add_argument("--backend", choices=("cosine", "lda_cosine", "plda"), required=True)
+    p.add_argument("--backend", choices=tuple(BACKENDS), required=True)
     p.add_argument("--backend-dir", type=Path,
                    help="folder of mean.vec, transform.mat, plda; --processed cosines need none")  # fmt: skip
     p.add_argument("--xvectors", nargs="+", required=True, metavar="TABLE", help=TABLE)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from spkr.backend import BACKENDS
 from spkr.config.options import (
     Count,
     Flag,
@@ -19,7 +20,7 @@ from spkr.config.options import (
 from spkr.config.train import Sets
 from spkr.errors import InputError
 
-BackendName = Literal["cosine", "lda_cosine", "plda"]
+BackendName = Literal[tuple(BACKENDS)]
 
 
 class Adapt(Options):

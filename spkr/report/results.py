@@ -12,26 +12,27 @@ from spkr.errors import InputError
 from spkr.files import replacing, sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
 from spkr.kaldi.trials import Trials, read_trials, warn_of_odd_trials
-from spkr.metrics.dcf import dcf
-from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
+from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.interval import eer_interval
-from spkr.metrics.roc import error_rates
+from spkr.metrics.roc import error_rates, sorted_sides
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
+from spkr.report.measures import MEASURES, Measure, with_priors
 from spkr.report.origin import origin
 from spkr.report.sides import read_sides, speakers_of_trials
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
 
-PRIORS = (0.01, 0.001, 0.05)
-COLUMNS = (
+ORDER = (
     *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),
     *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
     *("actdcf_0.01", "cllr", "mincllr", "trials_sha256", "n_silent"),
 )
-OTHER_EERS = ("eer_rocch", "eer_linear")  # in results.json only, as are minDCFs at further priors
-PERCENTAGES = ("eer", "eer_lo", "eer_hi", *OTHER_EERS)  # three decimals; other measures have four
+COLUMNS = tuple(dict.fromkeys([*ORDER, *(name for name, measure in MEASURES.items() if not measure.json_only)]))
+INTERVAL = ("eer_lo", "eer_hi")
+UNMEASURED = ("actdcf_0.01", "cllr", "mincllr")  # scores are not calibrated
+DECIMALS = dict.fromkeys(INTERVAL, 3) | {name: measure.decimals for name, measure in MEASURES.items()}
 
 
 @dataclass(frozen=True)
@@ -63,29 +64,31 @@ def report(
 ) -> str:
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
-    Writes results.tsv (COLUMNS), results.json (the same rows with OTHER_EERS and minDCF at further priors, the
+    Writes results.tsv (COLUMNS), results.json (the same rows with all MEASURES and minDCF at further priors, the
     identification accuracy, and the machine and code that measured them), table.txt, and det_<list>.png and .svg. EERs
     are in percent, accuracies parts of 1; what is not measured is nan (null in JSON). slices.tsv has the results by
     attribute (spkr.report.slices), where some are asked for, and training.png and .svg show the trainings of
     `train_logs`, one after the other. Nothing is written unless all lists could be measured.
 
     Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
-    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside PRIORS;
-    by names the attributes' files beside each utt2spk, such as utt2mic; allow_duplicates counts a repeated trial once.
+    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside those of
+    MEASURES; by names the attributes' files beside each utt2spk, such as utt2mic; allow_duplicates counts a repeated
+    trial once.
     Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
     """
     _check(lists, primary, by)
     identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
     trainings = [read_log(path) for path in train_logs]
+    measures = with_priors(priors)
     rows, slices, curves = [], [], {}
     for scored in lists:
-        measured, of_slices, curves[scored.name], answers = evaluate(scored, priors, by, allow_duplicates)
+        measured, of_slices, curves[scored.name], answers = evaluate(scored, measures, by, allow_duplicates)
         of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
         slices += of_slices
         identification |= {scored.name: answers} if answers else {}
-    table = format_table(rows, identification)
-    _write(Path(out_dir), rows, identification, table, curves)
+    table = format_table(rows, identification, measures)
+    _write(Path(out_dir), rows, measures, identification, table, curves)
     if by:
         write_slices(Path(out_dir) / "slices.tsv", slices)
     if trainings:
@@ -94,7 +97,7 @@ def report(
 
 
 def evaluate(
-    scored: ScoredList, priors: Sequence[float] = (), by: Sequence[str] = (), allow_duplicates: bool = False
+    scored: ScoredList, table: Mapping[str, Measure], by: Sequence[str] = (), allow_duplicates: bool = False
 ) -> tuple[list[dict], list[dict], dict, dict]:
     """Measure one list: its rows, its slices, and by back-end its curves for `plot_det` and who was identified."""
     trials = _read_both_kinds(scored.trials, allow_duplicates)
@@ -111,10 +114,10 @@ def evaluate(
     rows, slices, curves, answers = [], [], {}, {}
     for backend, path in scored.scores.items():
         scores = read_scores(path, trials, allow_duplicates)
-        measures, curves[backend] = measure(scores[trials.target], scores[~trials.target], priors)
+        measures, curves[backend] = measure(scores[trials.target], scores[~trials.target], table)
         if speakers:
             ends = eer_interval(scores, trials.target, *speakers)
-            measures |= {key: round(100 * end, 3) for key, end in zip(("eer_lo", "eer_hi"), ends, strict=True)}
+            measures |= {key: round(100 * end, 3) for key, end in zip(INTERVAL, ends, strict=True)}
         rows.append(of_list | {"backend": backend} | measures)
         of_backend = {"trials": scored.name, "backend": backend}
         slices += [of_backend | row for row in measure_slices(trials, scores, attributes)]
@@ -132,30 +135,30 @@ def _count_silent(scored: ScoredList, trials: Trials, utts) -> int:
     return count
 
 
-def measure(target: np.ndarray, nontarget: np.ndarray, priors: Sequence[float] = ()) -> tuple[dict, tuple]:
+def measure(target: np.ndarray, nontarget: np.ndarray, table: Mapping[str, Measure]) -> tuple[dict, tuple]:
     """The measures of one back-end on one list, rounded as they are printed, and its curve for `plot_det`.
 
-    Args: target (n_t,) and nontarget (n_n,) scores; priors of a target beside PRIORS.
+    Args: target (n_t,) and nontarget (n_n,) scores; the measures to take.
     """
-    p_miss, p_fa = error_rates(target, nontarget)
-    eer, _ = eer_kaldi(target, nontarget)
-    unknown = dict.fromkeys(("eer_lo", "eer_hi", "actdcf_0.01", "cllr", "mincllr"), math.nan)
-    measures = {"eer": 100 * eer, "eer_rocch": 100 * eer_rocch(target, nontarget)} | unknown
-    measures |= {"eer_linear": 100 * eer_linear(target, nontarget)}
-    measures |= {f"mindcf_{prior:g}": float(dcf(p_miss, p_fa, prior).min()) for prior in (*PRIORS, *priors)}
-    rounded = {key: round(value, _decimals(key)) for key, value in measures.items()}
-    return {"n_target": len(target), "n_nontarget": len(nontarget)} | rounded, (*thin(p_miss, p_fa), eer)
+    sides = sorted_sides(target, nontarget)
+    counts = {"n_target": len(target), "n_nontarget": len(nontarget)}
+    measures = dict.fromkeys((*INTERVAL, *UNMEASURED), math.nan) | {name: m.of(*sides) for name, m in table.items()}
+    return counts | measures, (*thin(*error_rates(*sides)), eer_kaldi(*sides)[0])
 
 
-def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] | None = None) -> str:
+def format_table(
+    rows: Sequence[Mapping],
+    identification: Mapping[str, Mapping] | None = None,
+    measures: Mapping[str, Measure] = MEASURES,
+) -> str:
     """The rows as a short plain-text table, with the identification accuracies below; ends in a newline."""
-    priors = ["0.01", "0.001", *(key.removeprefix("mindcf_") for key in _further(rows))]
-    cells = [("trials", "backend", "targets", "nontargets", "EER %", *(f"minDCF {prior}" for prior in priors))]
+    printed = {name: measure.heading for name, measure in measures.items() if measure.heading}
+    cells = [("trials", "backend", "targets", "nontargets", *printed.values())]
     for row in rows:
         star = "*" if row["primary"] == "yes" else ""
         counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
-        measures = (_eer_cell(row), *(f"{row[f'mindcf_{prior}']:.4f}" for prior in priors))
-        cells.append((row["trials"], row["backend"] + star, *counts, *measures))
+        measured = (_eer_cell(row) if name == "eer" else f"{row[name]:.{measures[name].decimals}f}" for name in printed)
+        cells.append((row["trials"], row["backend"] + star, *counts, *measured))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for line in cells:
@@ -176,15 +179,6 @@ def format_table(rows: Sequence[Mapping], identification: Mapping[str, Mapping] 
 def _eer_cell(row: Mapping) -> str:
     interval = "" if math.isnan(row["eer_lo"]) else f" ({row['eer_lo']:.1f}-{row['eer_hi']:.1f})"
     return f"{row['eer']:.2f}{interval}"
-
-
-def _further(rows: Sequence[Mapping]) -> list[str]:
-    """The rows' minDCFs that are no columns of the results."""
-    return [key for key in rows[0] if key.startswith("mindcf_") and key not in COLUMNS]
-
-
-def _decimals(column: str) -> int:
-    return 3 if column in PERCENTAGES else 4
 
 
 def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None:
@@ -227,12 +221,12 @@ def _read_valid(path: str | Path) -> dict:
     return {"accuracy": round(accuracy, 4), "n": n}
 
 
-def _write(out: Path, rows: list[dict], identification: dict, table: str, curves: dict) -> None:
+def _write(out: Path, rows: list[dict], measures: Mapping, identification: dict, table: str, curves: dict) -> None:
     """Write all files of the results, each by rename."""
     with replacing(out / "results.tsv") as f:
         for cells in [COLUMNS, *([_cell(column, row[column]) for column in COLUMNS] for row in rows)]:
             f.write("\t".join(cells) + "\n")
-    order = [*COLUMNS, *OTHER_EERS, *_further(rows)]
+    order = dict.fromkeys([*COLUMNS, *measures])
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
     with replacing(out / "results.json") as f:
         content = {"results": results, "identification": identification, "made_by": origin()}
@@ -247,4 +241,4 @@ def _write(out: Path, rows: list[dict], identification: dict, table: str, curves
 
 
 def _cell(column: str, value) -> str:
-    return f"{value:.{_decimals(column)}f}" if isinstance(value, float) else str(value)
+    return f"{value:.{DECIMALS.get(column, 4)}f}" if isinstance(value, float) else str(value)

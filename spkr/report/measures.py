@@ -1,0 +1,53 @@
+"""The table of results: what is measured of the scores of one back-end on one list.
+
+A new measure is a function of target (n_t,) and nontarget (n_n,) scores, and an entry in `MEASURES`. It becomes a
+column of results.tsv and results.json, and one of the printed table if it has a heading.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from spkr.metrics.dcf import min_dcf
+from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of the results."""
+
+    function: Callable[[np.ndarray, np.ndarray], float]  # of target and nontarget scores
+    heading: str | None = None  # of its column in the printed table
+    decimals: int = 4
+    percent: bool = False  # the function gives a part of 1
+    json_only: bool = False  # results.tsv leaves it out
+
+    def of(self, target: np.ndarray, nontarget: np.ndarray) -> float:
+        """The measure, rounded as it is printed."""
+        return round((100 if self.percent else 1) * float(self.function(target, nontarget)), self.decimals)
+
+
+def _percent(function: Callable, heading: str | None = None, json_only: bool = False) -> Measure:
+    return Measure(function, heading, decimals=3, percent=True, json_only=json_only)
+
+
+def _min_dcf(prior: float, heading: str | None = None, json_only: bool = False) -> Measure:
+    return Measure(partial(min_dcf, p_target=prior), heading, json_only=json_only)
+
+
+MEASURES = {
+    "eer": _percent(lambda target, nontarget: eer_kaldi(target, nontarget)[0], "EER %"),
+    "mindcf_0.01": _min_dcf(0.01, "minDCF 0.01"),
+    "mindcf_0.001": _min_dcf(0.001, "minDCF 0.001"),
+    "mindcf_0.05": _min_dcf(0.05),
+    "eer_rocch": _percent(eer_rocch, json_only=True),
+    "eer_linear": _percent(eer_linear, json_only=True),
+}
+
+
+def with_priors(priors: Iterable[float]) -> dict[str, Measure]:
+    """MEASURES, and minDCF at further priors of a target, which are in results.json and the printed table."""
+    further = {f"mindcf_{prior:g}": _min_dcf(prior, f"minDCF {prior:g}", json_only=True) for prior in priors}
+    return MEASURES | {name: measure for name, measure in further.items() if name not in MEASURES}
