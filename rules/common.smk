@@ -2,6 +2,7 @@
 import json
 import re
 
+from spkr.audio import EFFECTS
 from spkr.backend import BACKENDS
 from spkr.code import code_of
 from spkr.config.backend import BackendOptions

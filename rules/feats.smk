@@ -12,6 +12,12 @@ def feature_files(sets):
     return expand(f"{FEATS}/{{set}}/{{file}}", set=sets, file=files)
 
 
+def effects(wildcards):
+    """The functions of the effects that an augmented set's recordings have."""
+    names = [] if wildcards.set in SETS else settings.augment[wildcards.set.partition("_")[2]].copy_names()
+    return [effect.function for name, effect in EFFECTS.items() if name in names]
+
+
 def utt2aug(wildcards):
     """What is done to the recordings of an augmented set."""
     return [] if wildcards.set in SETS else f"{EXP}/data/{wildcards.set}/utt2aug"
@@ -43,7 +49,7 @@ rule feats:
         options=as_json(settings.feats.only(Reading) if PRETRAINED else settings.feats.to_dict()),
         model=["--model", PRETRAINED] if PRETRAINED else [],
         shard=f"{{shard}}/{SHARDS}",
-        code=code("spkr.feats.extract", FEATURES[settings.feats.type][1]),
+        code=lambda w: code("spkr.feats.extract", FEATURES[settings.feats.type][1], *effects(w)),
     message:
         f"feats: {{wildcards.set}}, part {{wildcards.shard}} of {SHARDS}"
     shell:

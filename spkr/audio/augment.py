@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.audio import EFFECTS
 from spkr.audio.effects import GAP, random_for
 from spkr.audio.sounds import Sounds, find_sounds
 from spkr.config.augment import Augmentation
@@ -125,8 +126,8 @@ class Drawing:
         """A copy of that name, of an utterance of `spk` that has so many seconds at the copy's speed."""
         if name == "reverb":
             return self._room(rng)
-        if name == "telephone":
-            return self._codec(rng)
+        if name in EFFECTS:
+            return self._effect(name, rng)
         if name.startswith("aug"):
             return self._mixture(rng, spk, seconds)
         noise = self._noise(name, rng, spk, seconds)
@@ -144,7 +145,7 @@ class Drawing:
             kind = "babble" if u < o.babble_probability else "music" if is_music else "noise"
             spec |= self._noise(kind, rng, spk, seconds) | {"snr": f"{rng.uniform(*o.snr):.2f}"}
         if rng.random() < o.codec_probability:
-            spec |= self._codec(rng)
+            spec |= self._effect("telephone", rng)
         return spec
 
     def _room(self, rng: np.random.Generator) -> dict[str, str]:
@@ -152,8 +153,13 @@ class Drawing:
             return {"rir": str(self.sounds["rir"].draw(rng))}
         return {"rt60": f"{rng.uniform(*self.options.rt60):.3f}", "drr": f"{rng.uniform(*self.options.drr):.2f}"}
 
-    def _codec(self, rng: np.random.Generator) -> dict[str, str]:
-        return {"codec": str(rng.choice(self.options.codecs))}
+    def _effect(self, name: str, rng: np.random.Generator) -> dict[str, str]:
+        word, _, values = EFFECTS[name]
+        if name == "telephone":
+            values = self.options.codecs
+        if isinstance(values[0], str):
+            return {word: str(rng.choice(values))}
+        return {word: f"{rng.uniform(*values):.4g}"}
 
     def _noise(self, kind: str, rng: np.random.Generator, spk: str, seconds: float) -> dict[str, str]:
         """The noise of kind `noise`, `music` or `babble`, without its level."""

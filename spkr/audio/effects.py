@@ -1,4 +1,4 @@
-"""What a line of utt2aug does to a recording: another speed, a room, noise, a telephone, in this order.
+"""What a line of utt2aug does to a recording: another speed, a room, noise, effects, in this order.
 
     sp0.9-fash-an251-b-aug1  speed=0.9 rt60=0.410 drr=6.20 slope=-1.30 snr=12.80
     fash-an251-b-music       speed=1 music=corpora/musan/music/fma/music-fma-0003.wav@61.25 snr=8
@@ -13,7 +13,7 @@
       music   these files at once, each as FILE@SECONDS from that place on, in a loop where they are too short
       speech  the same
       noise   these files, as FILE@SECONDS, one after the other with a second between
-    codec   a telephone's: mulaw, alaw, gsm
+    codec   a telephone's: mulaw, alaw, gsm; as each effect of spkr.audio.EFFECTS
 
 What is left out is not done. There may be an snr for each file or utterance, comma-separated; one number is that of all
 together over the recording, and of each file of `noise` while it lasts.
@@ -22,16 +22,19 @@ together over the recording, and of each file of `noise` while it lasts.
 import hashlib
 import math
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 import numpy as np
 from scipy.signal import fftconvolve
 
-from spkr.audio.acoustics import CODECS, coloured_noise, in_loop, power, reverberate, room_response, telephone
+from spkr.audio import EFFECTS
+from spkr.audio.acoustics import coloured_noise, in_loop, power, reverberate, room_response
 from spkr.audio.resampling import resample, resampled_length
+from spkr.config.augment import LIMITS, is_hundredth
 from spkr.errors import InputError
 from spkr.kaldi.fields import decimal
 
-LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
+EFFECT_OF = {effect.word: effect for effect in EFFECTS.values()}
 START_LIMITS = (0, 1e6)  # seconds
 PARTS = ("noise", "music", "speech")  # words that list FILE@SECONDS
 NOISES = {"slope", "babble", *PARTS}
@@ -58,14 +61,15 @@ def parse_spec(text: str, where: str) -> Spec:
     if (
         not all(len(item) == 2 for item in items)
         or len(set(names)) < len(names)
-        or set(names) - {*LIMITS, *NOISES, "rir", "codec"}
+        or set(names) - {*LIMITS, *NOISES, "rir", *EFFECT_OF}
         or ("rt60" in names) != ("drr" in names)
         or {"rt60", "rir"} <= set(names)
         or ("snr" in names) != len(noises)
     ):
         raise InputError(
             f"{where}: expected some of 'speed=S', 'rt60=T drr=D' or 'rir=FILE', one of 'slope=B', 'babble=U,V' and "
-            f"'{'|'.join(PARTS)}=FILE@SECONDS,...' with 'snr=N' or 'snr=N,M', and 'codec=C'; found {text!r}"
+            f"'{'|'.join(PARTS)}=FILE@SECONDS,...' with 'snr=N' or 'snr=N,M', and of "
+            f"{', '.join(f'{word}=...' for word in EFFECT_OF)}; found {text!r}"
         )
     spec = {name: _value(name, value, where) for name, value in items}
     for name in noises:
@@ -76,9 +80,9 @@ def parse_spec(text: str, where: str) -> Spec:
 
 
 def _value(name: str, text: str, where: str) -> float | str | list:
-    if name == "codec" and text not in CODECS:
-        raise InputError(f"{where}: codec={text}; expected one of {', '.join(CODECS)}")
-    if name in ("rir", "codec"):
+    if name in EFFECT_OF:
+        return _effect_value(name, text, where)
+    if name == "rir":
         return text
     if name == "babble":
         return text.split(",")
@@ -88,6 +92,15 @@ def _value(name: str, text: str, where: str) -> float | str | list:
         parts = [part.rpartition("@") for part in text.split(",")]
         return [(file, _number(f"{name}={file}@", start, START_LIMITS, where)) for file, _, start in parts]
     return _number(f"{name}=", text, LIMITS[name], where)
+
+
+def _effect_value(word: str, text: str, where: str) -> float | str:
+    values = EFFECT_OF[word].values
+    if not isinstance(values[0], str):
+        return _number(f"{word}=", text, values, where)
+    if text not in values:
+        raise InputError(f"{where}: {word}={text}; expected one of {', '.join(values)}")
+    return text
 
 
 def _number(word: str, text: str, limits: tuple[float, float], where: str) -> float:
@@ -106,11 +119,6 @@ def parts_of(spec: Spec) -> list[Part]:
     """The files that a spec names, and from where on each is heard."""
     rooms = [(spec["rir"], 0.0)] if "rir" in spec else []
     return rooms + [part for name in PARTS for part in spec.get(name, ())]
-
-
-def is_hundredth(value: float) -> bool:
-    """Whether a speed is a whole number of per cent, as `change_speed` takes it."""
-    return math.isclose(100 * value, round(100 * value))
 
 
 def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
@@ -138,7 +146,7 @@ def distort(
     read_utterance: ReadUtterance,
     read_file: ReadFile,
 ) -> np.ndarray:
-    """Put (samples,) into a room, add noise and telephone them, as `spec` says; the readers give what it names.
+    """Put (samples,) into a room, add noise and apply effects, as `spec` says; the readers give what it names.
 
     Raises InputError where the impulse response is silence, and as the readers do.
     """
@@ -150,8 +158,9 @@ def distort(
     if "snr" in spec:
         noises = noises_of(spec, len(out), rate, rng, read_utterance, read_file)
         out = mixed(out, noises, spec["snr"], power(out))
-    if "codec" in spec:
-        out = telephone(out, rate, spec["codec"])
+    for word, effect in EFFECT_OF.items():
+        if word in spec:
+            out = resolve_name(effect.function)(out, rate, spec[word])
     return out.astype(np.float32, copy=False)
 
 

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from spkr.audio import EFFECTS, KINDS
 from spkr.config.options import Flag, Number, Options, Probability, Text, Whole, option, unique
 from spkr.errors import InputError
 
-KINDS = ("reverb", "noise", "music", "babble", "telephone")  # of copies that are of one kind, and so named
-CODECS = {"mulaw": "ULAW", "alaw": "ALAW", "gsm": "GSM610"}  # ITU-T G.711 and GSM 06.10, as libsndfile calls them
+CODECS = EFFECTS["telephone"].values
 LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
 FOLDERS = ("rir_folders", "noise_folders", "music_folders", "speech_folders")
 MAX_COPIES = 1000
@@ -78,8 +78,8 @@ class Augmentation(Options):
     music_snrs: Snrs = option((15, 10, 8, 5), "dB, of the file of a copy of the kind `music`")
     babble_snrs: Snrs = option((20, 17, 15, 13), "dB, of each talker of a copy of the kind `babble`")
     babble_talkers: _range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "talkers of babble")
-    codecs: Annotated[tuple[Literal[tuple(CODECS)], ...], Field(min_length=1), AfterValidator(unique)] = option(
-        tuple(CODECS), "of a telephone"
+    codecs: Annotated[tuple[Literal[CODECS], ...], Field(min_length=1), AfterValidator(unique)] = option(
+        CODECS, "of a telephone"
     )
     rir_folders: Folders = option((), "impulse responses; simulated rooms where no folder is named")
     rt60: _range_of(_limited("rt60")) = option((0.1, 0.6), "seconds, of a simulated room")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from spkr.audio import EFFECTS
 from spkr.audio.augment import Drawing, Others
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
 from spkr.audio.read import decode, open_audio, read_part, sample_range
@@ -101,8 +102,9 @@ def check_copies(copies: Augmentation) -> None:
         raise InputError(
             f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]: take train.augment, as speed3"
         )
-    if copies.codec_probability or "telephone" in copies.copy_names():
-        raise InputError("train.on_the_fly: a telephone; expected rooms and noise alone: train on arks with it")
+    effects = ["telephone"] if copies.codec_probability else [name for name in EFFECTS if name in copies.copy_names()]
+    if effects:
+        raise InputError(f"train.on_the_fly: {effects[0]}; expected rooms and noise alone: train on arks with it")
 
 
 class WaveBatches(CropBatches):
