@@ -57,8 +57,8 @@ def power(samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 def reverberated(speech: torch.Tensor, lengths: torch.Tensor, rooms: torch.Tensor, direct: int) -> torch.Tensor:
     """(N, samples) through (N, taps) impulse responses whose direct sound is tap `direct`.
 
-    `spkr.audio.acoustics.reverberate` of each row: the direct sound keeps its place, and the power is what it was. A row whose
-    response has no other tap stays as it is, to the bit.
+    `spkr.audio.acoustics.reverberate` of each row: the direct sound keeps its place, and the power is what it was.
+    A row whose response has no other tap stays as it is, to the bit.
     """
     out = through_room(speech, rooms, direct, torch.fft).where(within(lengths, speech.shape[1]), 0)
     out = out * (power(speech, lengths) / power(out, lengths).clamp(min=POWER_FLOOR)).sqrt()[:, None]
