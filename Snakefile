@@ -18,7 +18,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from spkr import orphan
-from spkr.config.read import read_config
+from spkr.config.loading import read_config
 
 min_version("9.0")
 

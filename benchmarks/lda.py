@@ -15,7 +15,7 @@ from peers import gaussian_speakers, speechbrain, speechbrain_stats
 
 from spkr.backend.lda import compute_lda
 from spkr.backend.stats import speaker_stats
-from spkr.backend.vectors import transform_vectors
+from spkr.backend.transforms import transform_vectors
 
 UTTS, SPEAKERS, DIM, LDA_DIM = 100_000, 2_000, 512, 200
 

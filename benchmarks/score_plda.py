@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from common import median_cpu
 
+from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda
 from spkr.backend.score import score_trials
-from spkr.backend.steps import Backend
 from spkr.kaldi.objects import write_array
 from spkr.kaldi.table import TableWriter
 

@@ -10,8 +10,8 @@ import torch
 import yaml
 from torch.nn.functional import cross_entropy
 
-from spkr.config.model import NetworkOptions
-from spkr.config.train import TrainOptions
+from spkr.config.model_options import NetworkOptions
+from spkr.config.train_options import TrainOptions
 from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map

@@ -25,8 +25,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spkr.audio.check import listen
-from spkr.audio.sums import audio_sums, shared_audio, sums_of
+from spkr.audio.fingerprint import fingerprints, fingerprints_of, shared_audio
+from spkr.audio.recordings import recording_stats
 from spkr.config.options import Count, Options, Positive, Text, Whole, option
 from spkr.corpus.script import run
 from spkr.errors import InputError
@@ -68,7 +68,7 @@ def read_transcripts(path: Path, problems: list[str]) -> dict[str, str]:
 
 def read_seconds(path: Path, sample_rate: int) -> float:
     """Duration of an audio file, decoded to its end; InputError says what is wrong with it."""
-    heard = listen(str(path))
+    heard = recording_stats(str(path))
     if heard.samplerate != sample_rate:
         raise InputError(f"{path}: sampling rate {heard.samplerate}; expected {sample_rate}")
     return heard.frames / heard.samplerate
@@ -177,14 +177,14 @@ def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> N
     for name, utts in sets.items():
         files = {
             "wav.scp": {utt: u.path for utt, u in utts.items()},
-            "reco2sum": audio_sums({utt: u.path for utt, u in utts.items()}),
+            "reco2sum": fingerprints({utt: u.path for utt, u in utts.items()}),
             "utt2spk": {utt: u.spk for utt, u in utts.items()},
             "utt2dur": {utt: f"{u.seconds:.6f}" for utt, u in utts.items()},
             "text": {utt: u.text for utt, u in utts.items()},
             "spk2gender": {u.spk: u.spk[0] for u in utts.values()},
         }
         write_data_dir(out_dir / name, files)
-        for message in shortened(list(shared_audio(files, sums_of(files)))):
+        for message in shortened(list(shared_audio(files, fingerprints_of(files)))):
             print(f"warning: {name}: {message}")
     for name, spk2utt in models.items():
         write_spk2utt(out_dir / name, spk2utt)

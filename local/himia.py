@@ -30,9 +30,9 @@ from typing import Annotated
 from himia_trials import MIC, NAME, POINT, SPEED, SPK, Microphones, dev_trials, read_trials, said, write_lists
 from pydantic import Field
 
-from spkr.audio.sums import shared_audio, sums_of
+from spkr.audio.fingerprint import fingerprints_of, shared_audio
 from spkr.config.options import Count, Flag, Options, PathText, Positive, Probability, Text, Whole, option
-from spkr.corpus.headers import Headers, read_headers
+from spkr.corpus.durations import Headers, read_headers
 from spkr.corpus.script import run
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
@@ -155,7 +155,7 @@ def write_set(
         speakers = {utt[SPK] for utt in utts}
         files["spk2gender"] = {spk: sex for spk, sex in spk2gender.items() if spk in speakers}
     write_data_dir(path, files)
-    for message in shortened(list(shared_audio(files, sums_of(files)))):
+    for message in shortened(list(shared_audio(files, fingerprints_of(files)))):
         print(f"warning: {path}: {message}")
 
 

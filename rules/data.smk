@@ -105,7 +105,7 @@ rule augment:
         data=f"{EXP}/data/{{clean}}",
         out=f"{EXP}/data/{{clean}}_{{augment}}",
         options=lambda w: as_json(settings.augment[w.augment].to_dict()),
-        code=code("spkr.audio.augment"),
+        code=code("spkr.audio.augmented_copies"),
     message:
         "augment: copies of {wildcards.clean}, as {wildcards.augment}"
     shell:

@@ -44,7 +44,7 @@ rule sounds:
         f"{EXP}/benchmark/sounds.tsv"
     params:
         options=as_json(settings.train.on_the_fly.to_dict()),
-        code=code("spkr.audio.sounds"),
+        code=code("spkr.audio.augment_sounds"),
     message:
         "train: finding rooms and noise"
     shell:

@@ -30,7 +30,7 @@ from scipy.signal import fftconvolve
 from spkr.audio import EFFECTS
 from spkr.audio.acoustics import coloured_noise, in_loop, power, reverberate, room_response
 from spkr.audio.resampling import resample, resampled_length
-from spkr.config.augment import LIMITS, is_hundredth
+from spkr.config.augment_options import LIMITS, is_hundredth
 from spkr.errors import InputError
 from spkr.kaldi.fields import decimal
 

@@ -8,7 +8,7 @@ Source: ISO/IEC 11172-3, section 2.4; the Xing header and LAME's tag as mpg123 r
 import struct
 from collections.abc import Iterator
 
-from spkr.audio.damage import Damaged
+from spkr.errors import DamagedAudio
 
 KBITS = {  # by MPEG version 1 or 2, and layer
     (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -57,7 +57,7 @@ class Header:
 
 
 def check_mpeg(content: bytes, frames: int) -> None:
-    """Raise Damaged unless an MP3 file is a row of whole frames, as many as its Info frame says.
+    """Raise DamagedAudio unless an MP3 file is a row of whole frames, as many as its Info frame says.
 
     Args:
         content: of the file, after `with_length`.
@@ -67,20 +67,20 @@ def check_mpeg(content: bytes, frames: int) -> None:
     header, begin = Header(content[places[0] :][:4]), places[0]
     if header.layer != 3:
         if frames != header.samples * len(places):
-            raise Damaged(f"says nothing of its length, which is {header.samples * len(places)} samples", CONVERT)
+            raise DamagedAudio(f"says nothing of its length, which is {header.samples * len(places)} samples", CONVERT)
         return
     frame = content[begin : begin + header.length]
     stated, found = _stated(frame, header), len(places) - 1
     if stated != found:
         how = "cut short" if found < stated else "goes on behind its end"
-        raise Damaged(f"{how}: it has {found} MP3 frames, and its header says {stated}")
+        raise DamagedAudio(f"{how}: it has {found} MP3 frames, and its header says {stated}")
     _check_info(frame, header)
 
 
 def with_length(content: bytes) -> bytes | None:
     """An MP3 file's frames behind an Info frame that says how many there are; None where it has one of its own.
 
-    Raises Damaged where it is not a row of whole frames.
+    Raises DamagedAudio where it is not a row of whole frames.
     """
     places = list(_frames(content))
     begin = places[0]
@@ -92,7 +92,7 @@ def with_length(content: bytes) -> bytes | None:
     if _is_info(frame, header) or frame[36:40] == b"VBRI":
         places = places[1:]
     if not places:
-        raise Damaged("has no MP3 frame with sound in it")
+        raise DamagedAudio("has no MP3 frame with sound in it")
     longest = header.bits & ~0xF000 | 0xE000 | 1 << 16  # of the greatest bit rate, and without a checksum
     info = Header(longest.to_bytes(4))
     head = longest.to_bytes(4).ljust(info.info_at, b"\0") + b"Info" + struct.pack(">II", 1, len(places))
@@ -100,7 +100,7 @@ def with_length(content: bytes) -> bytes | None:
 
 
 def _frames(content: bytes) -> Iterator[int]:
-    """Where each frame begins; Damaged where there is anything between or behind them, or the last one is not whole."""
+    """Where each frame begins; DamagedAudio for anything between or behind frames, and for a last one cut short."""
     at, number = _behind_tags(content), 0
     kind, lengths = None, {}  # few headers differ
     while at < len(content):
@@ -111,21 +111,21 @@ def _frames(content: bytes) -> Iterator[int]:
             except ValueError:
                 if number and (content.startswith(TAGS, at) or not content[at:].strip(b"\0")):
                     return
-                raise Damaged(
+                raise DamagedAudio(
                     f"has bytes that are no MP3 frame, at byte {at}, behind frame {number}", CONVERT
                 ) from None
             kind = kind or header.kind
             if not header.length:
-                raise Damaged("an MP3 file of free format, whose frames do not tell their length", CONVERT)
+                raise DamagedAudio("an MP3 file of free format, whose frames do not tell their length", CONVERT)
             if header.kind != kind:
-                raise Damaged(f"changes its sampling rate or kind of MP3 frame, at byte {at}", CONVERT)
+                raise DamagedAudio(f"changes its sampling rate or kind of MP3 frame, at byte {at}", CONVERT)
             lengths[four] = header.length
         if at + lengths[four] > len(content):
-            raise Damaged(f"cut short in its MP3 frame {number + 1}")
+            raise DamagedAudio(f"cut short in its MP3 frame {number + 1}")
         yield at
         at, number = at + lengths[four], number + 1
     if not number:
-        raise Damaged("has no MP3 frame")
+        raise DamagedAudio("has no MP3 frame")
 
 
 def _behind_tags(content: bytes) -> int:
@@ -157,7 +157,7 @@ def _check_info(frame: bytes, header: Header) -> None:
     if not _is_info(frame, header) and any(frame[4:at]):  # a frame of sound
         return
     if not _is_info(frame, header) or _crc16(frame[: tag + 34]) != int.from_bytes(frame[tag + 34 : tag + 36]):
-        raise Damaged("the frame that says how long it is, is damaged (its checksum is another)")
+        raise DamagedAudio("the frame that says how long it is, is damaged (its checksum is another)")
 
 
 def _crc16(content: bytes) -> int:

@@ -6,7 +6,7 @@ Source: RFC 3533, section 6: pages with a checksum each, numbered, the last one 
 import struct
 import zlib
 
-from spkr.audio.damage import Damaged
+from spkr.errors import DamagedAudio
 
 PAGE = struct.Struct("<4sBBqIIIB")  # magic, version, flags, position, stream, number, checksum, number of segments
 END_OF_STREAM = 4
@@ -15,36 +15,36 @@ CONVERT = "replace the file; if it is all there was, decode it and write it as F
 
 
 def check_ogg(content: bytes) -> None:
-    """Raise Damaged unless all pages are there and undamaged, of one stream, up to the end of the file."""
+    """Raise DamagedAudio unless all pages are there and undamaged, of one stream, up to the end of the file."""
     at = number = 0
     first_stream, flags = None, 0
     while at < len(content):
         if flags & END_OF_STREAM:
-            raise Damaged(f"goes on behind the end of its Ogg stream, at byte {at}", CONVERT)
+            raise DamagedAudio(f"goes on behind the end of its Ogg stream, at byte {at}", CONVERT)
         page, flags, stream, found = _page(content, at, number)
         first_stream = stream if first_stream is None else first_stream
         if stream != first_stream:
-            raise Damaged(f"has another Ogg stream in it, at byte {at}", CONVERT)
+            raise DamagedAudio(f"has another Ogg stream in it, at byte {at}", CONVERT)
         if found != number:
-            raise Damaged(f"lacks its Ogg page {number}; page {found} follows at byte {at}")
+            raise DamagedAudio(f"lacks its Ogg page {number}; page {found} follows at byte {at}")
         at, number = at + len(page), number + 1
     if not flags & END_OF_STREAM:
-        raise Damaged("cut short: its last Ogg page lacks the end-of-stream flag", CONVERT)
+        raise DamagedAudio("cut short: its last Ogg page lacks the end-of-stream flag", CONVERT)
 
 
 def _page(content: bytes, at: int, number: int) -> tuple[bytes, int, int, int]:
-    """The page at byte `at`, its flags, stream and number; Damaged where it is not whole."""
+    """The page at byte `at`, its flags, stream and number; DamagedAudio where it is not whole."""
     if content[at : at + 4] != b"OggS"[: len(content) - at]:
-        raise Damaged(f"has bytes that are no Ogg page, at byte {at}")
+        raise DamagedAudio(f"has bytes that are no Ogg page, at byte {at}")
     if len(content) < at + PAGE.size:
-        raise Damaged(f"cut short in its Ogg page {number}")
+        raise DamagedAudio(f"cut short in its Ogg page {number}")
     _, _, flags, _, stream, found, checksum, segments = PAGE.unpack_from(content, at)
     begin = at + PAGE.size + segments
     page = content[at : begin + sum(content[at + PAGE.size : begin])]
     if len(content) < begin or len(page) < begin - at + sum(content[at + PAGE.size : begin]):
-        raise Damaged(f"cut short in its Ogg page {number}")
+        raise DamagedAudio(f"cut short in its Ogg page {number}")
     if _checksum(page[:22] + bytes(4) + page[26:]) != checksum:
-        raise Damaged(f"its Ogg page {number} is damaged (its checksum is another)")
+        raise DamagedAudio(f"its Ogg page {number} is damaged (its checksum is another)")
     return page, flags, stream, found
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda, diagonalize
-from spkr.backend.steps import Backend
-from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.errors import InputError
 from spkr.kaldi.objects import write_array
 from spkr.kaldi.table import read_vectors

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.backend.vectors import average_models
+from spkr.backend.transforms import average_models
 from spkr.errors import InputError
 from spkr.kaldi.table import TableReader
 

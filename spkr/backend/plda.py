@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.backend.stats import SpeakerStats
-from spkr.backend.vectors import length_normalize, transform_vectors, trial_dots
+from spkr.backend.transforms import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.objects import encode_text, read_plda, write_plda

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from spkr.backend.embeddings import average_embeddings, check_models
+from spkr.backend.pipeline import Backend
 from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
-from spkr.backend.steps import Backend
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.counts import read_counts, read_silent, report_silent, rest_on_silence, without_silent

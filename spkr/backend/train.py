@@ -14,8 +14,8 @@ import numpy as np
 from spkr.backend.lda import compute_lda
 from spkr.backend.plda import train_plda
 from spkr.backend.stats import check_speakers, speaker_stats
-from spkr.backend.vectors import length_normalize, transform_vectors
-from spkr.config.backend import BackendOptions
+from spkr.backend.transforms import length_normalize, transform_vectors
+from spkr.config.backend_options import BackendOptions
 from spkr.files import check_same_keys
 from spkr.kaldi.datadir import read_map
 from spkr.kaldi.objects import write_array

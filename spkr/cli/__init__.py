@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from spkr.cli import backend, check, corpus, data, feats, nnet, report, tables
+from spkr.cli import artefacts, backend, corpus, data, feats, nnet, report
 from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
     top.add_argument("--log", type=Path, metavar="FILE", help="write what is logged to FILE, too")
     verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
-    for group in (corpus, data, feats, nnet, backend, report, tables, check):
+    for group in (corpus, data, feats, nnet, backend, report, artefacts):
         group.add_verbs(verb)
     return top
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-NUMBERLESS = ("run", "verb", "log", "corpora", "stop_after")  # parsed arguments that change no result
+UNRECORDED = ("run", "verb", "log", "corpora", "stop_after")  # parsed arguments that change no result
 SETTINGS = "settings: JSON, or a YAML file"
 TABLE = "a table: its scp, its ark (FILE.ark or ark:FILE, binary or text), or scp:FILE"
 OUT_TABLE = "FILE.ark, with FILE.scp beside it; or ark:FILE (no scp), ark,t:FILE (text), ark,scp:FILE.ark,FILE.scp"
@@ -28,9 +28,9 @@ def verb_adder(verbs, group: str = ""):
     return verb
 
 
-def numbers(args: argparse.Namespace) -> dict[str, object]:
+def recorded(args: argparse.Namespace) -> dict[str, object]:
     """The arguments of a verb that change its results, for a manifest."""
-    return {name: value for name, value in vars(args).items() if name not in NUMBERLESS}
+    return {name: value for name, value in vars(args).items() if name not in UNRECORDED}
 
 
 def options(text: str, section: str | None = None) -> dict:

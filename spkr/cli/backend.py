@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from spkr.backend import BACKENDS
-from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, numbers, options
+from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, options, recorded
 from spkr.errors import InputError
 
 FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
@@ -114,19 +114,19 @@ def boolean(text: str) -> bool:
 
 def _backend(args) -> None:
     from spkr.backend.train import train_backend
-    from spkr.config.backend import BackendOptions
+    from spkr.config.backend_options import BackendOptions
     from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
     backend_options = read_options(BackendOptions, args.options, "--options")
     reads = [*args.xvectors, *args.utt2spk, *args.num_voiced]
-    with artefacts("backend", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+    with artefacts("backend", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
         train_backend(args.xvectors, args.utt2spk, args.out_dir, backend_options, args.num_voiced)
 
 
 def _score(args) -> None:
+    from spkr.backend.pipeline import Backend
     from spkr.backend.score import Cohort, score_trials
-    from spkr.backend.steps import Backend
     from spkr.manifest import artefacts
     from spkr.outputs import is_stream
 
@@ -138,7 +138,7 @@ def _score(args) -> None:
     reads = [args.trials, *backend_files, *args.xvectors, *args.num_voiced, *optional]
     scores = Path(args.scores)
     manifests = [] if is_stream(scores) else [scores.with_name(f"manifest.{scores.name}.json")]
-    with artefacts("score", numbers(args), *manifests, reads=reads, writes=[scores]):
+    with artefacts("score", recorded(args), *manifests, reads=reads, writes=[scores]):
         backend = Backend.read(
             args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
             normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
@@ -154,7 +154,7 @@ def _copy_plda(args) -> None:
     from spkr.backend.plda import Plda
     from spkr.manifest import artefacts
 
-    with artefacts("copy-plda", numbers(args), reads=[args.plda], writes=[args.out]):
+    with artefacts("copy-plda", recorded(args), reads=[args.plda], writes=[args.out]):
         Plda.read(args.plda).smooth(args.smoothing).write(args.out, args.binary)
 
 
@@ -164,7 +164,7 @@ def _adapt_plda(args) -> None:
     from spkr.kaldi.table import read_vectors
     from spkr.manifest import artefacts
 
-    with artefacts("adapt-plda", numbers(args), reads=[args.plda, args.xvectors], writes=[args.out]):
+    with artefacts("adapt-plda", recorded(args), reads=[args.plda, args.xvectors], writes=[args.out]):
         adapt_plda(Plda.read(args.plda), read_vectors(args.xvectors)[1], **_scales(args)).write(args.out)
 
 
@@ -173,7 +173,7 @@ def _adapt_backend(args) -> None:
     from spkr.manifest import artefacts
 
     reads = [args.backend_dir, args.xvectors]
-    with artefacts("adapt", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+    with artefacts("adapt", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
         adapt_backend(args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
 
 
@@ -182,20 +182,20 @@ def _scales(args) -> dict[str, float]:
 
 
 def _transform(args) -> None:
-    from spkr.backend.tables import transform_table
+    from spkr.backend.embedding_tables import transform_table
     from spkr.kaldi.specifiers import target_of
     from spkr.manifest import artefacts
 
     reads = filter(None, (args.xvectors, args.mean, args.transform))
-    with artefacts("transform-xvectors", numbers(args), reads=[*reads], writes=target_of(args.out).files):
+    with artefacts("transform-xvectors", recorded(args), reads=[*reads], writes=target_of(args.out).files):
         transform_table(args.xvectors, args.out, args.mean, args.transform, args.normalize_length, args.scaleup)
 
 
 def _mean(args) -> None:
-    from spkr.backend.tables import average_table
+    from spkr.backend.embedding_tables import average_table
     from spkr.kaldi.specifiers import target_of
     from spkr.manifest import artefacts
 
     reads, writes = [args.spk2utt, args.xvectors, *args.num_voiced], [*target_of(args.out).files, args.num_utts]
-    with artefacts("mean-xvectors", numbers(args), reads=reads, writes=writes):
+    with artefacts("mean-xvectors", recorded(args), reads=reads, writes=writes):
         average_table(args.spk2utt, args.xvectors, args.out, args.num_utts, args.num_voiced)

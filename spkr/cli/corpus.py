@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, SETTINGS, numbers, options
+from spkr.cli.arguments import SEED, SETTINGS, options, recorded
 
 
 def add_verbs(verb) -> None:
@@ -50,22 +50,22 @@ def _fetch(args) -> None:
 
 
 def _augment(args) -> None:
-    from spkr.audio.augment import augment_data_dir
-    from spkr.config.augment import Augmentation
+    from spkr.audio.augmented_copies import augment_data_dir
+    from spkr.config.augment_options import Augmentation
     from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
     made = read_options(Augmentation, args.options, "--options")
-    with artefacts("augment", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+    with artefacts("augment", recorded(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
         augment_data_dir(args.data_dir, args.out_dir, made, args.seed, args.corpora, args.unpacked)
 
 
 def _sounds(args) -> None:
-    from spkr.audio.sounds import find_sounds, write_sounds
-    from spkr.config.augment import Augmentation
+    from spkr.audio.augment_sounds import find_sounds, write_sounds
+    from spkr.config.augment_options import Augmentation
     from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
     made, out = read_options(Augmentation, args.options, "--options"), Path(args.out)
-    with artefacts("sounds", numbers(args), out.with_name(f"manifest.{out.stem}.json")):
+    with artefacts("sounds", recorded(args), out.with_name(f"manifest.{out.stem}.json")):
         write_sounds(out, find_sounds(made.folders(), made.fallback, args.corpora, args.unpacked))

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, numbers, positive, verb_adder
+from spkr.cli.arguments import SEED, positive, recorded, verb_adder
 from spkr.errors import InputError
 
 DIR = "exp/an4/data/train"
@@ -70,7 +70,7 @@ def _validate(args) -> None:
     found = validate(args.data_dir, required, spk_sort=not args.no_spk_sort)
     faults, warnings = found.faults, found.warnings
     if not (faults or args.no_audio) and "wav.scp" in found.files:
-        from spkr.audio.check import AudioLimits, check_recordings
+        from spkr.audio.recordings import AudioLimits, check_recordings
 
         limits = AudioLimits(args.max_clipped, args.max_silent)
         kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj)
@@ -106,7 +106,7 @@ def _subset(args) -> None:
         "num_utt": lambda n: subset.at_random(n, args.seed),
     }
     (choose,) = (way(getattr(args, name)) for name, way in ways.items() if getattr(args, name) is not None)
-    with artefacts("data subset", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+    with artefacts("data subset", recorded(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
         subset.subset_data_dir(args.data_dir, args.out_dir, choose)
 
 
@@ -116,7 +116,7 @@ def _split(args) -> None:
 
     outs = parts_of(args.data_dir, args.num_split, args.per_utt)
     manifests = [out / "manifest.json" for out in outs]
-    with artefacts("data split", numbers(args), *manifests, reads=[args.data_dir]):
+    with artefacts("data split", recorded(args), *manifests, reads=[args.data_dir]):
         split_data_dir(args.data_dir, args.num_split, args.per_utt)
 
 
@@ -124,7 +124,7 @@ def _combine(args) -> None:
     from spkr.kaldi.combine import combine_data_dirs
     from spkr.manifest import artefacts
 
-    with artefacts("data combine", numbers(args), f"{args.out_dir}/manifest.json", reads=args.data_dirs):
+    with artefacts("data combine", recorded(args), f"{args.out_dir}/manifest.json", reads=args.data_dirs):
         combine_data_dirs(args.out_dir, args.data_dirs)
 
 

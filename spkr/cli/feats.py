@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from spkr.cli.arguments import SEED, SETTINGS, numbers, options, positive, shard
+from spkr.cli.arguments import SEED, SETTINGS, options, positive, recorded, shard
 from spkr.errors import InputError
 
 
@@ -37,7 +37,7 @@ def _feats(args) -> None:
     front_end = None if args.model else make_front_end(args.options, "--options")
     i, n = args.shard or (1, 1)
     reads = [args.data_dir, args.model] if args.model else [args.data_dir]
-    with artefacts("feats", numbers(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
+    with artefacts("feats", recorded(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
         front_end = (front_end or _of_model(args.model, args.options or {})).replace(shards=n)
         extract_shard(args.data_dir, args.out_dir, front_end, i, args.seed)
         write_front_end(shard_file(args.out_dir, i), front_end)
@@ -47,7 +47,7 @@ def _feats(args) -> None:
 
 def _of_model(model: str, options: dict):
     """A network's front end, with the options that change no number; InputError where another one is not the same."""
-    from spkr.config.frontend import Reading
+    from spkr.config.front_end_options import Reading
     from spkr.feats import make_front_end
     from spkr.feats.provenance import differing
     from spkr.nnet.model import load_model
@@ -71,6 +71,6 @@ def _merge(args, shards: int) -> None:
     # The arks that these lists name are checked by whoever reads them
     check_files(*shard_lists(args.out_dir, shards), arks=False)
     check_files(*(shard_file(args.out_dir, i + 1) for i in range(shards)))
-    with artefacts("merge_feats", numbers(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+    with artefacts("merge_feats", recorded(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
         merge_shards(args.out_dir, args.data_dir, shards)
         merge_front_ends(args.out_dir, shards)

@@ -1,6 +1,6 @@
 """Verbs that train a network and embed utterances."""
 
-from spkr.cli.arguments import SEED, SETTINGS, numbers, options, pair
+from spkr.cli.arguments import SEED, SETTINGS, options, pair, recorded
 
 
 def add_verbs(verb) -> None:
@@ -52,7 +52,7 @@ def _train(args) -> None:
         + list(filter(None, [init_from, args.sounds]))
     )
     writes = [f"{args.out_dir}/final.pt"]
-    with artefacts("train", numbers(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
+    with artefacts("train", recorded(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         sets = Sets(args.train, dict(args.data), dict(args.feats), args.dev_trials, args.sounds)
         train(args.out_dir, args.checkpoints, settings, sets, args.seed, args.stop_after)
 
@@ -62,7 +62,7 @@ def _embed(args) -> None:
     from spkr.nnet.embed import embed_set
 
     reads = [args.model, args.data_dir, args.feats_dir]
-    with artefacts("embed", numbers(args), f"{args.out_dir}/manifest.json", reads=reads):
+    with artefacts("embed", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
         embed_set(
             args.model, args.data_dir, args.feats_dir, args.out_dir, args.batch_frames, args.precision, args.silent
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, numbers, pair
+from spkr.cli.arguments import SEED, pair, recorded
 from spkr.errors import InputError
 
 
@@ -82,7 +82,7 @@ def _evaluate(args) -> None:
     reads += [Path(path).with_name(name) for _, path in args.utt2spk for name in args.by]
     reads += [*args.train_logs, *filter(None, [args.valid])]
     writes = [f"{args.out_dir}/{name}" for name in ("results.tsv", "results.json", "table.txt", "slices.tsv")]
-    with artefacts("report", numbers(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
+    with artefacts("report", recorded(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         table = report(
             lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
             primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by, train_logs=args.train_logs,

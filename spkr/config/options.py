@@ -1,7 +1,7 @@
 """What the classes of all sections share: a base class, and types whose errors say what was expected.
 
 The computing code takes these objects as they are. Their errors become an InputError that names the option
-(`read_options`), or the file and line that set it (spkr.config.read).
+(`read_options`), or the file and line that set it (spkr.config.loading).
 """
 
 import math

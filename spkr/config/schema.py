@@ -4,17 +4,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
-from spkr.config.augment import AUGMENTATIONS, Augmentation
-from spkr.config.backend import Backend
-from spkr.config.corpus import Corpus, TrialList
-from spkr.config.model import NetworkOptions, SoftmaxHead
+from spkr.config.augment_options import AUGMENTATIONS, Augmentation
+from spkr.config.backend_options import Backend
+from spkr.config.corpus_options import Corpus, TrialList
+from spkr.config.model_options import NetworkOptions, SoftmaxHead
 from spkr.config.options import Count, Options, PathText, Text, Word, option
-from spkr.config.train import Finetune, Train, TrainOptions
+from spkr.config.train_options import Finetune, Train, TrainOptions
 from spkr.errors import InputError
 from spkr.feats import AnyFrontEnd, Fbank
 from spkr.nnet import AnyNetwork
 
-PRESETS = {"feats": "fbank80", "model": "quartznet3x1", "train": "seed", "finetune": None, "backend": "plda"}
+PRESETS = {"feats": "fbank80", "model": "quartznet3x1", "train": "nemo2020", "finetune": None, "backend": "plda"}
 
 AugmentationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
 

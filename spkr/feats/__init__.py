@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.config.options import Flag, NonNegative, Positive, option, read_options
 from spkr.errors import InputError
 

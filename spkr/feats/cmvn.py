@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from spkr.config.frontend import CmvnOptions
+from spkr.config.front_end_options import CmvnOptions
 
 UTTERANCE_STD_GUARD = 1e-5  # NeMo 0.11's, added to the standard deviation
 SLIDING_VARIANCE_FLOOR, SPEAKER_VARIANCE_FLOOR = 1e-10, 1e-20  # Kaldi's

@@ -6,7 +6,7 @@ Slower than our own (benchmarks/fbank.py), and there to compare with.
 import torch
 from torchaudio.compliance import kaldi
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.feats.fbank import log_energy
 
 

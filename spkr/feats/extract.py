@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spkr.audio.decoding import Extent, check_audio, read_audio, read_part
 from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for, speed_length
-from spkr.audio.read import Extent, check_audio, read_audio, read_part
-from spkr.audio.sums import check_sum, sums_of
-from spkr.config.frontend import FrontEnd
+from spkr.audio.fingerprint import check_fingerprint, fingerprints_of
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats import compute
 from spkr.feats.vad import energy_vad
@@ -80,11 +80,11 @@ class Source:
                 heard.setdefault(self.clips[name], name)
             for part in parts_of(self.specs[utt]):
                 parts.setdefault(part, utt)
-        sums = sums_of(files)
+        sums = fingerprints_of(files)
         for clip, utt in heard.items():
             with _naming(utt):
                 if clip.source in sums:
-                    check_sum(clip.source, sums[clip.source])
+                    check_fingerprint(clip.source, sums[clip.source])
                 self.extents[clip] = check_audio(clip.source, *self.audio_options, clip.start, clip.end)
         for utt, spec in self.specs.items():
             if extent := self.extents[self.clips[utt]]:

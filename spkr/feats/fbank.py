@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import torch
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 
 PIECE = 1 << 10  # frames that are computed at once, a multiple of 16: more take three times as long, beyond the cache

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import pad
 from torchaudio.functional import melscale_fbanks
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.feats.fbank import check_bands, fft_size, frame_energy, in_pieces, window
 
 LOG_GUARD = 2.0**-24

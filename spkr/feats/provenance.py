@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.files import replacing

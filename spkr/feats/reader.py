@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats.cmvn import cmvn_stats, normalize
 from spkr.feats.provenance import check_front_end

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spkr.config.frontend import VadOptions
+from spkr.config.front_end_options import VadOptions
 
 
 def energy_vad(log_energy: np.ndarray, options: VadOptions) -> np.ndarray:

@@ -6,10 +6,10 @@
       utt2spk     <utterance> <speaker>
       spk2utt     <speaker> <utterance> <utterance> ...
       utt2dur     <utterance> <seconds>
-      reco2sum    <recording> <bytes> <crc32>        (optional; spkr.audio.sums)
+      reco2sum    <recording> <bytes> <crc32>        (optional; spkr.audio.fingerprint)
       spk2gender  <speaker> m|f                      (optional)
       text        <utterance> <words>                (optional)
-      utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augment)
+      utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augmented_copies)
 
 Without segments a recording is an utterance. Any other utt2* is by utterance, spk2* by speaker and reco2* by
 recording. Every file is sorted by its first field in byte order (LC_ALL=C), and holds each key once.

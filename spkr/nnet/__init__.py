@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from spkr.config.model import NetworkOptions
+from spkr.config.model_options import NetworkOptions
 from spkr.config.options import Flag, Positive, Probability, option, read_options
 
 

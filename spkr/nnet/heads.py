@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, normalize
 
-from spkr.config.model import Head
+from spkr.config.model_options import Head
 
 
 class Softmax(nn.Module):
@@ -22,7 +22,7 @@ class Softmax(nn.Module):
 
 
 class Margin(nn.Module):
-    """Scaled cosines; that of the right speaker is made smaller by a margin, in `harder`.
+    """Scaled cosines; that of the right speaker is made smaller by a margin, in `with_margin`.
 
     `share` is the part of the margin that applies, 1 unless a schedule says otherwise. It is a tensor, so that a
     compiled network is not compiled again when it changes.
@@ -38,7 +38,7 @@ class Margin(nn.Module):
         """Cosines (N, num_speakers) of (N, dim) with each speaker's direction."""
         return linear(normalize(x), normalize(self.weight))
 
-    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+    def with_margin(self, cosine: torch.Tensor) -> torch.Tensor:
         """Map cosines of right speakers (N,) to smaller ones."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class Margin(nn.Module):
         cosine = self.cosines(x)
         if speakers is not None:
             row = torch.arange(len(x), device=x.device)
-            cosine = cosine.index_put((row, speakers), self.harder(cosine[row, speakers]))
+            cosine = cosine.index_put((row, speakers), self.with_margin(cosine[row, speakers]))
         return self.scale * cosine
 
 
@@ -57,7 +57,7 @@ class AdditiveMargin(Margin):
     Source: H. Wang et al., "CosFace: Large margin cosine loss for deep face recognition", CVPR 2018, eq. (4).
     """
 
-    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+    def with_margin(self, cosine: torch.Tensor) -> torch.Tensor:
         """Map cosines of right speakers (N,) to smaller ones."""
         return cosine - self.share * self.margin  # cos(theta_y) - m, eq. (4)
 
@@ -70,7 +70,7 @@ class AdditiveAngularMargin(Margin):
     the first branch at -1 and keeps falling, so that the gradient is not zero there.
     """
 
-    def harder(self, cosine: torch.Tensor) -> torch.Tensor:
+    def with_margin(self, cosine: torch.Tensor) -> torch.Tensor:
         """Map cosines of right speakers (N,) to smaller ones."""
         m = self.share * self.margin
         wider = torch.cos(_angle(cosine) + m)  # cos(theta_y + m), eq. (3)

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from spkr.config.frontend import FrontEnd
-from spkr.config.model import NetworkOptions
+from spkr.config.front_end_options import FrontEnd
+from spkr.config.model_options import NetworkOptions
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.files import replacing
@@ -42,7 +42,7 @@ class SpeakerNet(nn.Module):
         super().__init__()
         self.encoder = _make_encoder(options, input_dim)
         self.pooling = make_pooling(options.pooling, self.encoder.output_dim, self.encoder.attention_norm)
-        dims = [self.pooling.output_dim, *options.affine]
+        dims = [self.pooling.output_dim, *options.embedding_layers]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
         has_norm = self.encoder.affine_norm != "none"
         self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) if has_norm else nn.Identity() for d in dims[1:])
@@ -162,6 +162,9 @@ def read_model(path: str | Path) -> dict[str, Any]:
             f"{path}: written by an older spkr (format {OLDER!r}); this one computes {kind} networks differently and "
             "would give other embeddings; train it again"
         )
+    settings = model.get("settings", {})
+    if "affine" in settings:  # the option's name in files written before November 2026
+        settings["embedding_layers"] = settings.pop("affine")
     return model
 
 

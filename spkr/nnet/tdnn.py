@@ -1,10 +1,10 @@
 """The x-vector network: a time-delay neural network.
 
 Source: D. Snyder et al., "X-vectors: Robust DNN embeddings for speaker recognition", ICASSP 2018, table 1: frame1 to
-frame5. Statistics pooling, segment6 (the embedding) and segment7 follow as `pooling` and `affine`. As in Kaldi, each
-layer is affine, ReLU, batch norm without scale and shift, and the embedding is the affine output of segment6. Two
-things differ: batch norm's epsilon is 1e-5, not 1e-3, and frames beyond the ends of an utterance are zero, where Kaldi
-leaves out the seven frames at each end whose context is not whole.
+frame5. Statistics pooling, segment6 (the embedding) and segment7 follow as `pooling` and `embedding_layers`. As in
+Kaldi, each layer is affine, ReLU, batch norm without scale and shift, and the embedding is the affine output of
+segment6. Two things differ: batch norm's epsilon is 1e-5, not 1e-3, and frames beyond the ends of an utterance are
+zero, where Kaldi leaves out the seven frames at each end whose context is not whole.
 """
 
 import torch

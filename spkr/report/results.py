@@ -20,9 +20,9 @@ from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
 from spkr.report.measures import MEASURES, Measure, with_priors
 from spkr.report.origin import origin
-from spkr.report.sides import read_sides, speakers_of_trials
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
+from spkr.report.trial_speakers import read_sides, speakers_of_trials
 
 ORDER = (
     *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),

@@ -18,7 +18,7 @@ from spkr.kaldi.datadir import read_map
 from spkr.kaldi.trials import Trials
 from spkr.metrics.dcf import min_dcf
 from spkr.metrics.eer import eer_kaldi
-from spkr.report.sides import Sides
+from spkr.report.trial_speakers import Sides
 
 COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01")
 

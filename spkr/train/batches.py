@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from spkr.config.train import Batches
+from spkr.config.train_options import Batches
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.train.arks import stretches
-from spkr.train.order import POOL, balanced, buffered, by_length
-from spkr.train.process import ignore_stop_signals
+from spkr.train.sampling import POOL, balanced, buffered, by_length
+from spkr.train.signals import ignore_stop_signals
 
 
 class CropBatches(Dataset):

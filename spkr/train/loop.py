@@ -15,20 +15,20 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from spkr.config.train import TrainOptions
+from spkr.config.train_options import TrainOptions
 from spkr.errors import InputError
 from spkr.nnet.ensemble import members
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network
-from spkr.train.ahead import ahead
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
-from spkr.train.evaluate import Evaluation
+from spkr.train.evaluation import Evaluation
 from spkr.train.on_device import Waveforms
-from spkr.train.process import stop_signals
+from spkr.train.prefetch import prefetch
 from spkr.train.schedule import learning_rate, make_optimizer
-from spkr.train.watch import NO_SUMS, Watch, means
+from spkr.train.signals import stop_signals
+from spkr.train.training_log import NO_SUMS, TrainingLog, means
 
 STOPPED = 75  # exit status where time was up: "try again", EX_TEMPFAIL of sysexits.h
 
@@ -74,7 +74,7 @@ class Run:
         logger.info("%d parameters on %s, %d steps in all", parameters, where, self.total)
         self.take_up()
         if folder:
-            self.watch = Watch(folder.path, self.step)
+            self.log = TrainingLog(folder.path, self.step)
 
     def take_up(self) -> None:
         """Go on from the folder's last checkpoint if there is one."""
@@ -123,7 +123,7 @@ class Run:
                 except NoNumber as e:
                     self.retry(e)
         if self.folder:
-            self.watch.close()
+            self.log.close()
         self.take_average()
 
     def steps(self, stop: list[int], end: float, minutes: float) -> None:
@@ -131,7 +131,12 @@ class Run:
         source = loader(self.batches, self.step, self.total, self.options.workers, self.device.type == "cuda")
         hidden = None if self.folder else True  # None: shown on a terminal
         bar = tqdm(
-            ahead(source, self.device), initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05
+            prefetch(source, self.device),
+            initial=self.step,
+            total=self.total,
+            unit="step",
+            disable=hidden,
+            smoothing=0.05,
         )
         begun, first = time.monotonic(), self.step
         clock = begun
@@ -154,7 +159,7 @@ class Run:
                 self.end_epoch(remaining)
             elif due and self.folder:
                 row = means(self.running, self.batches.options.batch_size)
-                self.watch.progress(self.step, self.total, row, remaining)
+                self.log.progress(self.step, self.total, row, remaining)
             late = clock > end and self.step < self.total
             signal, late = self.processes.largest([stop[0] if stop else 0, late])
             if ended or due or signal or late:
@@ -237,7 +242,7 @@ class Run:
         """Measure, log, and begin the next epoch's sums; `remaining` is a guess in seconds."""
         if self.folder:
             self.history.append(self.measure())
-            self.watch.epoch(self.history, self.options.epochs, remaining)
+            self.log.epoch(self.history, self.options.epochs, remaining)
         self.running = dict(NO_SUMS)
         if self.step // self.batches.steps_per_epoch > self.options.epochs - self.options.average:
             for name, value in self.net.state_dict().items():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from spkr.audio.acoustics import POWER_FLOOR, through_room
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.feats import compute, fbank
 from spkr.feats.cmvn import normalize_batch
 from spkr.nnet.layers import within

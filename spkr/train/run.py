@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from spkr.audio.sounds import read_sounds
-from spkr.config.frontend import FrontEnd
+from spkr.audio.augment_sounds import read_sounds
+from spkr.config.front_end_options import FrontEnd
 from spkr.config.schema import Training
-from spkr.config.train import Running
+from spkr.config.train_options import Running
 from spkr.errors import InputError
 from spkr.feats.provenance import differing
 from spkr.feats.reader import FeatureReader
@@ -25,9 +25,9 @@ from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
 from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
-from spkr.train.evaluate import Evaluation
+from spkr.train.evaluation import Evaluation
 from spkr.train.loop import Run
-from spkr.train.watch import LOG_COLUMNS, write_history
+from spkr.train.training_log import LOG_COLUMNS, write_history
 from spkr.train.waveforms import WaveBatches
 
 CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # which computes the numbers of a training

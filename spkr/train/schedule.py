@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
-from spkr.config.train import TrainOptions
+from spkr.config.train_options import TrainOptions
 from spkr.train.novograd import NovoGrad
 
 

@@ -14,14 +14,14 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from spkr.audio import EFFECTS
-from spkr.audio.augment import Drawing, Others
+from spkr.audio.augment_sounds import Sounds
+from spkr.audio.augmented_copies import EffectSampler, OtherSpeakers
+from spkr.audio.decoding import decode, open_audio, read_part, sample_range
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
-from spkr.audio.read import decode, open_audio, read_part, sample_range
+from spkr.audio.fingerprint import check_fingerprint, fingerprints_of
 from spkr.audio.resampling import resample
-from spkr.audio.sounds import Sounds
-from spkr.audio.sums import check_sum, sums_of
-from spkr.config.augment import Augmentation
-from spkr.config.frontend import FrontEnd
+from spkr.config.augment_options import Augmentation
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.files import sha256
 from spkr.kaldi.datadir import check_data_dir, clips
@@ -44,7 +44,7 @@ class Recordings:
         for data_dir in data_dirs:
             files = check_data_dir(data_dir)
             self.clips |= clips(files)
-            self.sums |= sums_of(files)
+            self.sums |= fingerprints_of(files)
             for utt, spk in files["utt2spk"].items():
                 text = files.get("utt2aug", {}).get(utt, "speed=1")
                 spec = parse_spec(text, f"{data_dir}/utt2aug: {utt}")
@@ -66,7 +66,7 @@ class Recordings:
         """
         clip, percent = self.clips[utt], self.percent[utt]
         if clip.source in self.sums:
-            check_sum(clip.source, self.sums[clip.source])
+            check_fingerprint(clip.source, self.sums[clip.source])
         reach = round(FILTER * self.rate)
         with open_audio(clip.source, self.front_end.allow_pipes) as f:
             begin, end = sample_range(clip.source, f, clip.start, clip.end)
@@ -144,7 +144,9 @@ class WaveBatches(CropBatches):
         counts = read_maps([Path(feats_dir) / "utt2num_frames" for feats_dir in feats_dirs])
         self.total = {utt: int(count) for utt, count in counts.items()}
         self.sounds = sounds
-        self.drawing = Drawing(self.copies, Others(self.recordings.persons, f"{data_dirs[0]}/utt2spk"), sounds)
+        self.sampler = EffectSampler(
+            self.copies, OtherSpeakers(self.recordings.persons, f"{data_dirs[0]}/utt2spk"), sounds
+        )
 
     def sources(self) -> list[str]:
         """Digests of what says which audio is heard."""
@@ -196,7 +198,7 @@ class WaveBatches(CropBatches):
         if rng.random() * (1 + self.copies.keep * len(names)) < 1:
             return None, None
         name = names[rng.integers(len(names))]
-        words = self.drawing.copy(name, rng, self.recordings.persons[utt], n / rate)
+        words = self.sampler.copy(name, rng, self.recordings.persons[utt], n / rate)
         spec = parse_spec(" ".join(f"{k}={v}" for k, v in words.items()), f"train.on_the_fly: {name}")
 
         def talker(other: str) -> np.ndarray:

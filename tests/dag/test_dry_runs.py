@@ -92,10 +92,10 @@ def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
     assert re.search(r" train .*--train train --data", output)
 
 
-def test_the_seed_configuration_names_its_own_front_end_and_run(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "-p", "--configfile", str(ROOT / "recipes/an4/seed.yaml"))
-    assert "feats exp/an4/data/train exp/an4/feats/seed/train " in output
-    assert "embed exp/an4/seed/model/final.pt " in output
+def test_the_tutorials_configuration_names_its_own_front_end_and_run(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", str(ROOT / "recipes/an4/nemo2020.yaml"))
+    assert "feats exp/an4/data/train exp/an4/feats/nemo2020/train " in output
+    assert "embed exp/an4/nemo2020/model/final.pt " in output
 
 
 def test_results_name_how_many_networks_there_are(snakemake, tmp_path):
@@ -184,6 +184,9 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("recipie: an4", "mine.yaml:1: recipie: no such key; did you mean recipe?"),
         ("recipe: an5", "mine.yaml:1: recipe: no such recipe 'an5'; did you mean an4?"),
         ("feats: {preset: fbank800}", "mine.yaml:1: feats.preset: no such preset 'fbank800'; did you mean fbank80"),
+        ("feats: {preset: seed}", "mine.yaml:1: feats.preset: no such preset 'seed'; it is nemo2020 now"),
+        ("train: {preset: seed_himia}", "mine.yaml:1: train.preset: no such preset 'seed_himia'; it is nemo2020_himia"),
+        ("model: {affine: [128]}", "mine.yaml:1: model.affine: no such key; it is `embedding_layers` now"),
     ],
 )
 def test_a_typo_in_the_config_is_named_with_its_line(snakemake, tmp_path, lines, message):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.check import listen
-from spkr.audio.read import read_audio
-from spkr.corpus.headers import read_seconds
+from spkr.audio.decoding import read_audio
+from spkr.audio.recordings import recording_stats
+from spkr.corpus.durations import read_seconds
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.feats.extract import Source
@@ -45,7 +45,7 @@ def faults(mutant: Mutant, path: Path) -> tuple[str, list[str]]:
     found, wrong = {}, []
     for name, result in {
         "durations": attempt(read_seconds, path, RATE),
-        "listen": attempt(listen, path),
+        "listen": attempt(recording_stats, path),
         "samples": attempt(read_audio, path, RATE),
         "features": attempt(features, path),
     }.items():

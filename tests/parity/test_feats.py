@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from spkr.audio.read import read_audio
-from spkr.config.frontend import CmvnOptions, VadOptions
+from spkr.audio.decoding import read_audio
+from spkr.config.front_end_options import CmvnOptions, VadOptions
 from spkr.feats import Fbank, Mfcc, compute, make_front_end
 from spkr.feats.cmvn import cmvn_stats, normalize
 from spkr.feats.fbank import fbank, log_energy

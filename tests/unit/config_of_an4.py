@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from spkr.config.read import Resolved, read_config
+from spkr.config.loading import Resolved, read_config
 from tests.conftest import ROOT
 
 

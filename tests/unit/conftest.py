@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.feats import make_front_end
 from spkr.kaldi.datadir import write_data_dir, write_map
 from spkr.kaldi.table import TableWriter

@@ -14,7 +14,7 @@ import torch
 
 from spkr.cli import main
 from spkr.cli.arguments import options
-from spkr.corpus.headers import read_headers
+from spkr.corpus.durations import read_headers
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.table import TableReader, TableWriter

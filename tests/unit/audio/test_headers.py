@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from spkr.audio.read import check_audio, read_audio
+from spkr.audio.decoding import check_audio, read_audio
 from spkr.errors import InputError
 from tests.unit.audio.files import RAMP, RATE, TONE, write
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.check import listen
+from spkr.audio.decoding import check_audio, read_audio
 from spkr.audio.mpeg import Header
-from spkr.audio.read import check_audio, read_audio
+from spkr.audio.recordings import recording_stats
 from spkr.errors import InputError
 from tests.unit.audio.files import RATE
 
@@ -93,7 +93,7 @@ def test_a_header_that_says_nothing_of_the_number_is_replaced(tmp_path):
 )
 def test_a_file_that_is_not_whole_is_named_by_every_reader(tmp_path, damage, message):
     path = put(tmp_path / "x.mp3", damage(mp3(), places(mp3())))
-    for read in (lambda: check_audio(path, RATE), lambda: read_audio(path, RATE), lambda: listen(path)):
+    for read in (lambda: check_audio(path, RATE), lambda: read_audio(path, RATE), lambda: recording_stats(path)):
         with pytest.raises(InputError, match=f"x.mp3: {message}"):
             read()
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.check import listen
-from spkr.audio.read import check_audio, read_audio
+from spkr.audio.decoding import check_audio, read_audio
+from spkr.audio.recordings import recording_stats
 from spkr.errors import InputError
 from tests.unit.audio.files import RATE
 
@@ -32,7 +32,7 @@ def put(path, content):
 
 def test_a_whole_file_is_read(tmp_path, ogg):
     path = put(tmp_path / "x.ogg", ogg)
-    assert check_audio(path, RATE).samples == len(read_audio(path, RATE)) == listen(path).frames == len(SPEECH)
+    assert check_audio(path, RATE).samples == len(read_audio(path, RATE)) == recording_stats(path).frames == len(SPEECH)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,6 @@ def test_a_whole_file_is_read(tmp_path, ogg):
 )
 def test_a_file_that_is_not_whole_is_named_by_every_reader(tmp_path, ogg, damage, message):
     path = put(tmp_path / "x.ogg", damage(ogg, pages(ogg)))
-    for read in (lambda: check_audio(path, RATE), lambda: read_audio(path, RATE), lambda: listen(path)):
+    for read in (lambda: check_audio(path, RATE), lambda: read_audio(path, RATE), lambda: recording_stats(path)):
         with pytest.raises(InputError, match=f"x.ogg: {message}"):
             read()

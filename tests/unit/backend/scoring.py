@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from spkr.backend.pipeline import Backend
 from spkr.backend.score import score_trials
-from spkr.backend.steps import Backend
 
 
 def embeddings(speakers, utts, dim, seed=0, within=0.5):

@@ -7,7 +7,7 @@ import pytest
 
 from spkr.backend.lda import compute_lda
 from spkr.backend.stats import speaker_stats
-from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.errors import InputError
 from tests.unit.backend.scoring import embeddings
 

@@ -7,10 +7,10 @@ import kaldiio
 import numpy as np
 import pytest
 
+from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda
 from spkr.backend.score import write_scores
-from spkr.backend.steps import Backend
-from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.datadir import read_map, write_map, write_spk2utt

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from spkr.backend.train import train_backend
-from spkr.config.backend import BackendOptions
+from spkr.config.backend_options import BackendOptions
 from spkr.errors import InputError
 from spkr.kaldi.datadir import write_map
 from spkr.kaldi.objects import read_matrix

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from spkr.config.frontend import CmvnOptions
+from spkr.config.front_end_options import CmvnOptions
 from spkr.feats import LogMel
 
 RATE = 16000

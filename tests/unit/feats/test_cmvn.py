@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spkr.config.frontend import CmvnOptions
+from spkr.config.front_end_options import CmvnOptions
 from spkr.feats.cmvn import normalize, normalize_batch
 from tests.unit.feats.extraction import repeatable
 

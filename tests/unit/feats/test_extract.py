@@ -7,17 +7,17 @@ import scipy.signal
 import soundfile
 import torch
 
-from spkr.audio.augment import augment_data_dir
-from spkr.check import check_tree
+from spkr.audio.augmented_copies import augment_data_dir
 from spkr.cli import main
-from spkr.config.augment import Augmentation
-from spkr.config.frontend import CmvnOptions
+from spkr.config.augment_options import Augmentation
+from spkr.config.front_end_options import CmvnOptions
 from spkr.errors import InputError
 from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
 from spkr.feats.reader import FeatureReader
 from spkr.files import recording
+from spkr.integrity import check_tree
 from spkr.kaldi.datadir import read_map, write_data_dir
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableReader

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from spkr.audio.read import read_audio
+from spkr.audio.decoding import read_audio
 from spkr.audio.resampling import resample
 from spkr.feats import Fbank, LogMel, Mfcc, compute, fbank
 from spkr.kaldi.compression import compress

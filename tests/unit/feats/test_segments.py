@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.augment import augment_data_dir
-from spkr.config.augment import Augmentation
+from spkr.audio.augmented_copies import augment_data_dir
+from spkr.config.augment_options import Augmentation
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.extract import Source

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spkr.config.frontend import VadOptions
+from spkr.config.front_end_options import VadOptions
 from spkr.feats.vad import energy_vad
 from tests.unit.feats.extraction import repeatable
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.check import Heard, listen
+from spkr.audio.recordings import RecordingStats, recording_stats
 from spkr.kaldi.datadir import write_data_dir, write_map
 from spkr.kaldi.validate import validate
 from tests.unit.kaldi.data_dirs import FILES, RATE, UTT2SPK, command
@@ -155,9 +155,9 @@ def test_names_that_do_not_begin_with_the_speaker_are_a_warning(data, caplog):
 def test_the_level_of_the_last_and_shorter_block_is_its_own(tmp_path):
     tone = 1.3 * 10 ** (-70 / 20) * np.sqrt(2) * np.sin(np.arange(0.15 * RATE))  # 2 dB above what is silent
     soundfile.write(tmp_path / "x.wav", tone, RATE, subtype="FLOAT")
-    assert listen(str(tmp_path / "x.wav")) == Heard(RATE, 2400, clipped=0, silent=0)
+    assert recording_stats(str(tmp_path / "x.wav")) == RecordingStats(RATE, 2400, clipped=0, silent=0)
     soundfile.write(tmp_path / "x.wav", tone / 2, RATE, subtype="FLOAT")
-    assert listen(str(tmp_path / "x.wav")) == Heard(RATE, 2400, clipped=0, silent=1)
+    assert recording_stats(str(tmp_path / "x.wav")) == RecordingStats(RATE, 2400, clipped=0, silent=1)
 
 
 def test_malformed_segments_are_found_with_all_else(segmented):

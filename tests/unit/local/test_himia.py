@@ -5,7 +5,7 @@ import himia
 import pytest
 import soundfile
 
-from spkr.audio.read import read_audio
+from spkr.audio.decoding import read_audio
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.kaldi.datadir import check_data_dir, read_map
 from tests.conftest import ROOT
@@ -64,7 +64,7 @@ def test_wavs_are_found_wherever_they_lie(corpus, tmp_path):
 
 
 def test_number_of_jobs_changes_nothing(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("spkr.corpus.headers.CHUNK", 7)
+    monkeypatch.setattr("spkr.corpus.durations.CHUNK", 7)
     one, three = (prepare(corpus, tmp_path / f"{jobs}", jobs=jobs) for jobs in (1, 3))
     assert len(list(one.glob("*/*"))) > 30
     for path in one.glob("*/*"):

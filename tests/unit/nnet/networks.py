@@ -17,10 +17,10 @@ SMALL = {
     "dropout": 0.5,
     "separable": True,
     "pooling": "xvector",
-    "affine": [10, 7],
+    "embedding_layers": [10, 7],
     "head": {"type": "softmax"},
 }
-TAIL = {k: SMALL[k] for k in ("pooling", "affine", "head")}
+TAIL = {k: SMALL[k] for k in ("pooling", "embedding_layers", "head")}
 SMALL_OF = {
     "quartznet": SMALL,
     "tdnn": {"type": "tdnn", "filters": 8, "last_filters": 6} | TAIL,

@@ -23,7 +23,7 @@ from tests.unit.nnet.networks import network as stirred
 
 torch.set_num_threads(1)
 
-SETTINGS = SMALL | {"filters": 6, "kernels": [3, 5], "repeat": 1, "last_filters": 10, "affine": [7, 5]}
+SETTINGS = SMALL | {"filters": 6, "kernels": [3, 5], "repeat": 1, "last_filters": 10, "embedding_layers": [7, 5]}
 AGREE = 5e-5  # of one utterance in a batch and alone, in float32
 FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
 

@@ -78,7 +78,7 @@ def test_weights_are_as_many_as_published(name, published):
 
 
 def test_weights_of_the_xvector_network_without_segment7_are_the_papers():
-    assert weights(preset("tdnn") | {"affine": [512]}, bands=24) == 4_204_508  # section 2.3: 4.2 million
+    assert weights(preset("tdnn") | {"embedding_layers": [512]}, bands=24) == 4_204_508  # section 2.3: 4.2 million
 
 
 def test_weights_of_campplus_are_3d_speakers_and_the_bias_of_the_embedding():

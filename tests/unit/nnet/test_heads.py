@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from spkr.config.model import AdditiveMarginHead, AngularMarginHead, SoftmaxHead, SubCentreHead
+from spkr.config.model_options import AdditiveMarginHead, AngularMarginHead, SoftmaxHead, SubCentreHead
 from spkr.nnet.heads import AdditiveAngularMargin, AdditiveMargin, Softmax, SubCentre, make_head, margin_share
 from tests.unit.nnet.networks import network
 
@@ -69,7 +69,7 @@ def test_the_angular_margin_is_continuous_where_its_formula_changes_while_the_ma
     for share in (0.0, 0.25, 1.0):
         head.share.fill_(share)
         at = math.cos(math.pi - 0.4 * share)
-        low, high = head.harder(torch.tensor([at - 1e-5, at + 1e-5]).clamp(-1, 1))
+        low, high = head.with_margin(torch.tensor([at - 1e-5, at + 1e-5]).clamp(-1, 1))
         assert low.item() == pytest.approx(-1, abs=1e-4)
         assert high.item() == pytest.approx(-1, abs=1e-4)
 

@@ -68,6 +68,15 @@ def test_foreign_and_older_model_files_are_refused(tmp_path):
         load_model(path)
 
 
+def test_a_model_file_with_an_options_old_name_is_read(tmp_path):
+    path = save(tmp_path / "final.pt")
+    old, expected = read_model(path), load_model(path)[0].state_dict()
+    old["settings"]["affine"] = old["settings"].pop("embedding_layers")
+    torch.save(old, path)
+    found = load_model(path)[0].state_dict()
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_a_network_that_was_computed_differently_is_refused(kind, tmp_path):
     path = save(tmp_path / "final.pt", network(kind), SMALL_OF[kind])
@@ -136,7 +145,7 @@ def test_a_head_of_another_shape_stays_new(before, after, tmp_path):
 
 def test_a_network_of_another_kind_is_no_start(tmp_path):
     path = save(tmp_path / "final.pt")
-    for net in (network(filters=16), network("tdnn"), network(affine=[10])):
+    for net in (network(filters=16), network("tdnn"), network(embedding_layers=[10])):
         before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
         with pytest.raises(InputError, match="final.pt: another network than the config's model, first in "):
             init_from(net, path, list("abcde"))

@@ -136,13 +136,13 @@ def test_the_segments_of_the_xvector_network_are_affine_relu_and_batch_norm():
     segment7 = net.norms[1](net.affine[1](segment6).relu())
     assert not torch.allclose(segment7, segment7.relu())
     torch.testing.assert_close(net(feats), net.head.affine(segment7))
-    angular = network("tdnn", affine=[10], head={"type": "aam"})
+    angular = network("tdnn", embedding_layers=[10], head={"type": "aam"})
     expected = angular.norms[0](angular.embed(feats))  # without ReLU, as angles need both signs
     torch.testing.assert_close(angular(feats), angular.head(expected))
 
 
 def test_no_batch_norm_follows_the_embedding_of_titanet():
-    net, feats = network("titanet", affine=[10], head={"type": "aam"}), torch.randn(4, 20, 12)
+    net, feats = network("titanet", embedding_layers=[10], head={"type": "aam"}), torch.randn(4, 20, 12)
     embedding = net.affine[0](net.pooling(net.encoder(feats)))
     torch.testing.assert_close(net.embed(feats), embedding)
     torch.testing.assert_close(net(feats), net.head(embedding))

@@ -9,8 +9,8 @@ from spkr.errors import InputError
 from spkr.kaldi.datadir import write_map, write_spk2utt
 from spkr.kaldi.trials import all_pairs, read_trials, write_trials
 from spkr.report.results import ScoredList, report
-from spkr.report.sides import read_sides, speakers_of_trials
 from spkr.report.slices import measure_slices, read_attributes
+from spkr.report.trial_speakers import read_sides, speakers_of_trials
 
 SPEAKERS = ["a", "b", "c", "d", "e", "f"]
 SEX = dict(zip(SPEAKERS, "ffffmm", strict=True))

@@ -10,12 +10,12 @@ import torch
 
 from spkr.config.options import read_options
 from spkr.config.schema import Training
-from spkr.config.train import Batches, TrainOptions
+from spkr.config.train_options import Batches, TrainOptions
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map
 from spkr.train.batches import CropBatches
 from spkr.train.run import Sets, train
-from spkr.train.watch import LOG_COLUMNS, SPEED_COLUMNS
+from spkr.train.training_log import LOG_COLUMNS, SPEED_COLUMNS
 from tests.unit.nnet.networks import SMALL
 
 torch.set_num_threads(1)
@@ -63,7 +63,7 @@ MODEL = SMALL | {
     "repeat": 1,
     "last_filters": 20,
     "dropout": 0.2,
-    "affine": [12, 8],
+    "embedding_layers": [12, 8],
 }
 
 

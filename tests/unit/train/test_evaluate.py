@@ -14,7 +14,7 @@ from spkr.metrics.eer import eer_kaldi
 from spkr.nnet import network_options
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import SpeakerNet, load_model, read_model
-from spkr.train.evaluate import Evaluation, eer_of_trials
+from spkr.train.evaluation import Evaluation, eer_of_trials
 from tests.unit.nnet.networks import SMALL_OF, stir
 from tests.unit.train.runs import log_without_speed, run
 
@@ -58,7 +58,7 @@ def test_the_eer_of_trials_is_of_cosines_about_the_mean_that_is_given():
 
 def test_dev_is_centred_by_the_mean_of_valid(toy, monkeypatch):
     means = []
-    monkeypatch.setattr("spkr.train.evaluate.eer_of_trials", lambda trials, vectors, mean: means.append(mean))
+    monkeypatch.setattr("spkr.train.evaluation.eer_of_trials", lambda trials, vectors, mean: means.append(mean))
     net = stir(SpeakerNet(network_options(SMALL_OF["tdnn"]), 8, 6))
     evaluation(toy).measure(net, "cpu")
     valid = FeatureReader([toy.feats["valid"]], toy.front_end)
@@ -78,7 +78,7 @@ def test_utterances_of_valid_whose_speaker_was_filtered_out_do_not_count(toy, ca
 
 def test_of_a_large_valid_some_are_measured_evenly_spaced(toy, monkeypatch, caplog):
     utts = sorted(read_map(f"{toy.data['valid']}/utt2spk"))
-    monkeypatch.setattr("spkr.train.evaluate.MOST", 5)
+    monkeypatch.setattr("spkr.train.evaluation.MOST", 5)
     with caplog.at_level(logging.INFO):
         found = evaluation(toy).valid_speakers
     assert list(found) == [utts[i] for i in (0, 2, 4, 7, 9)]  # of 12

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spkr.audio.acoustics import reverberate, room_response
-from spkr.config.frontend import CmvnOptions
+from spkr.config.front_end_options import CmvnOptions
 from spkr.feats.cmvn import normalize, normalize_batch
 from spkr.train.on_device import reverberated
 from tests.unit.feats.extraction import repeatable

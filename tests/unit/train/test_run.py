@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from spkr.config.train import Running
+from spkr.config.train_options import Running
 from spkr.errors import InputError
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.nnet.model import load_model, read_model

@@ -9,12 +9,12 @@ import soundfile
 import torch
 
 from spkr.audio.acoustics import reverberate
-from spkr.audio.augment import augment_data_dir
-from spkr.audio.sounds import find_sounds, read_sounds, write_sounds
-from spkr.config.augment import Augmentation
-from spkr.config.frontend import CmvnOptions, FrontEnd
+from spkr.audio.augment_sounds import find_sounds, read_sounds, write_sounds
+from spkr.audio.augmented_copies import augment_data_dir
+from spkr.config.augment_options import Augmentation
+from spkr.config.front_end_options import CmvnOptions, FrontEnd
 from spkr.config.options import read_options
-from spkr.config.train import Batches
+from spkr.config.train_options import Batches
 from spkr.errors import InputError
 from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard

@@ -1,4 +1,4 @@
-"""Sums of audio files, by which a recording that was replaced after data preparation is seen before it is decoded.
+"""Fingerprints of audio files: they show that a recording was replaced after data preparation.
 
 reco2sum of a data directory: `<recording> <bytes> <crc32>`, of the first and the middle block of the file, since a
 whole corpus could not be read twice, and recordings of one length may all begin with silence. A pipe has `-`.
@@ -17,7 +17,7 @@ BLOCK = 4096  # bytes
 NO_FILE = "-"
 
 
-def audio_sum(source: str | Path) -> str:
+def fingerprint(source: str | Path) -> str:
     """`<bytes> <crc32>` of an audio file, or NO_FILE for a command; OSError where it cannot be read."""
     if is_command(source):
         return NO_FILE
@@ -27,26 +27,26 @@ def audio_sum(source: str | Path) -> str:
     return f"{size} {crc:08x}"
 
 
-def audio_sums(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
+def fingerprints(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
     """reco2sum of a data directory's wav.scp."""
-    return {recording: audio_sum(source) for recording, source in wav_scp.items()}
+    return {recording: fingerprint(source) for recording, source in wav_scp.items()}
 
 
-def sums_of(files: Files) -> dict[str, str]:
+def fingerprints_of(files: Files) -> dict[str, str]:
     """What reco2sum says of each audio file that wav.scp names, by the file; nothing where there is no reco2sum."""
     return {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
 
 
-def shared_audio(files: Files, sums: Mapping[str, str]) -> Iterator[str]:
-    """Say which audio belongs to utterances of two speakers: one file, or files of the same sum.
+def shared_audio(files: Files, prints: Mapping[str, str]) -> Iterator[str]:
+    """Say which audio belongs to utterances of two speakers: one file, or files of the same fingerprint.
 
     Args:
         files: of a data directory that has been checked; augmented copies share their audio, and are not looked at.
-        sums: of audio files, as `sums_of` gives them; files without one are told apart by their names.
+        prints: fingerprints of audio files, as `fingerprints_of` gives them; files without one are told apart by name.
     """
     utt2spk, first = files["utt2spk"], {}
     for utt, clip in clips(files).items() if "utt2aug" not in files else ():
-        known = sums.get(clip.source, NO_FILE)
+        known = prints.get(clip.source, NO_FILE)
         other, source = first.setdefault((clip.source if known == NO_FILE else known, clip[1:]), (utt, clip.source))
         if utt2spk[other] != utt2spk[utt]:
             same = "" if source == clip.source else f" ({source} has the same bytes)"
@@ -56,11 +56,11 @@ def shared_audio(files: Files, sums: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def check_sum(source: str | Path, expected: str) -> None:
+def check_fingerprint(source: str | Path, expected: str) -> None:
     """Raise InputError where an audio file is not the one that a data directory was made from."""
     advice = "put it back, or prepare the data again (snakemake -R data)"
     try:
-        found = audio_sum(source)
+        found = fingerprint(source)
     except FileNotFoundError:
         raise InputError(f"{source}: no such audio file; it was there when the data were prepared: {advice}") from None
     except OSError as e:

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spkr.config.augment import Augmentation
-from spkr.config.model import HeadChanges
+from spkr.config.augment_options import Augmentation
+from spkr.config.model_options import HeadChanges
 from spkr.config.options import (
     Above0,
     Count,

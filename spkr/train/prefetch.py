@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 
-def ahead(batches: Iterable, device: torch.device) -> Iterator:
+def prefetch(batches: Iterable, device: torch.device) -> Iterator:
     """The same batches; on a GPU, all tensors in them are its own, copied on a stream for that while another computes.
 
     A batch is taken from `batches` before the one before it is handed out, so that its copy is under way by then. From

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.augment import augment_data_dir
+from spkr.audio.augment_sounds import Sounds, find_folder, find_sounds, list_files
+from spkr.audio.augmented_copies import augment_data_dir
 from spkr.audio.effects import parse_spec, random_for
-from spkr.audio.sounds import Sounds, find_folder, find_sounds, list_files
 from spkr.cli import main
-from spkr.config.augment import AUGMENTATIONS, Augmentation
+from spkr.config.augment_options import AUGMENTATIONS, Augmentation
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard

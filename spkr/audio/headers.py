@@ -17,9 +17,9 @@ from typing import IO
 import numpy as np
 import soundfile
 
-from spkr.audio.damage import Damaged
 from spkr.audio.mpeg import check_mpeg
 from spkr.audio.ogg import check_ogg
+from spkr.errors import DamagedAudio
 
 STREAM = 0x7FFFF000  # such a size of a WAV file's data, or more, is written where it is not known (sox, ffmpeg)
 ENDLESS = 2**63 - 1  # libsndfile's number of samples of a FLAC file that does not say it
@@ -40,11 +40,11 @@ def raw(f: soundfile.SoundFile) -> IO[bytes]:
 
 
 def check_header(f: soundfile.SoundFile) -> None:
-    """Raise Damaged where a file that was just opened is of no READABLE format, or shows that it is not whole."""
+    """Raise DamagedAudio where a file that was just opened is of no READABLE format, or shows that it is not whole."""
     if f.format not in READABLE:
-        raise Damaged(f"a {f.format} file; expected WAV, FLAC or NIST SPHERE")
+        raise DamagedAudio(f"a {f.format} file; expected WAV, FLAC or NIST SPHERE")
     if f.frames == ENDLESS:
-        raise Damaged("does not say how many samples it has, as it was written to a pipe; encode it anew")
+        raise DamagedAudio("does not say how many samples it has, as it was written to a pipe; encode it anew")
     with raw(f) as file:
         if f.format in RIFF:
             _check_riff(file, f.frames)
@@ -58,12 +58,12 @@ def check_header(f: soundfile.SoundFile) -> None:
             raise _cut_short(f.frames)
 
 
-def _cut_short(frames: int) -> Damaged:
-    return Damaged(f"cut short after {frames} samples, fewer than its header says")
+def _cut_short(frames: int) -> DamagedAudio:
+    return DamagedAudio(f"cut short after {frames} samples, fewer than its header says")
 
 
-def _too_long(frames: int) -> Damaged:
-    return Damaged(f"goes on behind the {frames} samples that its header says it has")
+def _too_long(frames: int) -> DamagedAudio:
+    return DamagedAudio(f"goes on behind the {frames} samples that its header says it has")
 
 
 def read_head(path: str | Path) -> bytes:
@@ -92,7 +92,7 @@ def _check_riff(file: IO[bytes], frames: int) -> None:
     if end > size:
         raise _cut_short(frames)
     if width and length % width:
-        raise Damaged(f"has {length} bytes of samples of {width} bytes each; a size in its header is wrong")
+        raise DamagedAudio(f"has {length} bytes of samples of {width} bytes each; a size in its header is wrong")
     if end == size:
         return
     file.seek(4)
@@ -115,8 +115,10 @@ def _find_data(file: IO[bytes]) -> tuple[str, int, int, int]:
             if tag not in LINEAR:
                 width = 0
             elif width != channels * -(-bits // 8) or byte_rate != rate * width:
-                raise Damaged("its header contradicts itself about the size of a sample, or the number in a second")
-    raise Damaged("has no samples where its header says")
+                raise DamagedAudio(
+                    "its header contradicts itself about the size of a sample, or the number in a second"
+                )
+    raise DamagedAudio("has no samples where its header says")
 
 
 def _chunks(file: IO[bytes], order: str, at: int) -> Iterator[tuple[bytes, int, int]]:
@@ -148,9 +150,9 @@ def _check_sphere(file: IO[bytes], frames: int) -> None:
     stated = dict(re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -\w+ (\d+)\s*$", head, re.MULTILINE))
     order = re.search(rb"^sample_byte_format -s\d (01|10|012|210|0123|3210)\s*$", head, re.MULTILINE)
     if not length.isdigit() or int(length) % 1024 or int(length) < 1024:
-        raise Damaged("its header does not say how long it is, or lies; expected a multiple of 1024 bytes")
+        raise DamagedAudio("its header does not say how long it is, or lies; expected a multiple of 1024 bytes")
     if len(stated) < 3 or not (order or stated[b"sample_n_bytes"] == b"1"):
-        raise Damaged("its header lacks the number, the size or the byte order of its samples")
+        raise DamagedAudio("its header lacks the number, the size or the byte order of its samples")
     count = int(stated[b"sample_count"])
     if frames < count:
         raise _cut_short(frames)
@@ -182,6 +184,6 @@ class FlacSum:
                 self.md5.update(integers.astype(f"<i{self.bits // 8}").data)
 
     def check(self) -> None:
-        """Raise Damaged where the samples were not all, or others."""
+        """Raise DamagedAudio where the samples were not all, or others."""
         if self.expected and self.md5.digest() != self.expected:
-            raise Damaged("its samples are not those that were encoded")
+            raise DamagedAudio("its samples are not those that were encoded")

@@ -17,7 +17,7 @@ from spkr.config.options import (
     option,
     unique,
 )
-from spkr.config.train import Sets
+from spkr.config.train_options import Sets
 from spkr.errors import InputError
 
 BackendName = Literal[tuple(BACKENDS)]

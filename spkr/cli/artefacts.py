@@ -1,9 +1,10 @@
-"""The verb that checks files."""
+"""Verbs on the files of any stage: checking them, copying tables."""
 
 import logging
 import time
 from pathlib import Path
 
+from spkr.cli.arguments import OUT_TABLE, TABLE
 from spkr.errors import InputError
 
 logger = logging.getLogger("spkr")
@@ -20,9 +21,16 @@ def add_verbs(verb) -> None:
     how.add_argument("--accept", action="store_true",
                      help="the file was changed on purpose: record in its manifest what it is now")  # fmt: skip
 
+    p = verb("copy-table", _copy, "copy a table of matrices, vectors or integers into another form",
+             "exp/an4/main/xvectors/test/xvector.scp ark,t:xvector.txt")  # fmt: skip
+    p.add_argument("table", metavar="IN", help=TABLE)
+    p.add_argument("out", metavar="OUT", help=OUT_TABLE)
+    p.add_argument("--compression-method", type=int, choices=range(8), default=0, metavar="N",
+                   help="Kaldi's method of compressing matrices, 1 to 7; 0 is none (default: %(default)s)")  # fmt: skip
+
 
 def _check(args) -> None:
-    from spkr.check import check_tree
+    from spkr.integrity import check_tree
     from spkr.manifest import accept
 
     if args.accept:
@@ -48,3 +56,12 @@ def _check(args) -> None:
     if not all(found.ours for found in checked.findings):
         raise InputError(f"{faults}; put the audio files back; all else was removed")
     logger.info("%s, all removed", faults)
+
+
+def _copy(args) -> None:
+    from spkr.kaldi.copy_table import copy_table
+    from spkr.manifest import check_files
+
+    check_files(args.table)
+    number = copy_table(args.table, args.out, args.compression_method)
+    logger.info("%s: %d entries of %s copied", args.out, number, args.table)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from spkr.audio.sums import audio_sums
+from spkr.audio.fingerprint import fingerprints
 from spkr.cli import main
 from spkr.kaldi.datadir import write_data_dir, write_map
 from spkr.manifest import artefacts
@@ -18,7 +18,7 @@ def exp(tmp_path, monkeypatch):
         (tmp_path / f"{name}.wav").write_bytes(name.encode() * 20_000)
     wav = {"a": "a.wav", "b": "b.wav"}
     with artefacts("data", {}, "exp/an4/data/test/manifest.json"):
-        files = {"wav.scp": wav, "reco2sum": audio_sums(wav), "utt2spk": {"a": "a", "b": "b"}}
+        files = {"wav.scp": wav, "reco2sum": fingerprints(wav), "utt2spk": {"a": "a", "b": "b"}}
         write_data_dir("exp/an4/data/test", files)
     with artefacts("feats", {}, "exp/an4/feats/manifest.1.json"):
         write_map("exp/an4/feats/x.1", {"a": 1})

@@ -68,7 +68,7 @@ def test_processes_share_the_rows_of_any_order(toy, options):
 @pytest.mark.parametrize("short", ["tile", "pad"])
 def test_a_buffered_epoch_has_every_utterance_once_and_only_what_was_read(toy, monkeypatch, short):
     monkeypatch.setattr("spkr.train.arks.STRETCH", 3)
-    monkeypatch.setattr("spkr.train.order.POOL", 2)
+    monkeypatch.setattr("spkr.train.sampling.POOL", 2)
     monkeypatch.setattr("spkr.train.batches.POOL", 2)
     read = set()
     monkeypatch.setattr("spkr.train.arks.Stretch.read", lambda self: read.update(self.utts.tolist()))

@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from spkr.audio.augment import augment_data_dir, augmented
+from spkr.audio.augmented_copies import augment_data_dir, augmented
 from spkr.audio.effects import parse_spec
-from spkr.config.augment import Augmentation
+from spkr.config.augment_options import Augmentation
 from spkr.config.options import read_options
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir

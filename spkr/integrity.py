@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from spkr.audio.sums import check_sum
+from spkr.audio.fingerprint import check_fingerprint
 from spkr.errors import InputError
 from spkr.files import is_left_over, located, run_folder
 from spkr.kaldi.datadir import read_map
@@ -114,7 +114,7 @@ def _refuse(error: OSError) -> None:
 def _check_audio(recordings: list[tuple[str, str]]) -> Iterator[Finding]:
     def fault(recording: tuple[str, str]) -> str | None:
         try:
-            check_sum(*recording)
+            check_fingerprint(*recording)
         except InputError as e:
             return str(e).removeprefix(f"{recording[0]}: ")
         return None

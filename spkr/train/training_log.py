@@ -28,7 +28,7 @@ def means(sums: dict, batch_size: int) -> dict:
     }
 
 
-class Watch:
+class TrainingLog:
     """The logs in a run's folder, from `step` on; the times that are left are guesses in seconds."""
 
     def __init__(self, folder: Path, step: int):

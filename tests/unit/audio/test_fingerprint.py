@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.augment import augment_data_dir
-from spkr.audio.sums import BLOCK, audio_sum, audio_sums, check_sum, shared_audio, sums_of
-from spkr.config.augment import Augmentation
+from spkr.audio.augmented_copies import augment_data_dir
+from spkr.audio.fingerprint import BLOCK, check_fingerprint, fingerprint, fingerprints, fingerprints_of, shared_audio
+from spkr.config.augment_options import Augmentation
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
@@ -24,7 +24,7 @@ def data(tmp_path):
         samples = (3000 * rng.standard_normal(16000)).astype(np.int16)
         samples[:4000] = 0
         soundfile.write(wav[utt], samples, 16000)
-    files = {"wav.scp": wav, "reco2sum": audio_sums(wav), "utt2spk": {utt: utt[0] for utt in wav}}
+    files = {"wav.scp": wav, "reco2sum": fingerprints(wav), "utt2spk": {utt: utt[0] for utt in wav}}
     write_data_dir(tmp_path / "data", files | {"utt2dur": dict.fromkeys(wav, "1.0")})
     return tmp_path / "data"
 
@@ -40,17 +40,17 @@ def test_recordings_of_one_length_and_beginning_have_sums_of_their_own(data):
 def test_the_sum_is_bytes_and_crc32_of_two_blocks(tmp_path):
     content = bytes(range(256)) * 100
     (tmp_path / "x").write_bytes(content)
-    assert audio_sum(tmp_path / "x").split()[0] == "25600"
+    assert fingerprint(tmp_path / "x").split()[0] == "25600"
     for place, seen in ((0, True), (BLOCK - 1, True), (12800, True), (12800 + BLOCK, False)):
         changed = bytearray(content)
         changed[place] ^= 1
         (tmp_path / "y").write_bytes(changed)
-        assert (audio_sum(tmp_path / "y") != audio_sum(tmp_path / "x")) == seen
+        assert (fingerprint(tmp_path / "y") != fingerprint(tmp_path / "x")) == seen
 
 
 def test_a_pipe_has_no_sum():
-    assert audio_sum("sox x.wav -t wav - |") == "-"
-    check_sum("sox x.wav -t wav - |", "-")
+    assert fingerprint("sox x.wav -t wav - |") == "-"
+    check_fingerprint("sox x.wav -t wav - |", "-")
 
 
 def test_unchanged_recordings_pass(data):
@@ -103,10 +103,10 @@ def test_copies_of_segments_keep_the_sums_of_recordings(data, tmp_path):
 
 def test_audio_of_two_speakers_is_named_with_both(data):
     files, wav = check_data_dir(data), read_map(data / "wav.scp")
-    assert list(shared_audio(files, sums_of(files))) == []
+    assert list(shared_audio(files, fingerprints_of(files))) == []
     shutil.copy(wav["a-2"], wav["b-1"])
-    for table in (files | {"wav.scp": wav | {"b-1": wav["a-2"]}}, files | {"reco2sum": audio_sums(wav)}):
-        (message,) = shared_audio(table, sums_of(table))
+    for table in (files | {"wav.scp": wav | {"b-1": wav["a-2"]}}, files | {"reco2sum": fingerprints(wav)}):
+        (message,) = shared_audio(table, fingerprints_of(table))
         assert "a-2.wav: a-2 of speaker a and b-1 of speaker b have this audio" in message or (
             "b-1.wav: a-2 of speaker a and b-1 of speaker b have this audio" in message
             and "a-2.wav has the same bytes" in message
@@ -116,8 +116,8 @@ def test_audio_of_two_speakers_is_named_with_both(data):
 def test_parts_of_a_recording_may_be_of_several_speakers(data):
     files = check_data_dir(data)
     segments = {"a-1": "b-1 0 0.5", "a-2": "b-1 0.5 1", "b-1": "b-1 0.25 0.75", "b-2": "b-2 0 0.5"}
-    assert list(shared_audio(files | {"segments": segments}, sums_of(files))) == []
-    (message,) = shared_audio(files | {"segments": segments | {"b-1": "b-1 0.5 1"}}, sums_of(files))
+    assert list(shared_audio(files | {"segments": segments}, fingerprints_of(files))) == []
+    (message,) = shared_audio(files | {"segments": segments | {"b-1": "b-1 0.5 1"}}, fingerprints_of(files))
     assert "a-2 of speaker a and b-1 of speaker b" in message
 
 

@@ -18,11 +18,10 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from spkr.audio.damage import Damaged
+from spkr.audio.headers import SHORTENED, FlacSum, check_header, is_shortened, is_stream, read_head
 from spkr.audio.mpeg import with_length
 from spkr.audio.resampling import piece_size, resample, resample_pieces, resampled_length
-from spkr.audio.whole import SHORTENED, FlacSum, check_header, is_shortened, is_stream, read_head
-from spkr.errors import InputError
+from spkr.errors import DamagedAudio, InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
 RATES = range(1000, 400_000)  # Hz; what is beyond is a damaged header, and a block of 0.1 s would fill the memory
@@ -177,7 +176,7 @@ def open_audio(
                 raise InputError(f"{source}: sampled at {f.samplerate} Hz, which no recording is; replace the file")
             check_header(f)
             yield f
-    except Damaged as e:
+    except DamagedAudio as e:
         raise InputError(f"{source}: {e}; {e.remedy}") from None
     except soundfile.LibsndfileError as e:
         raise InputError(f"{source}: {_why_unreadable(source, e)}") from None

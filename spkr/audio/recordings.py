@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.audio.decoding import decode, open_audio, sample_range
 from spkr.audio.effects import parse_spec, speed_length
-from spkr.audio.read import decode, open_audio, sample_range
+from spkr.audio.fingerprint import fingerprint, shared_audio
 from spkr.audio.resampling import resampled_length
-from spkr.audio.sums import audio_sum, shared_audio
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.kaldi.datadir import clips
@@ -23,7 +23,7 @@ SILENT = 2**15 * 10 ** (-70 / 20)  # -70 dB of full scale
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecordingStats:
     """What is in a recording, decoded to its end."""
 
     samplerate: int  # Hz
@@ -40,8 +40,8 @@ class AudioLimits:
     max_silent: float = 0.5
 
 
-def listen(source: str, allow_pipes: bool = False) -> Heard:
-    """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.read.open_audio` does."""
+def recording_stats(source: str, allow_pipes: bool = False) -> RecordingStats:
+    """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.decoding.open_audio` does."""
     clipped = silent = frames = blocks = 0
     with open_audio(source, allow_pipes) as f:
         size = round(BLOCK * f.samplerate)
@@ -52,7 +52,7 @@ def listen(source: str, allow_pipes: bool = False) -> Heard:
             clipped += int((np.abs(minute) >= FULL_SCALE).sum())
             frames += len(minute)
             blocks += len(starts)
-        return Heard(f.samplerate, frames, clipped / frames, silent / blocks)
+        return RecordingStats(f.samplerate, frames, clipped / frames, silent / blocks)
 
 
 def check_recordings(
@@ -69,14 +69,14 @@ def check_recordings(
         heard = dict(zip(sources, pool.map(lambda source: _or_error(source, allow_pipes), sources), strict=True))
     lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
     unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
-    good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], Heard)}
-    heard = {s: h for s, h in heard.items() if isinstance(h, Heard)}
+    good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], RecordingStats)}
+    heard = {s: h for s, h in heard.items() if isinstance(h, RecordingStats)}
     faults = [unusable, list(_beyond_end(path, files, heard)), list(_too_short(path, files, heard))]
-    sums = {source: audio_sum(source) for source in heard}
+    sums = {source: fingerprint(source) for source in heard}
     return faults, [*shared_audio(files, sums), *_mixed_rates(path, good), *_warnings(lines, good, limits)]
 
 
-def _mixed_rates(path: Path, heard: Mapping[str, Heard]) -> Iterator[str]:
+def _mixed_rates(path: Path, heard: Mapping[str, RecordingStats]) -> Iterator[str]:
     first: dict[int, str] = {}
     for reco, h in heard.items():
         first.setdefault(h.samplerate, reco)
@@ -89,14 +89,14 @@ def _mixed_rates(path: Path, heard: Mapping[str, Heard]) -> Iterator[str]:
         )
 
 
-def _or_error(source: str, allow_pipes: bool) -> Heard | InputError:
+def _or_error(source: str, allow_pipes: bool) -> RecordingStats | InputError:
     try:
-        return listen(source, allow_pipes)
+        return recording_stats(source, allow_pipes)
     except InputError as e:
         return e
 
 
-def _beyond_end(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator[str]:
+def _beyond_end(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -> Iterator[str]:
     seconds = {} if "utt2aug" in files else files.get("utt2dur", {})
     for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
         if clip.source not in heard:
@@ -112,7 +112,7 @@ def _beyond_end(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterato
             yield f"{path}/utt2dur:{number}: {utt} has {seconds[utt]} s; its audio has {length:.3f} s"
 
 
-def _too_short(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator[str]:
+def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -> Iterator[str]:
     fe, copies = Fbank(), files.get("utt2aug", {})
     name = "segments" if "segments" in files else "wav.scp"
     for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
@@ -130,7 +130,7 @@ def _too_short(path: Path, files: Files, heard: Mapping[str, Heard]) -> Iterator
             )
 
 
-def _warnings(lines: Mapping[str, str], heard: Mapping[str, Heard], limits: AudioLimits) -> Iterator[str]:
+def _warnings(lines: Mapping[str, str], heard: Mapping[str, RecordingStats], limits: AudioLimits) -> Iterator[str]:
     for reco, h in heard.items():
         if h.clipped > limits.max_clipped:
             yield f"{lines[reco]} is clipped: {100 * h.clipped:.2f} % of its samples are at full scale"

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from spkr.nnet.model import load_model
 from spkr.train.batches import CropBatches
 from spkr.train.schedule import learning_rate
-from spkr.train.watch import LOG_COLUMNS, NO_SUMS, SPEED_COLUMNS, means
+from spkr.train.training_log import LOG_COLUMNS, NO_SUMS, SPEED_COLUMNS, means
 from tests.unit.train.runs import EPOCHS, batches, crash, log_without_speed, only_folder, run, train_options
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.backend.embeddings import average_embeddings, check_models
-from spkr.backend.vectors import length_normalize, transform_vectors
+from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.errors import InputError
 from spkr.kaldi.counts import read_silent, report_silent, without_silent
 from spkr.kaldi.datadir import write_map

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from spkr.audio.read import open_audio
-from spkr.audio.sums import audio_sum
+from spkr.audio.decoding import open_audio
+from spkr.audio.fingerprint import fingerprint
 from spkr.errors import InputError
 
 CHUNK = 500  # files that a process takes at a time
@@ -44,7 +44,7 @@ def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int) -> Heade
 def _read(path: str, sample_rate: int) -> tuple[float | None, str]:
     """Seconds and sum of an audio file; or None, and what is wrong with it."""
     try:
-        return read_seconds(path, sample_rate), audio_sum(path)
+        return read_seconds(path, sample_rate), fingerprint(path)
     except InputError as e:
         return None, str(e).removeprefix(f"{path}: ")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from spkr.train.ahead import ahead
+from spkr.train.prefetch import prefetch
 
 
 class Pair(NamedTuple):
@@ -26,7 +26,7 @@ def test_on_a_processor_they_pass_as_they_come():
             taken.append(batch[3])
             yield batch
 
-    for number, batch in enumerate(ahead(counted(), torch.device("cpu"))):
+    for number, batch in enumerate(prefetch(counted(), torch.device("cpu"))):
         assert len(taken) == number + 1
         assert batch[3] == [f"utt{number}"]
     assert number == 2
@@ -37,7 +37,7 @@ def test_on_a_processor_they_pass_as_they_come():
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_on_a_gpu_they_are_there_whole_and_in_order(n):
     found = []
-    for waves, none, speakers, utts in ahead(batches(n), torch.device("cuda", 0)):
+    for waves, none, speakers, utts in prefetch(batches(n), torch.device("cuda", 0)):
         assert waves.wave.is_cuda
         assert speakers.is_cuda
         assert none is None

@@ -47,14 +47,16 @@ Pooling = Literal["xvector", "gram", "super", "attentive", "channel_attentive"]
 class NetworkOptions(Options):
     """What all networks share."""
 
+    RENAMED = {"affine": "`embedding_layers`"}
+
     preset: Word | None = option(None, "a file of conf/model/")
     type: str
     ensemble: Positive = option(1, "networks that are trained at once, their embeddings concatenated")
     pooling: Pooling = option(meaning="from frames to one vector an utterance")
-    affine: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(
-        meaning="dimension of the embedding, and of the affine layers behind it"
+    embedding_layers: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(
+        meaning="widths of the affine layers behind the pooling; the first is the dimension of the embedding"
     )
-    head: Head = option(meaning="from the last affine layer to a score a training speaker")
+    head: Head = option(meaning="from the last of the embedding_layers to a score a training speaker")
 
     def name(self) -> str:
         """The preset, and how many networks of it are trained at once: quartznet3x1_small-x4."""

@@ -4,7 +4,7 @@
     lda_cosine   x - mean, LDA, cosine
     plda         x - mean, LDA, length normalisation, log likelihood ratio of PLDA
 
-where x is an embedding, or the average of a model's. A trial's score depends on that trial alone: see `vectors`.
+where x is an embedding, or the average of a model's. A trial's score depends on that trial alone: see `transforms`.
 """
 
 import math
@@ -17,7 +17,7 @@ import numpy as np
 
 from spkr.backend import BACKENDS
 from spkr.backend.plda import Plda
-from spkr.backend.vectors import length_normalize, transform_vectors, trial_dots
+from spkr.backend.transforms import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
 from spkr.kaldi.objects import read_matrix, read_vector
 

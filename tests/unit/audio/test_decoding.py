@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.read import check_audio, open_audio, read_audio
+from spkr.audio.decoding import check_audio, open_audio, read_audio
 from spkr.audio.resampling import resample
 from spkr.errors import InputError
 from tests.unit.audio.files import RAMP, RATE, TONE, write
@@ -240,7 +240,7 @@ def test_odd_rate_is_not_resampled_with_a_filter_that_fills_the_memory(tmp_path)
 
 
 def test_long_audio_is_decoded_block_by_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("spkr.audio.read.BLOCK", 1000)
+    monkeypatch.setattr("spkr.audio.decoding.BLOCK", 1000)
     path = write(tmp_path / "x.flac", RAMP)
     assert read_audio(path, RATE).tolist() == RAMP.tolist()
     assert read_audio(path, RATE, start=0.25, end=0.5).tolist() == RAMP[4000:8000].tolist()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spkr.config.frontend import FrontEnd
+from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spkr.backend.vectors import average_models, length_normalize, transform_vectors, trial_dots
+from spkr.backend.transforms import average_models, length_normalize, transform_vectors, trial_dots
 
 
 def test_length_normalisation_leaves_zero_vectors_and_says_so(caplog):

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.read import open_audio
-from spkr.audio.sums import audio_sum, check_sum
+from spkr.audio.decoding import open_audio
+from spkr.audio.fingerprint import check_fingerprint, fingerprint
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
@@ -148,7 +148,7 @@ def find_sounds(
 def write_sounds(path: str | Path, sounds: Mapping[str, Sounds]) -> None:
     """Write the files of each kind and folder, and their sums, as JSON: {kind: [{file: sum, ...} of a folder, ...]}."""
     content = {
-        kind: [{str(file): audio_sum(file) for file in files} for files in found.files]
+        kind: [{str(file): fingerprint(file) for file in files} for files in found.files]
         for kind, found in sounds.items()
     }
     with replacing(path) as f:
@@ -161,5 +161,5 @@ def read_sounds(path: str | Path) -> dict[str, Sounds]:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     for folders in content.values():
         for file, expected in (item for files in folders for item in files.items()):
-            check_sum(file, expected)
+            check_fingerprint(file, expected)
     return {kind: Sounds([[Path(file) for file in files] for files in folders]) for kind, folders in content.items()}

@@ -9,9 +9,9 @@ A copy is a line of `utt2aug`, which says what is done to the recording when its
     sp0.9-fash-an251-b        sp0.9-fash    speed=0.9
     sp0.9-fash-an251-b-aug1   sp0.9-fash    speed=0.9 rt60=0.515 drr=1.82 babble=mblw-an4-b,mdcs-cen2-b snr=6.91
 
-Rooms, noise, music and speech are drawn from folders of recordings (spkr.audio.sounds) where the options name some;
-otherwise rooms and noise are synthesised, and babble is made from the utterances themselves. All is drawn from a seed
-and the copy's name (babble also from the list of utterances, recordings from the lists of files), so that no copy
+Rooms, noise, music and speech are drawn from folders of recordings (spkr.audio.augment_sounds) where the options name
+some; otherwise rooms and noise are synthesised, and babble is made from the utterances themselves. All is drawn from a
+seed and the copy's name (babble also from the list of utterances, recordings from the lists of files), so that no copy
 depends on what was drawn for another.
 """
 
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from spkr.audio import EFFECTS
+from spkr.audio.augment_sounds import Sounds, find_sounds
 from spkr.audio.effects import GAP, random_for
-from spkr.audio.sounds import Sounds, find_sounds
-from spkr.config.augment import Augmentation
+from spkr.config.augment_options import Augmentation
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, invert, write_data_dir
 
@@ -39,7 +39,7 @@ def augment_data_dir(
 ) -> None:
     """Write the data directory of `data_dir`'s augmented copies, clean ones included.
 
-    The folders of recordings that the options name are looked for as `spkr.audio.sounds.find_folder` says.
+    The folders of recordings that the options name are looked for as `spkr.audio.augment_sounds.find_folder` says.
     """
     files = check_data_dir(data_dir)
     if "utt2dur" not in files:
@@ -73,7 +73,7 @@ def augmented(
     recordings = [name for name in ("wav.scp", "reco2sum") if name in data]
     audio = ["segments"] if "segments" in data else recordings  # what has a line for each copy
     out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
-    drawing = Drawing(options, Others(data["utt2spk"], where), sounds or {})
+    sampler = EffectSampler(options, OtherSpeakers(data["utt2spk"], where), sounds or {})
     for utt, spk in data["utt2spk"].items():
         for speed in options.speeds:
             prefix = "" if speed == 1 else f"sp{speed:g}-"
@@ -86,7 +86,7 @@ def augmented(
                 seconds = float(data["utt2dur"][utt]) / speed
                 spec = {"speed": f"{speed:g}"}
                 if copy:
-                    spec |= drawing.copy(copy, random_for(seed, name), spk, seconds)
+                    spec |= sampler.copy(copy, random_for(seed, name), spk, seconds)
                 for file in audio:
                     out[file][name] = data[file][utt]
                 out["utt2spk"][name] = prefix + spk
@@ -95,7 +95,7 @@ def augmented(
     return {file: dict(data[file]) for file in recordings} | out
 
 
-class Others:
+class OtherSpeakers:
     """The utterances of all speakers but one, to draw babble from."""
 
     def __init__(self, utt2spk: Mapping[str, str], where: str):
@@ -116,10 +116,10 @@ class Others:
         return [self.utts[i if i < start else i + end - start] for i in drawn.tolist()]
 
 
-class Drawing:
+class EffectSampler:
     """Draws what is done to copies, as words of a line of utt2aug."""
 
-    def __init__(self, options: Augmentation, others: Others, sounds: Mapping[str, Sounds]):
+    def __init__(self, options: Augmentation, others: OtherSpeakers, sounds: Mapping[str, Sounds]):
         self.options, self.others, self.sounds = options, others, sounds
 
     def copy(self, name: str, rng: np.random.Generator, spk: str, seconds: float) -> dict[str, str]:

@@ -12,13 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from spkr.config.augment import AUGMENTATIONS
+from spkr.config.augment_options import AUGMENTATIONS
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
 from spkr.config.schema import PRESETS, Config, merged
 from spkr.config.sources import Source, place, read_source, rest, typed
 from spkr.errors import InputError
 from spkr.feats import make_front_end
+
+RENAMED_PRESETS = {"seed": "nemo2020", "seed_himia": "nemo2020_himia"}  # old name -> today's
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ def _presets(root: Path, sources: list[Source]) -> list[Source]:
         known = sorted(path.stem for path in (root / "conf" / section).glob("*.yaml"))
         if name not in known:
             where = place([section, "preset"], sources)
-            raise InputError(f"{where}no such preset {name!r}; {suggest(str(name), known)}")
+            today = RENAMED_PRESETS.get(name)
+            advice = f"it is {today} now" if today in known else suggest(str(name), known)
+            raise InputError(f"{where}no such preset {name!r}; {advice}")
         preset = read_source(root / f"conf/{section}/{name}.yaml")
         if other := sorted(preset.settings.keys() - {section}):
             raise InputError(
