@@ -59,17 +59,17 @@ def sliding_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, options: Cmv
 
     Of the first `lengths` (N,) frames of each row of (N, T, dim), or of all where `lengths` is None; float32.
     """
-    x, frames = feats.double(), feats.shape[1]
-    if lengths is None:
-        lengths = torch.full((len(x),), frames, device=x.device)
-    start, end = windows(lengths, frames, options)
-    width = (end - start)[..., None]  # (N, T, 1)
-    row = torch.arange(0, len(x) * (frames + 1), frames + 1, device=x.device)[:, None]
-    first, last = (start + row).view(-1), (end + row).view(-1)  # in the sums of all rows, one below the other
+    x = feats.double()
+    start, end = windows(lengths, x.shape[1], options, x.device)
+    width = (end - start)[..., None]
+    if lengths is not None:  # then windows differ, and the sums of all rows are taken as one matrix
+        row = torch.arange(len(x), device=x.device)[:, None] * (x.shape[1] + 1)
+        start, end = (start + row).view(-1), (end + row).view(-1)
 
     def window_means(y):
-        sums = prefix_sums(y).flatten(0, 1)
-        return sums.index_select(0, last).sub_(sums.index_select(0, first)).view_as(y).div_(width)
+        sums = prefix_sums(y)
+        sums = sums if lengths is None else sums.view(1, -1, sums.shape[2])
+        return sums.index_select(1, end).sub_(sums.index_select(1, start)).view_as(y).div_(width)
 
     mean = window_means(x)
     out = x - mean
@@ -80,18 +80,20 @@ def sliding_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, options: Cmv
     return out.float()
 
 
-def windows(lengths: torch.Tensor, frames: int, options: CmvnOptions) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first frame of each frame's window, (N, T), and the frame behind its last.
+def windows(
+    lengths: torch.Tensor | None, frames: int, options: CmvnOptions, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first frame of each frame's window, and the frame behind its last: (N, T), or (T,) without `lengths`.
 
     With `center` the window is around the frame, and near the ends it is shifted, not shortened. Without, it is the
     frame and the `window` frames before it; at the beginning, the first `min_window` frames.
     """
-    n, t = lengths[:, None], torch.arange(frames, device=lengths.device)
+    n, t = frames if lengths is None else lengths[:, None], torch.arange(frames, device=device)
     if options.center:
-        start = (t - options.window // 2).minimum(n - options.window).clamp_(min=0)
-        return start, (start + options.window).minimum(n)
-    start = (t - options.window).minimum(n - 1).clamp_(min=0)
-    return start, (t + 1).clamp_(min=options.min_window).minimum(n)
+        start = (t - options.window // 2).clamp(max=n - options.window).clamp_(min=0)
+        return start, (start + options.window).clamp(max=n)
+    start = (t - options.window).clamp(max=n - 1).clamp_(min=0)
+    return start, (t + 1).clamp_(min=options.min_window).clamp(max=n)
 
 
 def prefix_sums(x: torch.Tensor) -> torch.Tensor:
