@@ -59,7 +59,7 @@ def corpus_options(config: Config, root: Path, place: Place = lambda *keys: f"{'
         sys.path.remove(str(path.parent))
     if not hasattr(module, "CorpusOptions"):
         raise InputError(
-            f"{place('corpus', 'script')}{path} has no class CorpusOptions; docs/extending.md says what it is"
+            f"{place('corpus', 'script')}{path} has no class CorpusOptions; docs/howto/extending.md says what it is"
         )
     try:
         return read_options(module.CorpusOptions, config.corpus.options, "corpus.options")
