@@ -1,0 +1,86 @@
+# What is checked and said before the first job: files in an output's place, and a model that is going to be replaced.
+import itertools
+from base64 import urlsafe_b64encode
+from datetime import datetime
+
+from spkr.errors import InputError
+from spkr.manifest import unlisted
+
+USED_SETS = dict.fromkeys(
+    [*SETS, *TRAIN_SETS, *BACKEND_SETS, *(TUNING_SETS if FINETUNE else []), *filter(None, [COHORT, ADAPT_TO])]
+)
+VALUES = {
+    "set": USED_SETS,
+    "clean": SETS,
+    "augment": settings.augment,
+    "shard": range(1, SHARDS + 1),
+    "list": LISTS,
+    "backend": BACKENDS,
+}
+
+
+def places(rule):
+    """The files that a rule may write in this run."""
+    for pattern in map(str, rule.output):
+        pattern = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", pattern)  # without the wildcards' constraints
+        names = re.findall(r"\{(\w+)", pattern)
+        for values in itertools.product(*(VALUES[name] for name in names)):
+            yield pattern.format(**dict(zip(names, values)))
+
+
+def is_known_to_snakemake(path):
+    """Whether a job wrote it, or began to."""
+    record = urlsafe_b64encode(str(path).encode()).decode()
+    return any(Path(".snakemake", folder, record).exists() for folder in ("metadata", "incomplete"))
+
+
+def check_places():
+    """Raise InputError where a file that no run made stands in an output's place: the job would delete it."""
+    for rule in workflow.rules:
+        if rule.name in ("all", "corpus", settings.recipe):
+            continue  # what is unpacked has a record of its own
+        try:
+            found = unlisted(places(rule))
+        except InputError:
+            continue  # a damaged manifest: `spkr check` says what to do
+        if own := [path for path in found if not is_known_to_snakemake(path)]:
+            raise InputError(
+                f"{own[0]}: the stage {rule.name} writes this file, and no run made the one that is there; it would be "
+                f"deleted. Move it out of {own[0].parent}, or give this experiment another `name:`"
+            )
+
+
+def flat(settings, above=""):
+    """Nested settings as {section.key: value}."""
+    found = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+    return found
+
+
+def say_what_is_replaced():
+    """Say which model a change of settings replaces, how old it is, and how to keep it."""
+    path = Path(TRAINED[0]) / "final.pt"
+    try:
+        made_by = json.loads(path.with_name("manifest.json").read_text())["made_by"]["options"]
+        old, date = flat({**made_by["settings"], "seed": made_by["seed"]}), datetime.fromtimestamp(path.stat().st_mtime)
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    new = flat({**json.loads(training_settings(settings.train, settings.network)), "seed": settings.seed})
+    changed = [name for name in new if new[name] != old.get(name)]
+    if changed and "--rerun-triggers" not in sys.argv:  # with which the user says what a change means
+        name, more = changed[0], f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        print(
+            f"{path} of {date:%Y-%m-%d %H:%M} is going to be replaced: {name} was {old.get(name)} and is {new[name]}{more};"
+            f" `--config run=NAME`, or `run: NAME` in a config, keeps it and trains another one beside it",
+            file=sys.stderr,
+        )
+
+
+if workflow.is_main_process:
+    check_places()
+    if not PRETRAINED:
+        say_what_is_replaced()
+    for section in ("train", "backend"):
+        if "test" in getattr(settings, section).sets:
+            print(f"{section}.sets holds test: results on test mean nothing then", file=sys.stderr)

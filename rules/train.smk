@@ -46,7 +46,7 @@ rule sounds:
         options=as_json(settings.train.on_the_fly.to_dict()),
         code=code("spkr.audio.augment_sounds"),
     message:
-        "train: finding rooms and noise"
+        "sounds: finding rooms and noise"
     shell:
         "spkr --log {log} sounds {output.sounds} --options {params.options:q}"
 

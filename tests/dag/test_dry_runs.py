@@ -216,3 +216,49 @@ def test_nested_settings_on_the_command_line(snakemake, tmp_path):
     (trained,) = (json.loads(found) for found in re.findall(r"--settings '(.*?)' --train", output))
     assert (trained["train"]["epochs"], trained["train"]["batches"]["crop"]) == (7, [1.5, 2.5])
     assert '"lda_dim": 64' in output and " --seed 10" in output
+
+
+def test_a_file_of_ones_own_in_an_outputs_place_is_an_error(snakemake, tmp_path):
+    own = tmp_path / "exp/mini/data/test/utt2spk"
+    own.parent.mkdir(parents=True)
+    own.write_text("a a\n")
+    message = "exp/mini/data/test/utt2spk: the stage data writes this file, and no run made the one that is there"
+    assert message in snakemake(tmp_path, "-n", "--config", "recipe=mini", ok=False)
+    assert own.read_text() == "a a\n"
+    assert jobs(snakemake(tmp_path, "-n", "--config", "recipe=mini", "name=another"))["data"] == 1
+
+
+def test_a_model_that_is_going_to_be_replaced_is_named(snakemake, tmp_path):
+    commands = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini")
+    trained = json.loads(re.search(r"--settings '(.*?)' --train", commands)[1])
+    model = tmp_path / "exp/mini/main/model"
+    model.mkdir(parents=True)
+    for name in ("final.pt", "valid.json", "train_log.tsv"):
+        (model / name).write_text("made\n")
+    made_by = {"stage": "train", "options": {"settings": trained, "seed": 1}}
+    files = {name: {"bytes": 5, "sha256": "0"} for name in ("final.pt", "valid.json", "train_log.tsv")}
+    (model / "manifest.json").write_text(json.dumps({"made_by": made_by, "files": files}))
+    again = ("-n", "--config", "recipe=mini")
+    assert "is going to be replaced" not in snakemake(tmp_path, *again)
+    assert re.search(
+        r"exp/mini/main/model/final.pt of \d{4}-\d\d-\d\d \d\d:\d\d is going to be replaced: "
+        r"train.epochs was 8 and is 9 and 1 more; `--config run=NAME`",
+        snakemake(tmp_path, *again, "seed=2", "train={epochs: 9}"),
+    )
+    assert "is going to be replaced" not in snakemake(tmp_path, *again, "seed=2", "run=other")
+
+
+def test_training_on_waveforms_reads_what_it_is_declared_to_read(snakemake, tmp_path):
+    config = {"waveforms": True, "on_the_fly": {"copies": 1, "noise_folders": ["musan/noise"]}}
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train=config))
+    assert jobs(output)["sounds"] == 1
+    assert " --sounds exp/an4/data/sounds.json " in output
+    table = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, train=config), "--workflow-profile", "none")
+    reason = re.search(r"Job \d+: train: .*\nReason: (.*)", table)[1]
+    for name in ("sounds.json", "train_speed3/wav.scp", "train_speed3/reco2sum", "train_speed3/utt2aug"):
+        assert f"exp/an4/data/{name}" in reason, name
+
+
+def test_training_on_test_is_said(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, train={"sets": ["train", "test"]}))
+    assert "train.sets holds test" in output
