@@ -21,7 +21,7 @@ import yaml
 from training import CONF, DIM, SPEAKERS
 
 from spkr.nnet import network_options
-from spkr.nnet.embed import BATCH_FRAMES, embed_batches, embed_utterance, plan_batches
+from spkr.nnet.embed import WHOLE, embed_batches, embed_utterance, plan_batches
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, make_network
 
@@ -58,7 +58,8 @@ def batched(utts: int, rounds: int) -> None:
         return lambda: list(embed_batches(net, feats, batches, "cpu", precision))
 
     alone, *together = (
-        utts / seconds for seconds in medians(rounds, embed(1, "float32"), *(embed(BATCH_FRAMES, p) for p in BARS))
+        utts / seconds
+        for seconds in medians(rounds, embed(1, "float32"), *(embed(WHOLE.batch_frames, p) for p in BARS))
     )
     print(f"one by one in float32: {alone:.0f} utterances/s, {torch.get_num_threads()} threads")
     for (precision, bar), speed in zip(BARS.items(), together, strict=True):

@@ -11,7 +11,7 @@ if not settings.backend.trained:
         """Train the back-end on embeddings of training speakers."""
         input:
             xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=BACKEND_SETS),
-            manifests=expand(f"{RUN}/xvectors/{{set}}/manifest.json", set=BACKEND_SETS),
+            embeddings=xvector_files(BACKEND_SETS),
             utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
             num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
         output:
@@ -40,7 +40,7 @@ if ADAPT_TO:
         input:
             backend=expand(f"{TRAINED_BACKEND}/{{file}}", file=BACKEND_FILES),
             xvectors=f"{RUN}/xvectors/{ADAPT_TO}/xvector.scp",
-            manifest=f"{RUN}/xvectors/{ADAPT_TO}/manifest.json",
+            embeddings=xvector_files([ADAPT_TO]),
         output:
             expand(f"{BACKEND_DIR}/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
         log:

@@ -33,7 +33,7 @@ rule score:
         trials=trials_file("trials"),
         models=trials_file("models"),
         xvectors=lambda w: f"{RUN}/xvectors/{LISTS[w.list][0]}/xvector.scp",
-        manifests=lambda w: [f"{RUN}/xvectors/{s}/manifest.json" for s in (LISTS[w.list][0], COHORT) if s],
+        embeddings=lambda w: xvector_files(filter(None, [LISTS[w.list][0], COHORT])),
         backend=expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
         cohort=[f"{RUN}/xvectors/{COHORT}/xvector.scp"] if COHORT else [],
         cohort_models=[f"{EXP}/data/{COHORT}/spk2utt"] if COHORT else [],

@@ -13,7 +13,7 @@ VALUES = {
     "set": USED_SETS,
     "clean": SETS,
     "augment": settings.augment,
-    "shard": range(1, SHARDS + 1),
+    "shard": range(1, max(SHARDS, EMBED_SHARDS) + 1),
     "list": LISTS,
     "backend": BACKENDS,
 }

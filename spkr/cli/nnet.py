@@ -1,6 +1,8 @@
 """Verbs that train a network and embed utterances."""
 
-from spkr.cli.arguments import SEED, SETTINGS, options, pair, recorded
+from functools import partial
+
+from spkr.cli.arguments import SEED, SETTINGS, options, pair, positive, recorded, shard
 
 
 def add_verbs(verb) -> None:
@@ -30,12 +32,17 @@ def add_verbs(verb) -> None:
              "exp/an4/main/xvectors/test")  # fmt: skip
     for name in ("model", "data_dir", "feats_dir", "out_dir"):
         p.add_argument(name)
-    p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
-                   help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
-    p.add_argument("--batch-frames", type=int, default=10_000, metavar="N",
-                   help="frames in a batch, padding included (default: %(default)s)")  # fmt: skip
-    p.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
-                   help="of the encoder; bfloat16 is faster, with three digits (default: %(default)s)")  # fmt: skip
+    p.add_argument("--options", type=partial(options, section="embed"), default={}, help=SETTINGS)
+    p.add_argument(
+        "--shard", type=shard, metavar="I/N", help="only part I of N, for merge-xvectors (default: the whole)"
+    )
+
+    p = verb("merge-xvectors", _merge_xvectors, "join the shards of a set's embeddings, and average by speaker",
+             "exp/an4/data/test exp/an4/feats/fbank80_utt/test exp/an4/main/xvectors/test --shards 2")  # fmt: skip
+    for name in ("data_dir", "feats_dir", "out_dir"):
+        p.add_argument(name)
+    p.add_argument("--shards", type=positive, required=True)
+    p.add_argument("--options", type=partial(options, section="embed"), default={}, help=SETTINGS)
 
 
 def _train(args) -> None:
@@ -58,11 +65,33 @@ def _train(args) -> None:
 
 
 def _embed(args) -> None:
+    from spkr.config.embed_options import Embed
+    from spkr.config.options import read_options
     from spkr.manifest import artefacts
     from spkr.nnet.embed import embed_set
 
+    i, n = args.shard or (1, 1)
+    made = read_options(Embed, args.options, "--options").replace(shards=n)
     reads = [args.model, args.data_dir, args.feats_dir]
-    with artefacts("embed", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
-        embed_set(
-            args.model, args.data_dir, args.feats_dir, args.out_dir, args.batch_frames, args.precision, args.silent
-        )  # fmt: skip
+    with artefacts("embed", recorded(args), f"{args.out_dir}/manifest.{i}.json", reads=reads):
+        embed_set(args.model, args.data_dir, args.feats_dir, args.out_dir, made, i)
+    if not args.shard:
+        _merge(args, 1, made.silent)
+
+
+def _merge_xvectors(args) -> None:
+    from spkr.config.embed_options import Embed
+    from spkr.config.options import read_options
+
+    _merge(args, args.shards, read_options(Embed, args.options, "--options").silent)
+
+
+def _merge(args, shards: int, silent: str) -> None:
+    from spkr.kaldi.shards import shard_lists
+    from spkr.kaldi.xvectors import merge_xvectors
+    from spkr.manifest import artefacts, check_files
+
+    check_files(*shard_lists(args.out_dir, shards, ["xvector.scp"]))
+    reads = [args.data_dir, f"{args.feats_dir}/utt2num_voiced"]
+    with artefacts("merge_xvectors", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
+        merge_xvectors(args.data_dir, args.feats_dir, args.out_dir, shards, silent)

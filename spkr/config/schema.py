@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 from spkr.config.augment_options import AUGMENTATIONS, Augmentation
 from spkr.config.backend_options import Backend
 from spkr.config.corpus_options import Corpus, TrialList
+from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
 from spkr.config.options import Count, Options, PathText, Text, Word, option
 from spkr.config.train_options import Finetune, Train, TrainOptions
@@ -50,6 +51,7 @@ class Config(Options):
     model: Model = option(meaning="the network; or a trained one's path, and nothing is trained")
     train: Train = Train()
     finetune: Finetune = Finetune()
+    embed: Embed = Embed()
     backend: Backend = Backend()
 
     @property

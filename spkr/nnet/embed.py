@@ -13,18 +13,18 @@ from typing import Literal
 import numpy as np
 import torch
 
+from spkr.config.embed_options import Embed
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
-from spkr.kaldi.counts import read_silent, report_silent, without_silent
-from spkr.kaldi.datadir import invert, read_map, write_map
+from spkr.kaldi.datadir import read_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
 MAX_CHUNK = 10000  # frames at once, as Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
 MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
-BATCH_FRAMES = MAX_CHUNK  # in a batch, padding included; it then needs no more memory than a long utterance
+WHOLE = Embed(shards=1)
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -36,52 +36,40 @@ def embed_set(
     data_dir: str | Path,
     feats_dir: str | Path,
     out_dir: str | Path,
-    batch_frames: int = BATCH_FRAMES,
-    precision: Precision = "float32",
-    silent: str = "warn",
+    options: Embed = WHOLE,
+    shard: int = 1,
 ) -> None:
-    """Embed every utterance of a data directory: xvector.{ark,scp}, spk_xvector.{ark,scp}, num_utts in `out_dir`.
+    """Embed the utterances of the `shard`-th (from 1) of `options.shards` parts of a set: xvector.<shard>.{ark,scp}.
 
-    On a GPU where there is one. A speaker's embedding is the mean of those of its utterances, and num_utts says of how
-    many. Utterances without a voiced frame, as the features' utt2num_voiced says, are left out of averages with others;
-    `silent` says whether to warn of them, or refuse them. Raises InputError where data and features are not of the same
-    utterances, or features not of the dimension that the network reads.
+    On a GPU where there is one. Each part has every so many of the whole set's batches. Raises InputError where data
+    and features are not of the same utterances, or features not of the dimension that the network reads.
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")
     reader = FeatureReader([feats_dir], front_end)
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
-    num_voiced, spk2utt = Path(feats_dir) / "utt2num_voiced", invert(utt2spk)
-    without_speech = read_silent([num_voiced] if num_voiced.exists() else [], utt2spk)
-    report_silent(feats_dir, without_speech, "averages of speakers leave them out", silent)
-    averaged = dict(zip(spk2utt, without_silent(spk2utt.values(), without_speech), strict=True))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         keep_freed_memory()
-    batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, batch_frames)
-    vectors = dict(embed_batches(net.to(device), reader, batches, device, precision))
-    out = Path(out_dir)
-    with TableWriter(out / "xvector.ark") as table:
-        for utt in sorted(utt2spk):
+    batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, options.batch_frames)
+    own = batches[shard - 1 :: options.shards]
+    if not own:
+        raise InputError(f"{data_dir}: {len(batches)} batches do not fill {options.shards} shards; lower embed.shards")
+    vectors = dict(embed_batches(net.to(device), reader, own, device, options.precision))
+    with TableWriter(Path(out_dir) / f"xvector.{shard}.ark") as table:
+        for utt in sorted(vectors):
             table[utt] = vectors[utt]
-    with TableWriter(out / "spk_xvector.ark") as table:
-        for spk, utts in averaged.items():
-            table[spk] = np.mean([vectors[utt] for utt in utts], axis=0, dtype=np.float64)
-    write_map(out / "num_utts", {spk: len(utts) for spk, utts in averaged.items()})
     dim = len(next(iter(vectors.values())))
-    logger.info("%s: %d utterances of %d speakers embedded, dimension %d", out, len(utt2spk), len(spk2utt), dim)
+    logger.info("%s: %d of %d utterances embedded, dimension %d", out_dir, len(vectors), len(utt2spk), dim)
 
 
-def plan_batches(num_frames: Mapping[str, int], batch_frames: int = BATCH_FRAMES) -> list[list[str]]:
+def plan_batches(num_frames: Mapping[str, int], batch_frames: int = WHOLE.batch_frames) -> list[list[str]]:
     """All utterances in batches, by length: as many as fill `batch_frames` frames, those of padding counted.
 
     An utterance of more frames is a batch of its own, as is one that is embedded in several chunks.
 
     Args: num_frames: utterance -> frames.
-    Raises InputError where `batch_frames` is not above zero.
     """
-    if batch_frames < 1:
-        raise InputError(f"batch_frames {batch_frames}; expected at least 1")
     batches: list[list[str]] = []
     for utt in sorted(num_frames, key=lambda utt: (num_frames[utt], utt)):
         frames = max(num_frames[utt], MIN_CHUNK)

@@ -16,7 +16,7 @@ from tests.dag.dry_run import jobs
 
 ORDER = (
     *("corpus", "data", "augment", "feats", "merge_feats", "train", "finetune"),
-    *("embed", "backend", "adapt", "score", "report"),
+    *("embed", "merge_xvectors", "backend", "adapt", "score", "report"),
 )
 WORKFLOW = ("Snakefile", "rules", "recipes", "conf", "profiles", "spkr", "local")
 

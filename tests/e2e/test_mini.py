@@ -100,7 +100,7 @@ def test_a_lost_recording_is_named(copy, snakemake):
 
 def test_damage_is_found_taken_away_and_mended_and_nothing_else_runs(copy, snakemake):
     (ark,) = copy.glob("exp/mini/feats/fbank80*/test/feats.1.ark")
-    xvectors = "exp/mini/main/xvectors/test/xvector.ark"
+    xvectors = "exp/mini/main/xvectors/test/xvector.1.ark"
     whole = ark.read_bytes()
     ark.write_bytes(whole[:-1])
     output = snakemake(copy, *CONFIG, "-R", "embed", ok=False)

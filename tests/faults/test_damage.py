@@ -40,7 +40,7 @@ DAMAGES = {  # the next stage of the run, the file, what happened to it; the job
     "features cut by a byte": ("embed", "feats/*/test/feats.1.ark", lose_last_byte, FEATURES),
     "one bit flipped in features": ("train", "feats/*/valid/feats.1.ark", flip_one_bit, FEATURES),
     "a model cut short": ("embed", "main/model/final.pt", lose_half, {"train": 1}),
-    "one bit flipped in embeddings": ("score", "main/xvectors/test/xvector.ark", flip_one_bit, {"embed": 1}),
+    "one bit flipped in embeddings": ("score", "main/xvectors/test/xvector.1.ark", flip_one_bit, {"embed": 1}),
     "a PLDA cut short": ("score", "main/backend/plda", lose_half, {"backend": 1}),
     "scores that lost a line": ("report", "main/scores/trials_pairs.plda", lose_last_line, {"score": 1}),
 }
@@ -61,7 +61,7 @@ def test_damage_is_found_by_the_next_reader_and_exactly_that_is_made_again(run, 
 
 
 def test_damage_in_a_finished_run_is_found_by_a_check_which_says_what_to_type(run, finish):
-    for pattern in ("feats/*/test/feats.1.ark", "main/xvectors/train/xvector.ark", "main/model/final.pt"):
+    for pattern in ("feats/*/test/feats.1.ark", "main/xvectors/train/xvector.1.ark", "main/model/final.pt"):
         rewrite(run.one(pattern), flip_one_bit)
     (run.exp / "main/backend/plda").unlink()
     run.check(ok=False)

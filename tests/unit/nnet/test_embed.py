@@ -15,6 +15,7 @@ from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
 from spkr.kaldi.datadir import read_map, write_map
 from spkr.kaldi.table import read_vectors
+from spkr.kaldi.xvectors import merge_xvectors
 from spkr.nnet import embed, network_options
 from spkr.nnet.embed import Precision, embed_batches, embed_set, embed_utterance, plan_batches
 from spkr.nnet.model import ENCODERS, SpeakerNet, load_model, save_model
@@ -25,7 +26,7 @@ torch.set_num_threads(1)
 
 SETTINGS = SMALL | {"filters": 6, "kernels": [3, 5], "repeat": 1, "last_filters": 10, "embedding_layers": [7, 5]}
 AGREE = 5e-5  # of one utterance in a batch and alone, in float32
-FILES = ("xvector.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
+FILES = ("xvector.1.ark", "xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts")
 
 
 def network(dim=8):
@@ -38,6 +39,12 @@ def model(toy, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "final.pt"
     save_model(path, network(), network_options(SETTINGS), toy.front_end, ["a", "b", "c"], {})
     return path
+
+
+def embedded(model, data, feats, out):
+    """Embed a whole set, and average by speaker."""
+    embed_set(model, data, feats, out)
+    merge_xvectors(data, feats, out, 1)
 
 
 def direct(net, feats):
@@ -63,7 +70,7 @@ def test_short_utterances_are_padded_with_their_first_and_last_frame(frames, lef
 
 
 def test_embeddings_of_a_set_are_those_of_its_utterances_and_speakers(toy, model, tmp_path):
-    embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path)
+    embedded(model, toy.data["dev"], toy.feats["dev"], tmp_path)
     utt2spk = read_map(f"{toy.data['dev']}/utt2spk")
     utts, vectors = read_vectors(tmp_path / "xvector.scp")
     assert utts == sorted(utt2spk)
@@ -82,7 +89,7 @@ def test_utterances_without_a_voiced_frame_are_named_and_left_out_of_averages(to
     feats = shutil.copytree(toy.feats["dev"], tmp_path / "feats")
     silent = {"d1-dev0": "0", **{f"d2-dev{k}": "0" for k in range(4)}}
     write_map(feats / "utt2num_voiced", read_map(feats / "utt2num_voiced") | silent)
-    embed_set(model, toy.data["dev"], feats, tmp_path / "out")
+    embedded(model, toy.data["dev"], feats, tmp_path / "out")
     assert "feats: 5 utterances have no voiced frame, first 'd1-dev0'; averages of speakers leave them" in caplog.text
     assert read_map(tmp_path / "out/num_utts") == {"d0": "4", "d1": "3", "d2": "4", "d3": "4"}  # d2 has no others
     utts, vectors = read_vectors(tmp_path / "out/xvector.scp")
@@ -93,8 +100,7 @@ def test_utterances_without_a_voiced_frame_are_named_and_left_out_of_averages(to
     with pytest.raises(
         InputError, match="feats: 5 utterances have no voiced frame, .*; leave it out, or take --silent"
     ):
-        embed_set(model, toy.data["dev"], feats, tmp_path / "refused", silent="refuse")
-    assert not (tmp_path / "refused").exists()
+        merge_xvectors(toy.data["dev"], feats, tmp_path / "out", 1, "refuse")
 
 
 def test_features_are_read_from_arks_that_have_no_scp(toy, model, tmp_path):
@@ -104,7 +110,7 @@ def test_features_are_read_from_arks_that_have_no_scp(toy, model, tmp_path):
     found = []
     for feats in (toy.feats["dev"], tmp_path / "arks"):
         embed_set(model, toy.data["dev"], feats, tmp_path / "out")
-        found.append((tmp_path / "out/xvector.ark").read_bytes())
+        found.append((tmp_path / "out/xvector.1.ark").read_bytes())
     assert found[0] == found[1]
 
 
@@ -113,7 +119,7 @@ def test_embedding_twice_gives_the_same_bytes(toy, model, tmp_path, monkeypatch)
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)  # an scp holds the path of its ark
-        embed_set(model, toy.data["dev"], toy.feats["dev"], "out")
+        embedded(model, toy.data["dev"], toy.feats["dev"], "out")
         found.append({file: (tmp_path / name / "out" / file).read_bytes() for file in FILES})
     assert found[0] == found[1]
 
@@ -129,8 +135,8 @@ def one_utterance(toy, name, utt, to):
 
 
 def test_an_utterance_alone_gives_what_it_gives_in_its_set(toy, model, tmp_path):
-    embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path / "set")
-    embed_set(model, *one_utterance(toy, "dev", "d2-dev1", tmp_path / "one"), tmp_path / "alone")
+    embedded(model, toy.data["dev"], toy.feats["dev"], tmp_path / "set")
+    embedded(model, *one_utterance(toy, "dev", "d2-dev1", tmp_path / "one"), tmp_path / "alone")
     utts, vectors = read_vectors(tmp_path / "set/xvector.scp")
     alone = read_vectors(tmp_path / "alone/xvector.scp")[1]
     np.testing.assert_allclose(alone[0], vectors[utts.index("d2-dev1")], atol=AGREE, rtol=AGREE)
@@ -151,11 +157,6 @@ def test_batches_hold_each_utterance_once_by_length_and_as_many_as_fit(num_frame
         assert (len(batch) + 1) * frames > batch_frames or frames > 50
 
 
-def test_a_batch_without_a_frame_is_refused():
-    with pytest.raises(InputError, match="batch_frames 0; expected at least 1"):
-        plan_batches({"a": 3}, 0)
-
-
 LENGTHS = [3, 24, 25, 26, 200, 211, 300, 300, 430, 1000]
 
 
@@ -165,7 +166,7 @@ def utterances():
     return {f"u{k}": rng.normal(size=(n, 12)).astype(np.float32) for k, n in enumerate(LENGTHS)}
 
 
-def plan(utterances, batch_frames=embed.BATCH_FRAMES):
+def plan(utterances, batch_frames=embed.WHOLE.batch_frames):
     return plan_batches({utt: len(feats) for utt, feats in utterances.items()}, batch_frames)
 
 
@@ -228,10 +229,41 @@ def test_the_command_takes_batch_and_precision_and_puts_them_into_the_manifest(t
     seen = {}
     monkeypatch.setattr(embed, "plan_batches", lambda frames, n: seen.update(n=n) or plan_batches(frames, n))
     paths = [str(model), str(toy.data["dev"]), str(toy.feats["dev"])]
-    main(["embed", *paths, str(tmp_path / "a"), "--batch-frames", "90", "--precision", "bfloat16"])
+    main(["embed", *paths, str(tmp_path / "a"), "--options", '{"batch_frames": 90, "precision": "bfloat16"}'])
+    assert seen == {"n": 90}
     main(["embed", *paths, str(tmp_path / "b")])
-    assert seen == {"n": embed.BATCH_FRAMES}
+    assert seen == {"n": 10000}
     half, whole = (read_vectors(tmp_path / f"{name}/xvector.scp")[1] for name in "ab")
     assert 0 < np.abs(half - whole).max() < 0.05 * np.abs(whole).max()
-    options = json.loads((tmp_path / "a/manifest.json").read_text())
+    options = json.loads((tmp_path / "a/manifest.1.json").read_text())
     assert "bfloat16" in json.dumps(options) and "90" in json.dumps(options)
+
+
+def test_shards_give_the_bytes_of_the_whole_set(toy, model, tmp_path):
+    paths, options = [str(model), str(toy.data["dev"]), str(toy.feats["dev"])], ["--options", '{"batch_frames": 150}']
+    main(["embed", *paths, str(tmp_path / "whole"), *options])
+    for shard in (2, 1, 3):
+        main(["embed", *paths, str(tmp_path / "parts"), *options, "--shard", f"{shard}/3"])
+    main(["merge-xvectors", *paths[1:], str(tmp_path / "parts"), "--shards", "3"])
+    assert len(read_map(tmp_path / "parts/xvector.2.scp")) < 10
+    (keys, whole), (others, parts) = (read_vectors(tmp_path / f"{name}/xvector.scp") for name in ("whole", "parts"))
+    assert keys == others
+    np.testing.assert_array_equal(whole, parts)
+    for name in ("spk_xvector.ark", "num_utts"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_shards_that_do_not_make_the_whole_are_refused(toy, model, tmp_path):
+    options = embed.WHOLE.replace(shards=3, batch_frames=150)
+    for shard in (1, 2):
+        embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path, options, shard)
+    with pytest.raises(InputError, match="xvector.3.scp: no such file"):
+        merge_xvectors(toy.data["dev"], toy.feats["dev"], tmp_path, 3)
+    with pytest.raises(InputError, match=r"xvector.\*.scp: \d+ of 16 entries of .*utt2spk missing"):
+        merge_xvectors(toy.data["dev"], toy.feats["dev"], tmp_path, 2)
+    shutil.copy(tmp_path / "xvector.1.scp", tmp_path / "xvector.3.scp")
+    with pytest.raises(InputError, match="xvector.3.scp: 'd.*' is in another shard, too"):
+        merge_xvectors(toy.data["dev"], toy.feats["dev"], tmp_path, 3)
+    assert not (tmp_path / "num_utts").exists()
+    with pytest.raises(InputError, match="batches do not fill 99 shards; lower embed.shards"):
+        embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path, options.replace(shards=99), 99)
