@@ -1,22 +1,22 @@
 """Reading audio of any container and rate, and augmenting it.
 
-`EFFECTS` has what is done to a recording after rooms and noise, in this order. A new effect is a function of samples
-(n,) on the scale of 16-bit integers, their rate in Hz and the drawn value, which gives (n,) samples, and an entry in
-`EFFECTS`.
+`EFFECTS` lists the effects that are applied after rooms and noise, in order. To add one, write a function and add an
+entry here. The function takes samples (n,) on the scale of 16-bit integers, their rate in Hz and the drawn value, and
+returns (n,) samples.
 """
 
 from typing import NamedTuple
 
 
 class Effect(NamedTuple):
-    """What a kind of augmented copy has done to it."""
+    """An effect that is applied to a kind of augmented copy."""
 
-    word: str  # of a line of utt2aug, before the value: codec=gsm
-    function: str  # module and name
-    values: tuple[float, float] | tuple[str, ...]  # the range of a number, or names: one is drawn, each as likely
+    word: str  # the name before the value in utt2aug: codec=gsm
+    function: str  # module:name
+    values: tuple[float, float] | tuple[str, ...]  # a range or a list of names; values are drawn uniformly
 
 
 EFFECTS = {  # by kind of copy
     "telephone": Effect("codec", "spkr.audio.acoustics:telephone", ("mulaw", "alaw", "gsm")),
 }
-KINDS = ("reverb", "noise", "music", "babble", *EFFECTS)  # of augmented copies, which are so named
+KINDS = ("reverb", "noise", "music", "babble", *EFFECTS)  # of augmented copies; names of copies end in them

@@ -1,4 +1,4 @@
-"""What happens to speech on its way: rooms, noise and telephones, on (samples,) at the scale of 16-bit integers."""
+"""Rooms, noise and telephones, applied to (samples,) on the scale of 16-bit integers."""
 
 import math
 from io import BytesIO
@@ -12,8 +12,8 @@ from scipy.signal import butter, sosfilt
 
 from spkr.audio.resampling import resample
 
-POWER_FLOOR = 1e-18  # of what came through a room, lest silence is divided by
-TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: under a metre of detour
+POWER_FLOOR = 1e-18  # of reverberated speech; avoids a division by zero for silence
+TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: less than a metre of extra path
 TELEPHONE_RATE = 8000  # Hz
 TELEPHONE_BAND = butter(4, (300, 3400), "bandpass", fs=TELEPHONE_RATE, output="sos")  # edges of ITU-T G.712
 CODECS = {"mulaw": "ULAW", "alaw": "ALAW", "gsm": "GSM610"}  # ITU-T G.711 and GSM 06.10, as libsndfile calls them
@@ -25,7 +25,7 @@ def power(samples: np.ndarray) -> float:
 
 
 def room_response(rt60: float, drr: float, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """An impulse response of unit direct sound and a diffuse tail: Gaussian noise that decays by 60 dB in `rt60` s.
+    """An impulse response: unit direct sound, then a diffuse tail of Gaussian noise that decays by 60 dB in `rt60` s.
 
     Source: J. D. Polack, "La transmission de l'energie sonore dans les salles", 1988 (the statistical room model).
     """
@@ -36,9 +36,9 @@ def room_response(rt60: float, drr: float, rate: int, rng: np.random.Generator) 
 
 
 def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """(samples,) through an impulse response of any delay and scale; the direct sound keeps its place.
+    """Convolve (samples,) with an impulse response of any delay and scale; the direct sound keeps its place.
 
-    The greatest peak is taken for the direct sound, and the power is what it was: Kaldi's wav-reverberate with
+    The largest peak is taken as the direct sound, and the power is kept, as in Kaldi's wav-reverberate with
     --shift-output and --normalize-output.
     """
     out = through_room(samples, response, int(np.argmax(np.abs(response))), scipy.fft)
@@ -46,10 +46,10 @@ def reverberate(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 
 def through_room(samples, response, direct: int, fft: ModuleType):
-    """(..., samples) convolved with (..., taps), and as long as before: from the direct sound, tap `direct`, on.
+    """Convolve (..., samples) with (..., taps), and keep as many samples, starting at the direct sound, tap `direct`.
 
-    `fft` is scipy.fft for numpy arrays and torch.fft for tensors. The power is left to the caller, as rows of a batch
-    have lengths of their own.
+    `fft` is scipy.fft for numpy arrays and torch.fft for tensors. The caller corrects the power, because rows of a
+    batch have different lengths.
     """
     n = samples.shape[-1]
     size = next_fast_len(n + response.shape[-1] - 1, real=True)
@@ -59,7 +59,7 @@ def through_room(samples, response, direct: int, fft: ModuleType):
 
 def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise (n,) of power ~ f^slope, flat below a hundredth of the Nyquist frequency."""
-    fast = next_fast_len(n, real=True)  # a transform of prime length takes twenty times as long
+    fast = next_fast_len(n, real=True)  # an FFT of prime length takes twenty times as long
     bins = fast // 2 + 1
     spectrum = rng.standard_normal((bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
     f = np.maximum(np.arange(bins, dtype=np.float32) / bins, 0.01)
@@ -67,13 +67,13 @@ def coloured_noise(n: int, slope: float, rng: np.random.Generator) -> np.ndarray
 
 
 def in_loop(samples: np.ndarray, n: int, start: int = 0) -> np.ndarray:
-    """(samples,) from `start` on, in a loop, cut to n, at unit power: one voice of several."""
+    """Repeat (samples,), starting at `start`, up to n samples, and scale it to unit power: one voice of several."""
     voice = np.resize(np.roll(samples, -start), n)
     return voice / max(math.sqrt(power(voice)), 1e-9)
 
 
 def telephone(samples: np.ndarray, rate: int, codec: str) -> np.ndarray:
-    """(samples,) as they come out of a telephone: 300 to 3400 Hz, at 8 kHz through `codec`, and back at `rate` Hz."""
+    """Pass (samples,) through a telephone: 300 to 3400 Hz, 8 kHz, `codec`; then resample back to `rate` Hz."""
     narrow = samples.astype(np.float32, copy=False)
     if rate != TELEPHONE_RATE:
         narrow = resample(narrow, rate, TELEPHONE_RATE)
@@ -84,4 +84,4 @@ def telephone(samples: np.ndarray, rate: int, codec: str) -> np.ndarray:
     heard = soundfile.read(line, dtype="float32")[0] * 32768
     if rate != TELEPHONE_RATE:
         heard = resample(heard, TELEPHONE_RATE, rate)
-    return heard[: len(samples)]  # GSM 06.10 fills its last block
+    return heard[: len(samples)]  # GSM 06.10 pads its last block

@@ -1,14 +1,14 @@
 """Recordings of rooms, noise, music and speech for augmented copies: finding them, and drawing from them.
 
-A folder is any that holds WAV or FLAC files, at any depth, as those of two well-known collections do:
+A folder may hold WAV or FLAC files at any depth, as in two well-known collections:
 
     musan/{noise,music,speech}/<source>/*.wav                       openslr.org/17, musan.tar.gz
     RIRS_NOISES/simulated_rirs/{small,medium,large}room/Room*/*.wav openslr.org/28, rirs_noises.zip
     RIRS_NOISES/real_rirs_isotropic_noises/*.wav
     RIRS_NOISES/pointsource_noises/*.wav
 
-Where it holds a list in Kaldi's form (`rir_list`, `noise_list`: the last word of a line is a file), only its files
-count.
+If a folder holds a list in Kaldi's form (`rir_list`, `noise_list`: the last word of a line is a file), only the files
+in the list are used.
 """
 
 import fcntl
@@ -30,13 +30,13 @@ from spkr.files import read_lines, replacing
 
 SUFFIXES = {".wav", ".flac"}
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
-LISTS = {"rir": "rir_list", "noise": "noise_list"}  # by what the folder is used for
+LISTS = {"rir": "rir_list", "noise": "noise_list"}  # by kind of recording
 
 logger = logging.getLogger(__name__)
 
 
 class Sounds:
-    """The files of some folders, each folder as likely to be drawn from as the others, and each file in it."""
+    """The files of some folders. Folders are drawn uniformly, then a file of the folder uniformly."""
 
     def __init__(self, files: Sequence[Sequence[Path]]):
         """Args: the files of each folder."""
@@ -44,18 +44,18 @@ class Sounds:
 
     @classmethod
     def of_folders(cls, folders: Sequence[Path], kind: str) -> "Sounds":
-        """Those of folders that are there, for rir, noise, music or speech. Raises InputError as `list_files` does."""
+        """The files of existing folders, for rir, noise, music or speech. Raises InputError as `list_files` does."""
         return cls([list_files(folder, LISTS.get(kind)) for folder in folders])
 
     def draw(self, rng: np.random.Generator) -> Path:
-        """A file; InputError where its header cannot be read."""
+        """Draw a file. Raises InputError if its header cannot be read."""
         files = self.files[rng.integers(len(self.files))]
         path = files[rng.integers(len(files))]
         seconds_of(path)
         return path
 
     def draw_part(self, rng: np.random.Generator, wanted: float) -> tuple[str, float]:
-        """A random part of `wanted` seconds, or a shorter file's whole, as FILE@SECONDS; and how long it is."""
+        """Draw a part of `wanted` seconds, or a whole shorter file: FILE@SECONDS, and its duration in seconds."""
         path = self.draw(rng)
         length = seconds_of(path)
         start = rng.uniform(0, max(length - wanted, 0))
@@ -63,10 +63,10 @@ class Sounds:
 
 
 def list_files(folder: Path, list_name: str | None = None) -> list[Path]:
-    """The audio files below a folder, in the same order wherever it lies; those that its list names, if there is one.
+    """The audio files below a folder, or those in its list if it has one. The order does not depend on its location.
 
-    Raises InputError where there is none, where the list names one that is not there, or where a name would not be
-    one word of a line of utt2aug.
+    Raises InputError if there are no files, if the list names a missing file, or if a file name contains a space or a
+    comma, which a line of utt2aug cannot hold.
     """
     files = sorted(
         (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names),
@@ -87,19 +87,19 @@ def list_files(folder: Path, list_name: str | None = None) -> list[Path]:
 
 @cache
 def seconds_of(path: Path) -> float:
-    """The duration by the header; InputError where that cannot be read."""
+    """The duration that the header gives. Raises InputError if the header cannot be read."""
     with open_audio(path, first_channel=True) as f:
         return f.frames / f.samplerate
 
 
 def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -> Path | None:
-    """Where a folder lies, if it does anywhere.
+    """The path of a folder of recordings, or None if it is not found.
 
     Args:
-        folder: as `musan/noise`; an absolute path is taken as it is.
-        corpora: what it is looked for in, at most two folders deep; then an archive of its first part's name, as
-            `musan.tar.gz` or `rirs_noises.zip`.
-        unpacked: where the archive is unpacked to, once: `<unpacked>/musan/`.
+        folder: a relative path such as `musan/noise`, or an absolute path, which is used as it is.
+        corpora: the folder to search, at most two levels deep, first for `folder`, then for an archive named like
+            its first part: `musan.tar.gz` or `rirs_noises.zip`.
+        unpacked: the folder to unpack the archive to, once: `<unpacked>/musan/`.
 
     Raises InputError as `find_archive` and `unpack` do.
     """
@@ -116,7 +116,7 @@ def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -
     if corpora and (archive := find_archive(names, corpora)):
         home.parent.mkdir(parents=True, exist_ok=True)
         with home.with_name(f".{top}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # several sets may be augmented at once
+            fcntl.flock(lock, fcntl.LOCK_EX)  # other jobs may augment other sets at the same time
             fetch_corpus(archive.name, home, archive.parent)
     return home / path if (home / path).is_dir() else None
 
@@ -124,10 +124,10 @@ def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -
 def find_sounds(
     folders: Mapping[str, Sequence[str]], fallback: bool, corpora: str | Path | None, unpacked: str | Path
 ) -> dict[str, Sounds]:
-    """The recordings of those kinds (rir, noise, music, speech) for which folders are named.
+    """The recordings of each kind (rir, noise, music, speech) that has folders.
 
-    A folder that is nowhere is an InputError, or, if `fallback`, left out with a warning, and a kind with the last of
-    its folders. Other arguments as of `find_folder`, errors also as of `list_files`.
+    A missing folder is an InputError. With `fallback` it is skipped with a warning, and so is a kind that has no folder
+    left. The other arguments are those of `find_folder`. Raises InputError also as `list_files` does.
     """
     sounds = {}
     for kind, names in folders.items():
@@ -138,7 +138,7 @@ def find_sounds(
             )
             if not fallback:
                 raise InputError(f"{message}; put it there, or leave it out for built-in sounds")
-            logger.warning("%s; doing without", message)
+            logger.warning("%s; skipped", message)
             del found[name]
         if found:
             sounds[kind] = Sounds.of_folders(list(found.values()), kind)
@@ -146,7 +146,7 @@ def find_sounds(
 
 
 def write_sounds(path: str | Path, sounds: Mapping[str, Sounds]) -> None:
-    """Write the files of each kind and folder, and their sums, as JSON: {kind: [{file: sum, ...} of a folder, ...]}."""
+    """Write the files of each kind and their fingerprints as JSON: {kind: [{file: fingerprint}, one dict a folder]}."""
     content = {
         kind: [{str(file): fingerprint(file) for file in files} for files in found.files]
         for kind, found in sounds.items()
@@ -157,7 +157,7 @@ def write_sounds(path: str | Path, sounds: Mapping[str, Sounds]) -> None:
 
 
 def read_sounds(path: str | Path) -> dict[str, Sounds]:
-    """What `write_sounds` wrote; InputError where a file is not what it was."""
+    """Read what `write_sounds` wrote. Raises InputError if a file has changed."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     for folders in content.values():
         for file, expected in (item for files in folders for item in files.items()):

@@ -1,7 +1,7 @@
 """Augmented copies of a data directory, as Kaldi's recipes make them.
 
-A copy is a line of `utt2aug`, which says what is done to the recording when its features are computed
-(spkr.audio.effects); no audio is written. A copy of another speed is another speaker:
+A copy is a line of `utt2aug`, which says how the recording is changed when its features are computed
+(spkr.audio.effects). No audio is written. A copy at another speed is another speaker:
 
     fash-an251-b              fash          speed=1
     fash-an251-b-aug1         fash          speed=1 slope=-1.37 snr=14.14
@@ -9,10 +9,10 @@ A copy is a line of `utt2aug`, which says what is done to the recording when its
     sp0.9-fash-an251-b        sp0.9-fash    speed=0.9
     sp0.9-fash-an251-b-aug1   sp0.9-fash    speed=0.9 rt60=0.515 drr=1.82 babble=mblw-an4-b,mdcs-cen2-b snr=6.91
 
-Rooms, noise, music and speech are drawn from folders of recordings (spkr.audio.augment_sounds) where the options name
-some; otherwise rooms and noise are synthesised, and babble is made from the utterances themselves. All is drawn from a
-seed and the copy's name (babble also from the list of utterances, recordings from the lists of files), so that no copy
-depends on what was drawn for another.
+Rooms, noise, music and speech are drawn from folders of recordings (spkr.audio.augment_sounds) if the options name
+some. Otherwise rooms and noise are synthesised, and babble is made from the utterances themselves. Each copy has a
+random generator of its own, seeded with the seed and the copy's name, so that no copy depends on another. Babble also
+depends on the list of utterances, and recordings on the lists of files.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ def augment_data_dir(
     corpora: str | Path | None = None,
     unpacked: str | Path = "exp/corpora",
 ) -> None:
-    """Write the data directory of `data_dir`'s augmented copies, clean ones included.
+    """Write a data directory of `data_dir`'s augmented copies, including the clean ones.
 
-    The folders of recordings that the options name are looked for as `spkr.audio.augment_sounds.find_folder` says.
+    `spkr.audio.augment_sounds.find_folder` finds the folders of recordings that the options name.
     """
     files = check_data_dir(data_dir)
     if "utt2dur" not in files:
@@ -57,21 +57,22 @@ def augmented(
     sounds: Mapping[str, Sounds] | None = None,
     where: str = "utt2spk",
 ) -> dict[str, dict[str, str]]:
-    """The files of a data directory's augmented copies, clean ones included: wav.scp, utt2spk, utt2dur,
-    utt2aug, and segments and reco2sum where it has them.
+    """The files of a data directory of augmented copies, including the clean ones.
+
+    These are wav.scp, utt2spk, utt2dur and utt2aug, and segments and reco2sum if `data` has them.
 
     Args:
-        data: content of the clean directory's wav.scp, utt2spk and utt2dur; segments and reco2sum where it has them.
-        options: what copies are made.
-        seed: of all that is drawn.
-        sounds: recordings by kind (rir, noise, music, speech); what is not there is synthesised.
-        where: what errors name.
+        data: content of the clean directory's wav.scp, utt2spk and utt2dur, and of segments and reco2sum if present.
+        options: which copies to make.
+        seed: seed of the random generators.
+        sounds: recordings by kind (rir, noise, music, speech); kinds without recordings are synthesised.
+        where: the file that error messages name.
 
-    Raises InputError where a copy would have another utterance's name, where babble has no other speakers, or where a
-    recording's header cannot be read.
+    Raises InputError if a copy would get the name of another utterance, if babble has no other speakers, or if the
+    header of a recording cannot be read.
     """
     recordings = [name for name in ("wav.scp", "reco2sum") if name in data]
-    audio = ["segments"] if "segments" in data else recordings  # what has a line for each copy
+    audio = ["segments"] if "segments" in data else recordings  # the files with a line for each copy
     out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
     sampler = EffectSampler(options, OtherSpeakers(data["utt2spk"], where), sounds or {})
     for utt, spk in data["utt2spk"].items():
@@ -107,23 +108,23 @@ class OtherSpeakers:
             self.own[spk] = (start, start := start + len(utts))
 
     def draw(self, rng: np.random.Generator, spk: str, count: int) -> list[str]:
-        """This many utterances, or all there are, of other speakers than `spk`."""
+        """Draw `count` utterances of speakers other than `spk`, or all if there are fewer."""
         start, end = self.own[spk]
         n = len(self.utts) - (end - start)
         if not n:
-            raise InputError(f"{self.where}: {spk!r} is the only speaker; for babble there must be others")
+            raise InputError(f"{self.where}: {spk!r} is the only speaker; babble needs others")
         drawn = rng.choice(n, size=min(n, count), replace=False)
         return [self.utts[i if i < start else i + end - start] for i in drawn.tolist()]
 
 
 class EffectSampler:
-    """Draws what is done to copies, as words of a line of utt2aug."""
+    """Draws the effects of copies, as words of a line of utt2aug."""
 
     def __init__(self, options: Augmentation, others: OtherSpeakers, sounds: Mapping[str, Sounds]):
         self.options, self.others, self.sounds = options, others, sounds
 
     def copy(self, name: str, rng: np.random.Generator, spk: str, seconds: float) -> dict[str, str]:
-        """A copy of that name, of an utterance of `spk` that has so many seconds at the copy's speed."""
+        """Draw the copy `name` of an utterance of `spk`. `seconds` is its duration at the copy's speed."""
         if name == "reverb":
             return self._room(rng)
         if name in EFFECTS:
@@ -162,7 +163,7 @@ class EffectSampler:
         return {word: f"{rng.uniform(*values):.4g}"}
 
     def _noise(self, kind: str, rng: np.random.Generator, spk: str, seconds: float) -> dict[str, str]:
-        """The noise of kind `noise`, `music` or `babble`, without its level."""
+        """Draw noise of kind `noise`, `music` or `babble`, without its level."""
         if kind == "babble":
             low, high = self.options.babble_talkers
             count = int(rng.integers(low, high + 1))

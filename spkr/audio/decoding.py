@@ -1,7 +1,7 @@
-"""Reading audio: WAV, FLAC, NIST SPHERE and more through libsndfile, resampled on the way where that is allowed.
+"""Reading audio: WAV, FLAC, NIST SPHERE and more through libsndfile, resampled if that is allowed.
 
-What is read is named as in a wav.scp: a path, or a command and `|` that writes audio to its output, as in
-`sph2pipe -f wav -p x.sph |`. A command is run only where that is allowed (feats.allow_pipes).
+A source is given as in wav.scp: a path, or a command that writes audio to its standard output, followed by `|`, such
+as `sph2pipe -f wav -p x.sph |`. A command is run only if feats.allow_pipes allows it.
 """
 
 import os
@@ -24,21 +24,21 @@ from spkr.audio.resampling import piece_size, resample, resample_pieces, resampl
 from spkr.errors import DamagedAudio, InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
-RATES = range(1000, 400_000)  # Hz; what is beyond is a damaged header, and a block of 0.1 s would fill the memory
-MAX_FILTER = 4_000_000  # coefficients for resampling: from 44,100 to 16,000 Hz they are 70,560, from 44,101 too many
-MAX_SAMPLE = 2.0**31  # full scale is 1, or what somebody took for it; the energy of this is still finite
-BLOCK = 1 << 22  # samples decoded at once: a header may promise more than there is memory
+RATES = range(1000, 400_000)  # Hz; other values come from damaged headers, and a block of 0.1 s would fill the memory
+MAX_FILTER = 4_000_000  # coefficients of a resampling filter; 44,100 to 16,000 Hz needs 70,560, 44,101 far more
+MAX_SAMPLE = 2.0**31  # full scale should be 1, but not all files keep to it; the energy is still finite
+BLOCK = 1 << 22  # samples decoded at once: a header may announce more samples than fit into memory
 
 
 class Decoder(soundfile.SoundFile):
-    """A sound file whose samples are the same wherever reading begins.
+    """A sound file whose samples do not depend on where reading begins.
 
-    In MP3 and Vorbis, libsndfile seeks to a place nearby, or decodes a frame there without what it needs of the
-    frames before; SoundFile seeks after each block where it may.
+    In MP3 and Vorbis, libsndfile seeks inexactly, or decodes a frame without the frames that it depends on. SoundFile
+    seeks after each block if the file is seekable.
     """
 
     def seekable(self) -> bool:
-        """Whether it can be sought in, to the sample."""
+        """Whether seeking is exact to the sample."""
         return self.format not in ("MP3", "OGG") and super().seekable()
 
 
@@ -51,25 +51,27 @@ def read_audio(
     end: float = -1.0,
     first_channel: bool = False,
 ) -> np.ndarray:
-    """Read one channel of audio as float32 on the scale of 16-bit integers, as Kaldi takes it: (samples,).
+    """Read one channel of audio as (samples,) float32 on the scale of 16-bit integers, as Kaldi does.
 
-    Only the part from `start` to `end` seconds (-1: its end) is decoded where the format can be sought in. Raises
-    InputError, naming the source, where it is missing, unreadable, cut short or empty, where its command fails or is
-    not allowed, where it has more than one channel (unless the `first_channel` is asked for), samples that are not
-    finite, or another sampling rate than `rate` Hz that `resampling` (feats.resample) does not allow, or where it ends
-    before the part does, as extract-segments has it.
+    If the format is seekable, only the part from `start` to `end` seconds (-1: the end of the file) is decoded.
+
+    Raises InputError, naming the source, if
+    - it is missing, unreadable, cut short or empty, or its command fails or is not allowed;
+    - it has more than one channel and `first_channel` is false, or samples that are not finite;
+    - its sampling rate is not `rate` Hz and `resampling` (feats.resample) does not allow it;
+    - it ends before `end`, by the rule of Kaldi's extract-segments.
     """
     with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
         first, last = sample_range(source, f, start, end)
         size = piece_size(f.samplerate, rate)
-        if f.samplerate != rate and last - first > size:  # hours at a higher rate would not fit into memory
+        if f.samplerate != rate and last - first > size:  # hours at the original rate may not fit into memory
             return resample_pieces(decode(source, f, first, last, size), last - first, f.samplerate, rate)
         samples = _joined(list(decode(source, f, first, last)))
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
 
 
 def _joined(blocks: list[np.ndarray]) -> np.ndarray:
-    """Blocks as one array; the list is emptied, so that hours are not in memory twice."""
+    """Join blocks to one array. The list is emptied meanwhile, so that long audio is not in memory twice."""
     if len(blocks) == 1:
         return blocks[0]
     out, at = np.empty(sum(map(len, blocks)), np.float32), 0
@@ -82,7 +84,7 @@ def _joined(blocks: list[np.ndarray]) -> np.ndarray:
 
 
 def read_part(file: str, rate: int, resampling: str, start: float, count: int | None) -> np.ndarray:
-    """The first channel of a file from `start` seconds on, at most `count` samples of it at `rate` Hz (None: all).
+    """Read the first channel of a file from `start` seconds, at most `count` samples at `rate` Hz (None: all).
 
     Raises InputError as `read_audio` does.
     """
@@ -96,12 +98,12 @@ def read_part(file: str, rate: int, resampling: str, start: float, count: int | 
 def decode(
     source: str | Path, f: soundfile.SoundFile, first: int, last: int, size: int = BLOCK
 ) -> Iterator[np.ndarray]:
-    """Yield an open file's first channel from sample `first` to `last`, at most `size` at once: (samples,).
+    """Yield blocks (samples,) of an open file's first channel, from sample `first` to `last`, of at most `size`.
 
-    They are float32 on the scale of 16-bit integers; those of 16 bits are read as such, in half the time.
+    Samples are float32 on the scale of 16-bit integers. 16-bit files are read as integers, which takes half the time.
 
-    Raises InputError, naming the source, where they are cut short, not finite or huge, or, of a whole FLAC file, not
-    those that were encoded.
+    Raises InputError, naming the source, if samples are missing, not finite or huge, or if a FLAC file that is decoded
+    as a whole does not match its checksum.
     """
     _skip_to(f, first)
     flac = FlacSum(f) if (first, last) == (0, f.frames) else None
@@ -113,7 +115,7 @@ def decode(
         if not len(block):
             raise InputError(f"{source}: cut short after {at} samples; replace the file")
         if dtype == "float32" and not -MAX_SAMPLE < block.min() <= block.max() < MAX_SAMPLE:  # false with a NaN, too
-            raise InputError(f"{source}: has samples that are not finite, or huge; replace the file")
+            raise InputError(f"{source}: has samples that are not finite or are too large; replace the file")
         if flac:
             flac.update(block)
         samples = block[:, 0].astype(np.float32)
@@ -123,7 +125,7 @@ def decode(
 
 
 def _skip_to(f: soundfile.SoundFile, first: int) -> None:
-    """Go to a sample of a file that was just opened."""
+    """Skip to a sample of a file that was just opened."""
     if first and f.seekable():
         f.seek(first)
         return
@@ -132,7 +134,7 @@ def _skip_to(f: soundfile.SoundFile, first: int) -> None:
 
 
 class Extent(NamedTuple):
-    """What a header says of a part of a recording."""
+    """What a header says about a part of a recording."""
 
     rate: int  # Hz, of the file
     samples: int  # of the part, after resampling
@@ -147,9 +149,9 @@ def check_audio(
     end: float = -1.0,
     first_channel: bool = False,
 ) -> Extent | None:
-    """Raise InputError as `read_audio` does, for what a file's header shows, and return what else it says.
+    """Check a file by its header. Raises InputError as `read_audio` does, for faults that the header shows.
 
-    A command that is allowed is not run: None.
+    Returns None for a command that is allowed, which is not run.
     """
     if allow_pipes and is_command(source):
         return None
@@ -162,9 +164,9 @@ def check_audio(
 def open_audio(
     source: str | Path, allow_pipes: bool = False, first_channel: bool = False
 ) -> Iterator[soundfile.SoundFile]:
-    """Open audio of one channel, or of more if the first is asked for.
+    """Open audio of one channel, or of several if `first_channel`.
 
-    Raises InputError as `read_audio` does, for what is wrong with all of it.
+    Raises InputError as `read_audio` does, except for faults of samples and of the part.
     """
     try:
         with _decoder(source, allow_pipes) as f:
@@ -173,7 +175,8 @@ def open_audio(
             if f.channels != 1 and not first_channel:
                 raise InputError(f"{source}: {f.channels} channels; expected one")
             if f.samplerate not in RATES:
-                raise InputError(f"{source}: sampled at {f.samplerate} Hz, which no recording is; replace the file")
+                expected = f"{RATES.start} to {RATES.stop - 1} Hz"
+                raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {expected}; replace the file")
             check_header(f)
             yield f
     except DamagedAudio as e:
@@ -183,11 +186,11 @@ def open_audio(
 
 
 def _why_unreadable(source: str | Path, error: soundfile.LibsndfileError) -> str:
-    """What is wrong with an audio file that libsndfile cannot read, and what to do."""
+    """Why libsndfile cannot read an audio file, and what to do."""
     try:
         head = _output(source) if is_command(source) else read_head(source)
     except OSError as e:
-        return f"cannot be read ({e.strerror}); see that this user may read it, and that its disk is sound"
+        return f"cannot be read ({e.strerror}); check its permissions and the disk"
     if not head:
         return "not readable as audio (the file is empty); replace or remove it"
     if is_shortened(head):
@@ -202,12 +205,14 @@ def _at_rate(
     with open_audio(source, allow_pipes, first_channel) as f:
         _check_rate(source, f.samplerate, rate, resampling)
         if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
-            raise InputError(f"{source}: sampled at {f.samplerate} Hz, too odd to be resampled; expected {rate} Hz")
+            raise InputError(
+                f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz, or a rate with a larger common divisor"
+            )
         yield f
 
 
 def _why_no_file(source: str | Path) -> str:
-    """What is wrong with what is no file, and what to do."""
+    """Why a source is not a regular file, and what to do."""
     try:
         mode = Path(source).stat().st_mode
     except FileNotFoundError:
@@ -221,9 +226,9 @@ def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> N
     if found == rate or resampling == "any" or (resampling == "down" and found > rate):
         return
     remedy = (
-        "down to have higher rates resampled"
+        "down to resample higher rates"
         if found > rate
-        else f"any to have lower rates resampled, too (there is then no speech above {found // 2} Hz)"
+        else f"any to resample lower rates, too (the speech then has nothing above {found // 2} Hz)"
     )
     raise InputError(
         f"{source}: sampled at {found} Hz; expected {rate} Hz (feats.sample_frequency); set feats.resample to {remedy}"
@@ -231,9 +236,9 @@ def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> N
 
 
 def sample_range(source: str | Path, f: soundfile.SoundFile, start: float, end: float) -> tuple[int, int]:
-    """The first sample of a part, and the one after its last: extract-segments' rounding and overshoot.
+    """The first sample of a part and the one after its last, rounded as Kaldi's extract-segments does.
 
-    Raises InputError where the part begins behind the end, or ends MAX_OVERSHOOT seconds behind it or more.
+    Raises InputError if the part begins after the end of the audio, or ends MAX_OVERSHOOT seconds after it or more.
     """
     first, last = int(start * f.samplerate), int(end * f.samplerate) if end != -1 else f.frames
     if first >= f.frames or last >= f.frames + int(MAX_OVERSHOOT * f.samplerate):
@@ -246,12 +251,12 @@ def sample_range(source: str | Path, f: soundfile.SoundFile, start: float, end: 
 
 
 def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
-    """Open a file or a command's output, whether or not its header knows how long it is."""
+    """Open a file or the output of a command. The header need not give the length."""
     if is_command(source):
         if not allow_pipes:
             raise InputError(
                 f"{source}: a command; expected an audio file: set feats.allow_pipes to true (spkr data: --allow-pipes)"
-                " if it may be run, or run it, and name what it wrote"
+                " to run it, or run it yourself and name its output file"
             )
         content = _output(str(source))
     elif os.path.isfile(source):  # noqa: PTH113, a Path takes much of the time of a short file
@@ -262,7 +267,7 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
         f = Decoder(source if content is None else BytesIO(content))
     except TypeError:
         raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
-    if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile then wants 8 before
+    if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile expects a RIFF size of 8 then
         content = content or Path(source).read_bytes()
         return Decoder(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
     if f.format == "MP3" and (known := with_length(content or Path(source).read_bytes())):
@@ -272,12 +277,12 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
 
 @lru_cache(maxsize=1)  # segments of one recording follow each other
 def _output(source: str) -> bytes:
-    """What a command writes; InputError with the end of its stderr where it fails or writes nothing."""
+    """The output of a command. Raises InputError with the end of its stderr if it fails or writes nothing."""
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", source[:-1]], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode or not done.stdout:
         what = f"failed with exit status {done.returncode}" if done.returncode else "wrote nothing"
         said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
-        raise InputError(f"{source}: the command {what}; its last words: {said or '(none)'}")
+        raise InputError(f"{source}: the command {what}; stderr: {said or '(empty)'}")
     return done.stdout

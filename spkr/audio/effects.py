@@ -1,4 +1,4 @@
-"""What a line of utt2aug does to a recording: another speed, a room, noise, effects, in this order.
+"""The changes that a line of utt2aug makes to a recording: speed, room, noise, effects, in this order.
 
     sp0.9-fash-an251-b-aug1  speed=0.9 rt60=0.410 drr=6.20 slope=-1.30 snr=12.80
     fash-an251-b-music       speed=1 music=corpora/musan/music/fma/music-fma-0003.wav@61.25 snr=8
@@ -7,16 +7,16 @@
     rt60    reverberation time of a simulated room in seconds, with
     drr     its direct to reverberant energy ratio in dB; or
     rir     a file with the impulse response of a room
-    snr     signal to noise ratio in dB, of one of these:
+    snr     signal to noise ratio in dB, with one of these:
       slope   coloured noise of this spectral slope (0 white, -1 pink, -2 brown; power ~ f^slope)
-      babble  these utterances at once, as they were recorded, comma-separated
-      music   these files at once, each as FILE@SECONDS from that place on, in a loop where they are too short
+      babble  utterances, comma-separated, as they were recorded, all at once
+      music   files, comma-separated, all at once: FILE@SECONDS begins at that time; a short file is repeated
       speech  the same
-      noise   these files, as FILE@SECONDS, one after the other with a second between
-    codec   a telephone's: mulaw, alaw, gsm; as each effect of spkr.audio.EFFECTS
+      noise   files, as FILE@SECONDS, one after the other with a second between them
+    codec   of a telephone: mulaw, alaw, gsm; likewise every effect of spkr.audio.EFFECTS
 
-What is left out is not done. There may be an snr for each file or utterance, comma-separated; one number is that of all
-together over the recording, and of each file of `noise` while it lasts.
+Every word is optional. `snr` may list a value for each file or utterance, comma-separated. A single value is the ratio
+of all of them together over the recording, and for `noise`, of each file while it lasts.
 """
 
 import hashlib
@@ -40,21 +40,21 @@ PARTS = ("noise", "music", "speech")  # words that list FILE@SECONDS
 NOISES = {"slope", "babble", *PARTS}
 GAP = 1.0  # seconds between two files of `noise` (Kaldi's voxceleb recipe: --fg-interval 1)
 
-Part = tuple[str, float]  # a file, and the second from which it is heard
+Part = tuple[str, float]  # a file, and the time in seconds where it begins
 Spec = dict[str, float | str | list[float] | list[str] | list[Part]]
-Noise = tuple[int, np.ndarray]  # the sample with which it begins, and its samples
+Noise = tuple[int, np.ndarray]  # the position of its first sample in the speech, and its samples
 ReadUtterance = Callable[[str], np.ndarray]
-ReadFile = Callable[[str, float, int | None], np.ndarray]  # file, first second, how many samples at most (None: all)
+ReadFile = Callable[[str, float, int | None], np.ndarray]  # file, start in seconds, maximum of samples (None: all)
 
 
 def random_for(seed: int, name: str) -> np.random.Generator:
-    """A generator that depends on the seed and the name alone."""
+    """A random generator that depends only on the seed and the name."""
     digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
     return np.random.Generator(np.random.Philox(int.from_bytes(digest[:8], "little")))
 
 
 def parse_spec(text: str, where: str) -> Spec:
-    """A line of utt2aug, its values read. Raises InputError, naming `where`, for anything else."""
+    """Parse a line of utt2aug. Raises InputError, naming `where`, if it is malformed."""
     items = [item.split("=", 1) for item in text.split(" ")]
     names = [name for name, *_ in items]
     noises = NOISES.intersection(names)
@@ -116,7 +116,7 @@ def _number(word: str, text: str, limits: tuple[float, float], where: str) -> fl
 
 
 def parts_of(spec: Spec) -> list[Part]:
-    """The files that a spec names, and from where on each is heard."""
+    """The files that a spec names, and where each begins."""
     rooms = [(spec["rir"], 0.0)] if "rir" in spec else []
     return rooms + [part for name in PARTS for part in spec.get(name, ())]
 
@@ -128,7 +128,7 @@ def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:
 
 
 def speed_length(n: int, speed: float) -> int:
-    """How many samples `change_speed` makes of n."""
+    """The number of samples that `change_speed` returns for n."""
     return resampled_length(n, *_rates_of(speed))
 
 
@@ -146,9 +146,9 @@ def distort(
     read_utterance: ReadUtterance,
     read_file: ReadFile,
 ) -> np.ndarray:
-    """Put (samples,) into a room, add noise and apply effects, as `spec` says; the readers give what it names.
+    """Reverberate (samples,), add noise and apply effects, as `spec` says. The readers read what it names.
 
-    Raises InputError where the impulse response is silence, and as the readers do.
+    Raises InputError if the impulse response is silence, and as the readers do.
     """
     out, response = samples, room_of(spec, rate, rng, read_file)
     if "rt60" in spec:
@@ -165,7 +165,7 @@ def distort(
 
 
 def room_of(spec: Spec, rate: int, rng: np.random.Generator, read_file: ReadFile) -> np.ndarray | None:
-    """The impulse response of the room that `spec` has, if it has one; InputError where it is silence."""
+    """The impulse response of the room in `spec`, or None. Raises InputError if it is silence."""
     if "rt60" in spec:
         return room_response(spec["rt60"], spec["drr"], rate, rng)
     if "rir" not in spec:
@@ -179,7 +179,7 @@ def room_of(spec: Spec, rate: int, rng: np.random.Generator, read_file: ReadFile
 def noises_of(
     spec: Spec, n: int, rate: int, rng: np.random.Generator, read_utterance: ReadUtterance, read_file: ReadFile
 ) -> list[Noise]:
-    """What n samples of speech are mixed with, each at a ratio of its own or all at that of `spec`."""
+    """The noises for n samples of speech: several if each has a ratio of its own, otherwise their sum."""
     if "noise" in spec:
         return _one_after_another(spec["noise"], n, rate, read_file)
     noises = _at_once(spec, n, rng, read_utterance, read_file)
@@ -189,7 +189,7 @@ def noises_of(
 def _at_once(
     spec: Spec, n: int, rng: np.random.Generator, read_utterance: ReadUtterance, read_file: ReadFile
 ) -> list[np.ndarray]:
-    """Noises that are heard over all of n samples; several of them are equally loud."""
+    """Noises that last for all n samples; all have the same power."""
     if "slope" in spec:
         return [coloured_noise(n, spec["slope"], rng)]
     if "babble" in spec:
@@ -208,7 +208,7 @@ def _one_after_another(parts: list[Part], n: int, rate: int, read_file: ReadFile
 
 
 def mixed(samples: np.ndarray, noises: list[Noise], snrs: list[float], speech_power: float) -> np.ndarray:
-    """(samples,) and noises at their ratios to speech of that power, or at one ratio that is each one's."""
+    """Add noises to (samples,), each at its signal to noise ratio in dB, or all at the same one."""
     out = samples.copy()
     for i, (begin, noise) in enumerate(noises):
         if noise_power := power(noise):

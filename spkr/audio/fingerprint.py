@@ -1,7 +1,7 @@
-"""Fingerprints of audio files: they show that a recording was replaced after data preparation.
+"""Fingerprints of audio files, which show whether a recording was replaced after data preparation.
 
-reco2sum of a data directory: `<recording> <bytes> <crc32>`, of the first and the middle block of the file, since a
-whole corpus could not be read twice, and recordings of one length may all begin with silence. A pipe has `-`.
+A line of reco2sum is `<recording> <bytes> <crc32>`. The CRC covers the first and the middle block of the file: reading
+all of a corpus again would take too long, and the first block alone may be silence. A pipe has `-`.
 """
 
 import os
@@ -18,7 +18,7 @@ NO_FILE = "-"
 
 
 def fingerprint(source: str | Path) -> str:
-    """`<bytes> <crc32>` of an audio file, or NO_FILE for a command; OSError where it cannot be read."""
+    """`<bytes> <crc32>` of an audio file, or NO_FILE for a command. Raises OSError if it cannot be read."""
     if is_command(source):
         return NO_FILE
     with Path(source).open("rb", buffering=0) as f:
@@ -28,21 +28,21 @@ def fingerprint(source: str | Path) -> str:
 
 
 def fingerprints(wav_scp: Mapping[str, str | Path]) -> dict[str, str]:
-    """reco2sum of a data directory's wav.scp."""
+    """The content of reco2sum for a wav.scp."""
     return {recording: fingerprint(source) for recording, source in wav_scp.items()}
 
 
 def fingerprints_of(files: Files) -> dict[str, str]:
-    """What reco2sum says of each audio file that wav.scp names, by the file; nothing where there is no reco2sum."""
+    """The fingerprint in reco2sum of each audio file in wav.scp, by file; empty without reco2sum."""
     return {files["wav.scp"][recording]: value for recording, value in files.get("reco2sum", {}).items()}
 
 
 def shared_audio(files: Files, prints: Mapping[str, str]) -> Iterator[str]:
-    """Say which audio belongs to utterances of two speakers: one file, or files of the same fingerprint.
+    """Yield a message for audio that belongs to two speakers: one file, or files with the same fingerprint.
 
     Args:
-        files: of a data directory that has been checked; augmented copies share their audio, and are not looked at.
-        prints: fingerprints of audio files, as `fingerprints_of` gives them; files without one are told apart by name.
+        files: of a data directory that has been checked. Augmented copies are skipped, because they share audio.
+        prints: fingerprints by audio file, as from `fingerprints_of`. Files without one are compared by name.
     """
     utt2spk, first = files["utt2spk"], {}
     for utt, clip in clips(files).items() if "utt2aug" not in files else ():
@@ -52,21 +52,21 @@ def shared_audio(files: Files, prints: Mapping[str, str]) -> Iterator[str]:
             same = "" if source == clip.source else f" ({source} has the same bytes)"
             yield (
                 f"{clip.source}: {other} of speaker {utt2spk[other]} and {utt} of speaker {utt2spk[utt]} have this "
-                f"audio{same}; leave one out, or correct its speaker"
+                f"audio{same}; remove one, or correct its speaker"
             )
 
 
 def check_fingerprint(source: str | Path, expected: str) -> None:
-    """Raise InputError where an audio file is not the one that a data directory was made from."""
+    """Raise InputError if an audio file is not the one that the data directory was made from."""
     advice = "put it back, or prepare the data again (snakemake -R data)"
     try:
         found = fingerprint(source)
     except FileNotFoundError:
-        raise InputError(f"{source}: no such audio file; it was there when the data were prepared: {advice}") from None
+        raise InputError(f"{source}: no such audio file; it existed when the data were prepared: {advice}") from None
     except OSError as e:
         raise InputError(f"{source}: cannot be read ({e.strerror})") from None
     if found != expected:
         raise InputError(
-            f"{source}: not the recording that the data were prepared from (its bytes and crc32 are {found}, and were "
+            f"{source}: not the recording that the data were prepared from (its size and crc32 are {found}, and were "
             f"{expected}); {advice}"
         )

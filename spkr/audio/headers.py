@@ -1,9 +1,8 @@
-"""Whether a sound file is what its header says: libsndfile reads what there is, and does not mind.
+"""Checks that a sound file is whole and agrees with its header, which libsndfile does not check.
 
-A file is refused where it has fewer samples than its header says (it was cut short) or more (a size in it is wrong),
-where its header contradicts itself, and where a FLAC file's samples are not those that were encoded. An unknown
-length is none of these: of WAV, where the data's size is 0 or STREAM and more, as of tools that write to a pipe, all
-that follows is samples.
+A file is refused if it has fewer samples than its header says (it was cut short) or more (a size is wrong), if its
+header contradicts itself, or if the samples of a FLAC file do not match its checksum. An unknown length is accepted:
+if the size of a WAV file's data is 0, or STREAM or more, as tools write it to a pipe, all that follows is samples.
 """
 
 import hashlib
@@ -21,30 +20,30 @@ from spkr.audio.mpeg import check_mpeg
 from spkr.audio.ogg import check_ogg
 from spkr.errors import DamagedAudio
 
-STREAM = 0x7FFFF000  # such a size of a WAV file's data, or more, is written where it is not known (sox, ffmpeg)
-ENDLESS = 2**63 - 1  # libsndfile's number of samples of a FLAC file that does not say it
+STREAM = 0x7FFFF000  # sox and ffmpeg write this data size, or a larger one, into WAV files of unknown length
+ENDLESS = 2**63 - 1  # libsndfile's number of samples for a FLAC file of unknown length
 RIFF = ("WAV", "WAVEX")
 MARKED = ("RF64", "W64", "AIFF", "AU", "CAF")  # libsndfile's log says where one of their chunks is cut short
 READABLE = (*RIFF, "FLAC", "NIST", *MARKED, "OGG", "MP3")
-LINEAR = {1, 3, 6, 7, 0xFFFE}  # format tags of WAV: each sample has bytes of its own
+LINEAR = {1, 3, 6, 7, 0xFFFE}  # format tags of WAV whose samples all have the same number of bytes
 
 SHORTENED = (
-    "a SPHERE file compressed with shorten, which is not read; convert it (sph2pipe -f wav FILE FILE.wav), or name "
-    "`sph2pipe -f wav FILE |` in wav.scp and set feats.allow_pipes to true"
+    "a SPHERE file compressed with shorten, which is not supported; convert it (sph2pipe -f wav FILE FILE.wav), or "
+    "write `sph2pipe -f wav FILE |` into wav.scp and set feats.allow_pipes to true"
 )
 
 
 def raw(f: soundfile.SoundFile) -> IO[bytes]:
-    """The bytes that an open sound file is decoded from, as a file of their own."""
+    """Open the bytes of an open sound file a second time."""
     return BytesIO(f.name.getvalue()) if isinstance(f.name, BytesIO) else open(f.name, "rb")  # noqa: PTH123, faster
 
 
 def check_header(f: soundfile.SoundFile) -> None:
-    """Raise DamagedAudio where a file that was just opened is of no READABLE format, or shows that it is not whole."""
+    """Raise DamagedAudio if a file that was just opened has none of the READABLE formats, or is not whole."""
     if f.format not in READABLE:
         raise DamagedAudio(f"a {f.format} file; expected WAV, FLAC or NIST SPHERE")
     if f.frames == ENDLESS:
-        raise DamagedAudio("does not say how many samples it has, as it was written to a pipe; encode it anew")
+        raise DamagedAudio("does not say how many samples it has, as it was written to a pipe; encode it again")
     with raw(f) as file:
         if f.format in RIFF:
             _check_riff(file, f.frames)
@@ -63,22 +62,22 @@ def _cut_short(frames: int) -> DamagedAudio:
 
 
 def _too_long(frames: int) -> DamagedAudio:
-    return DamagedAudio(f"goes on behind the {frames} samples that its header says it has")
+    return DamagedAudio(f"has more data after the {frames} samples that its header gives")
 
 
 def read_head(path: str | Path) -> bytes:
-    """The first kilobyte of a file, which is SPHERE's header; OSError where it cannot be read."""
+    """The first kilobyte of a file, the size of SPHERE's header. Raises OSError if it cannot be read."""
     with Path(path).open("rb") as file:
         return file.read(1024)
 
 
 def is_shortened(head: bytes) -> bool:
-    """Whether this is the head of a SPHERE file whose samples are compressed with shorten."""
+    """Whether a file that begins like this is a SPHERE file compressed with shorten."""
     return head.startswith(b"NIST_1A") and b"embedded-shorten" in head
 
 
 def is_stream(f: soundfile.SoundFile) -> bool:
-    """Whether a WAV file without samples by its header has some, as its length was not known."""
+    """Whether a WAV file has samples although its header gives none, because its length was unknown."""
     with raw(f) as file:
         order, begin, length, _ = _find_data(file)
         return length == 0 and not _are_chunks(file, order, begin, file.seek(0, 2))
@@ -102,7 +101,7 @@ def _check_riff(file: IO[bytes], frames: int) -> None:
 
 
 def _find_data(file: IO[bytes]) -> tuple[str, int, int, int]:
-    """Byte order, where the samples begin, their size in bytes by the header, and that of one of all channels or 0."""
+    """Byte order, first byte of the samples, their bytes by the header, and bytes of one frame (0: not constant)."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     width = 0
@@ -116,13 +115,13 @@ def _find_data(file: IO[bytes]) -> tuple[str, int, int, int]:
                 width = 0
             elif width != channels * -(-bits // 8) or byte_rate != rate * width:
                 raise DamagedAudio(
-                    "its header contradicts itself about the size of a sample, or the number in a second"
+                    "its header contradicts itself about the bytes of a sample or the samples in a second"
                 )
-    raise DamagedAudio("has no samples where its header says")
+    raise DamagedAudio("has no chunk of samples")
 
 
 def _chunks(file: IO[bytes], order: str, at: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and length of each chunk from byte `at` on, up to what is none."""
+    """Name, first byte and length of each chunk from byte `at`, until something is not a chunk."""
     while True:
         file.seek(at)
         head = file.read(8)
@@ -134,7 +133,7 @@ def _chunks(file: IO[bytes], order: str, at: int) -> Iterator[tuple[bytes, int, 
 
 
 def _are_chunks(file: IO[bytes], order: str, at: int, end: int) -> bool:
-    """Whether the bytes from `at` to `end` are chunks, or none."""
+    """Whether the bytes from `at` to `end` are whole chunks; true if there are no bytes."""
     for _, begin, length in _chunks(file, order, at):
         if at >= end:
             break
@@ -150,7 +149,7 @@ def _check_sphere(file: IO[bytes], frames: int) -> None:
     stated = dict(re.findall(rb"^(sample_count|sample_n_bytes|channel_count) -\w+ (\d+)\s*$", head, re.MULTILINE))
     order = re.search(rb"^sample_byte_format -s\d (01|10|012|210|0123|3210)\s*$", head, re.MULTILINE)
     if not length.isdigit() or int(length) % 1024 or int(length) < 1024:
-        raise DamagedAudio("its header does not say how long it is, or lies; expected a multiple of 1024 bytes")
+        raise DamagedAudio("its header gives no length, or a wrong one; expected a multiple of 1024 bytes")
     if len(stated) < 3 or not (order or stated[b"sample_n_bytes"] == b"1"):
         raise DamagedAudio("its header lacks the number, the size or the byte order of its samples")
     count = int(stated[b"sample_count"])
@@ -161,10 +160,10 @@ def _check_sphere(file: IO[bytes], frames: int) -> None:
 
 
 class FlacSum:
-    """The MD5 of a FLAC file's samples, which its header knows (RFC 9639, section 8.2), against those decoded."""
+    """Compares the decoded samples of a FLAC file with the MD5 in its header (RFC 9639, section 8.2)."""
 
     def __init__(self, f: soundfile.SoundFile):
-        """Args: f is any sound file; of other formats there is nothing to be checked."""
+        """Args: f is any sound file. For other formats than FLAC, nothing is checked."""
         head = b""
         if f.format == "FLAC":
             with raw(f) as file:
@@ -175,7 +174,7 @@ class FlacSum:
         self.md5 = hashlib.md5(usedforsecurity=False)
 
     def update(self, samples: np.ndarray) -> None:
-        """Add the next samples, (n, channels): int16 of 16 bits, else float32 from -1 to 1."""
+        """Add the next samples, (n, channels): int16 for 16 bits, otherwise float32 from -1 to 1."""
         if self.expected:
             integers = samples if samples.dtype == np.int16 else samples * np.float32(1 << self.bits - 1)
             if self.bits == 24:
@@ -184,6 +183,6 @@ class FlacSum:
                 self.md5.update(integers.astype(f"<i{self.bits // 8}").data)
 
     def check(self) -> None:
-        """Raise DamagedAudio where the samples were not all, or others."""
+        """Raise DamagedAudio if the samples do not match the MD5."""
         if self.expected and self.md5.digest() != self.expected:
             raise DamagedAudio("its samples are not those that were encoded")

@@ -1,7 +1,7 @@
-"""How long an MP3 file is, and whether it is whole: libsndfile guesses from the first frame what no header says.
+"""The length of an MP3 file, and whether it is whole. Without a header, libsndfile guesses the length.
 
-A file is a row of frames, each with a header that tells its length; tags may be before and behind them. Most encoders
-put an Info (or Xing) frame before the others, which says how many there are; where it lacks, one is put there.
+A file is a sequence of frames, each with a header that gives its length. Tags may precede and follow them. Most
+encoders begin with an Info (or Xing) frame that gives the number of frames. If it is missing, one is inserted.
 Source: ISO/IEC 11172-3, section 2.4; the Xing header and LAME's tag as mpg123 reads them (libmpg123, parse.c).
 """
 
@@ -18,14 +18,14 @@ KBITS = {  # by MPEG version 1 or 2, and layer
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-RATES = (44100, 48000, 32000)  # Hz, of version 1; the half of version 2, a quarter of 2.5
+RATES = (44100, 48000, 32000)  # Hz, of version 1; version 2 has half of these, version 2.5 a quarter
 ENCODERS = (b"LAME", b"Lavf", b"Lavc")  # those known to put a checksum into the Info frame
 TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")  # what may follow the frames
 CONVERT = "replace the file; if it is all there was, decode it and write it as FLAC (ffmpeg -i FILE FILE.flac)"
 
 
 class Header:
-    """A frame's header, four bytes; ValueError where they are none."""
+    """The header of a frame, from four bytes. Raises ValueError if they are not a header."""
 
     def __init__(self, four: bytes):
         self.bits = bits = int.from_bytes(four)
@@ -42,7 +42,7 @@ class Header:
         else:
             self.samples = 576 if (self.version, layer) == (2, 3) else 1152
             length = self.samples // 8 * per_second // self.rate + padding
-        self.length = length if per_second else 0  # bytes; 0 of free format, which does not say it
+        self.length = length if per_second else 0  # bytes; 0 in free format, which does not give the length
 
     @property
     def kind(self) -> tuple:
@@ -51,36 +51,36 @@ class Header:
 
     @property
     def info_at(self) -> int:
-        """Where in a frame the word Info or Xing stands."""
+        """The position of the word Info or Xing in a frame."""
         side = (17 if self.mono else 32) if self.version == 1 else (9 if self.mono else 17)
         return 4 + side
 
 
 def check_mpeg(content: bytes, frames: int) -> None:
-    """Raise DamagedAudio unless an MP3 file is a row of whole frames, as many as its Info frame says.
+    """Raise DamagedAudio unless an MP3 file is a sequence of whole frames, as many as its Info frame says.
 
     Args:
         content: of the file, after `with_length`.
-        frames: its samples, as libsndfile has them.
+        frames: its number of samples by libsndfile.
     """
     places = list(_frames(content))
     header, begin = Header(content[places[0] :][:4]), places[0]
     if header.layer != 3:
         if frames != header.samples * len(places):
-            raise DamagedAudio(f"says nothing of its length, which is {header.samples * len(places)} samples", CONVERT)
+            raise DamagedAudio(f"does not give its length, which is {header.samples * len(places)} samples", CONVERT)
         return
     frame = content[begin : begin + header.length]
     stated, found = _stated(frame, header), len(places) - 1
     if stated != found:
-        how = "cut short" if found < stated else "goes on behind its end"
+        how = "cut short" if found < stated else "has more data after its end"
         raise DamagedAudio(f"{how}: it has {found} MP3 frames, and its header says {stated}")
     _check_info(frame, header)
 
 
 def with_length(content: bytes) -> bytes | None:
-    """An MP3 file's frames behind an Info frame that says how many there are; None where it has one of its own.
+    """The content of an MP3 file with an Info frame inserted, which gives the number of frames; None if it has one.
 
-    Raises DamagedAudio where it is not a row of whole frames.
+    Raises DamagedAudio if the file is not a sequence of whole frames.
     """
     places = list(_frames(content))
     begin = places[0]
@@ -100,7 +100,7 @@ def with_length(content: bytes) -> bytes | None:
 
 
 def _frames(content: bytes) -> Iterator[int]:
-    """Where each frame begins; DamagedAudio for anything between or behind frames, and for a last one cut short."""
+    """The position of each frame. Raises DamagedAudio for other bytes between or after frames, or a frame cut short."""
     at, number = _behind_tags(content), 0
     kind, lengths = None, {}  # few headers differ
     while at < len(content):
@@ -112,11 +112,11 @@ def _frames(content: bytes) -> Iterator[int]:
                 if number and (content.startswith(TAGS, at) or not content[at:].strip(b"\0")):
                     return
                 raise DamagedAudio(
-                    f"has bytes that are no MP3 frame, at byte {at}, behind frame {number}", CONVERT
+                    f"has bytes that are not an MP3 frame, at byte {at}, after frame {number}", CONVERT
                 ) from None
             kind = kind or header.kind
             if not header.length:
-                raise DamagedAudio("an MP3 file of free format, whose frames do not tell their length", CONVERT)
+                raise DamagedAudio("an MP3 file in free format, whose frames do not give their length", CONVERT)
             if header.kind != kind:
                 raise DamagedAudio(f"changes its sampling rate or kind of MP3 frame, at byte {at}", CONVERT)
             lengths[four] = header.length
@@ -129,7 +129,7 @@ def _frames(content: bytes) -> Iterator[int]:
 
 
 def _behind_tags(content: bytes) -> int:
-    """Where the ID3v2 tags that a file begins with, and the zeros behind them, end."""
+    """The position after the ID3v2 tags at the beginning of a file, and after the zeros that follow them."""
     at = 0
     while content[at : at + 3] == b"ID3" and len(content) >= at + 10:
         size = sum((byte & 127) << 7 * (3 - i) for i, byte in enumerate(content[at + 6 : at + 10]))
@@ -139,7 +139,7 @@ def _behind_tags(content: bytes) -> int:
 
 
 def _stated(frame: bytes, header: Header) -> int | None:
-    """How many frames follow, if this is an Info frame that says it."""
+    """The number of frames that follow, if this is an Info frame that gives it."""
     info = frame[header.info_at : header.info_at + 12]
     return int.from_bytes(info[8:]) if _is_info(frame, header) and len(info) == 12 and info[7] & 1 else None
 
@@ -149,15 +149,15 @@ def _is_info(frame: bytes, header: Header) -> bool:
 
 
 def _check_info(frame: bytes, header: Header) -> None:
-    """Compare the checksum of an Info frame where it has one: it also says what to leave out at both ends."""
+    """Compare the checksum of an Info frame, if it has one: the frame also gives the samples to drop at both ends."""
     at = header.info_at
-    tag = at + 120  # behind the numbers of frames and bytes, a table of contents and a quality
+    tag = at + 120  # after the numbers of frames and bytes, a table of contents and a quality
     if frame[tag : tag + 4] not in ENCODERS or len(frame) < tag + 36:
         return
     if not _is_info(frame, header) and any(frame[4:at]):  # a frame of sound
         return
     if not _is_info(frame, header) or _crc16(frame[: tag + 34]) != int.from_bytes(frame[tag + 34 : tag + 36]):
-        raise DamagedAudio("the frame that says how long it is, is damaged (its checksum is another)")
+        raise DamagedAudio("its Info frame, which gives its length, is damaged (the checksum differs)")
 
 
 def _crc16(content: bytes) -> int:

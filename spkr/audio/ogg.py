@@ -1,6 +1,6 @@
-"""Whether an Ogg file (Vorbis, Opus, FLAC) is whole: decoders skip what is damaged, and do not mind where it ends.
+"""Checks that an Ogg file (Vorbis, Opus, FLAC) is whole. Decoders skip damaged pages and ignore a missing end.
 
-Source: RFC 3533, section 6: pages with a checksum each, numbered, the last one flagged as the end of the stream.
+Source: RFC 3533, section 6: pages are numbered, each has a checksum, and the last one is flagged.
 """
 
 import struct
@@ -15,16 +15,16 @@ CONVERT = "replace the file; if it is all there was, decode it and write it as F
 
 
 def check_ogg(content: bytes) -> None:
-    """Raise DamagedAudio unless all pages are there and undamaged, of one stream, up to the end of the file."""
+    """Raise DamagedAudio unless the file is one stream, with all of its pages, undamaged, and nothing else."""
     at = number = 0
     first_stream, flags = None, 0
     while at < len(content):
         if flags & END_OF_STREAM:
-            raise DamagedAudio(f"goes on behind the end of its Ogg stream, at byte {at}", CONVERT)
+            raise DamagedAudio(f"has more data after the end of its Ogg stream, at byte {at}", CONVERT)
         page, flags, stream, found = _page(content, at, number)
         first_stream = stream if first_stream is None else first_stream
         if stream != first_stream:
-            raise DamagedAudio(f"has another Ogg stream in it, at byte {at}", CONVERT)
+            raise DamagedAudio(f"has a second Ogg stream, at byte {at}", CONVERT)
         if found != number:
             raise DamagedAudio(f"lacks its Ogg page {number}; page {found} follows at byte {at}")
         at, number = at + len(page), number + 1
@@ -33,9 +33,9 @@ def check_ogg(content: bytes) -> None:
 
 
 def _page(content: bytes, at: int, number: int) -> tuple[bytes, int, int, int]:
-    """The page at byte `at`, its flags, stream and number; DamagedAudio where it is not whole."""
+    """The page at byte `at`, its flags, stream and number. Raises DamagedAudio if the page is not whole."""
     if content[at : at + 4] != b"OggS"[: len(content) - at]:
-        raise DamagedAudio(f"has bytes that are no Ogg page, at byte {at}")
+        raise DamagedAudio(f"has bytes that are not an Ogg page, at byte {at}")
     if len(content) < at + PAGE.size:
         raise DamagedAudio(f"cut short in its Ogg page {number}")
     _, _, flags, _, stream, found, checksum, segments = PAGE.unpack_from(content, at)
@@ -44,11 +44,11 @@ def _page(content: bytes, at: int, number: int) -> tuple[bytes, int, int, int]:
     if len(content) < begin or len(page) < begin - at + sum(content[at + PAGE.size : begin]):
         raise DamagedAudio(f"cut short in its Ogg page {number}")
     if _checksum(page[:22] + bytes(4) + page[26:]) != checksum:
-        raise DamagedAudio(f"its Ogg page {number} is damaged (its checksum is another)")
+        raise DamagedAudio(f"its Ogg page {number} is damaged (the checksum differs)")
     return page, flags, stream, found
 
 
 def _checksum(page: bytes) -> int:
-    """The CRC of RFC 3533: zlib's polynomial, most significant bit first, from 0 and not inverted."""
+    """The CRC of RFC 3533: zlib's polynomial, most significant bit first, starting at 0, not inverted."""
     reflected = zlib.crc32(page.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)

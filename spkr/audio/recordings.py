@@ -1,4 +1,4 @@
-"""What Kaldi's checks leave out: that the audio of a data directory opens, and what is in it."""
+"""Checks of a data directory's audio, which Kaldi does not have: every recording is decoded and looked at."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
 FULL_SCALE = 2**15 - 1  # of 16 bits
-BLOCK = 0.1  # seconds of which the level is taken
+BLOCK = 0.1  # seconds; the level is measured in blocks of this length
 SILENT = 2**15 * 10 ** (-70 / 20)  # -70 dB of full scale
 
 
 @dataclass(frozen=True)
 class RecordingStats:
-    """What is in a recording, decoded to its end."""
+    """Statistics of a recording, decoded to its end."""
 
     samplerate: int  # Hz
     frames: int  # samples
@@ -34,7 +34,7 @@ class RecordingStats:
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """Shares of a recording beyond which there is a warning."""
+    """Shares of a recording above which it is warned about."""
 
     max_clipped: float = 0.001
     max_silent: float = 0.5
@@ -58,13 +58,13 @@ def recording_stats(source: str, allow_pipes: bool = False) -> RecordingStats:
 def check_recordings(
     path: str | Path, files: Files, limits: AudioLimits, allow_pipes: bool = False, nj: int = 1
 ) -> tuple[list[list[str]], list[str]]:
-    """Listen to all recordings of a data directory that has been checked, `nj` at a time.
+    """Decode all recordings of a data directory that has been checked, `nj` at a time.
 
-    Returns faults, those of a kind together (recordings that cannot be used, segments and utt2dur beyond the end of
-    the recording, less than a frame of the default front end), and warnings.
+    Returns lists of faults, one list a kind, and warnings. The kinds are: recordings that cannot be used; segments and
+    durations beyond the end of a recording; utterances shorter than a frame of the default front end.
     """
     path, wav = Path(path), files["wav.scp"]
-    sources = list(dict.fromkeys(wav.values()))  # augmented copies share theirs
+    sources = list(dict.fromkeys(wav.values()))  # augmented copies share their audio
     with ThreadPoolExecutor(nj) as pool:
         heard = dict(zip(sources, pool.map(lambda source: _or_error(source, allow_pipes), sources), strict=True))
     lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
@@ -120,7 +120,7 @@ def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats]) ->
             h = heard[clip.source]
             first, last = sample_range(clip.source, h, clip.start, clip.end)
             speed = parse_spec(copies[utt], f"{path}/utt2aug:{number}: {utt}").get("speed", 1.0) if copies else 1.0
-        except (KeyError, InputError):  # found otherwise
+        except (KeyError, InputError):  # reported elsewhere
             continue
         samples = speed_length(resampled_length(last - first, h.samplerate, fe.sample_frequency), speed)
         if samples < fe.min_samples:

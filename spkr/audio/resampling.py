@@ -1,20 +1,20 @@
-"""Resampling, of long recordings in pieces."""
+"""Resampling; long recordings are resampled in pieces."""
 
 from collections.abc import Iterator
 from math import gcd
 
 import numpy as np
 
-PIECE = 1 << 22  # samples that are resampled at once
+PIECE = 1 << 22  # samples resampled at once
 
 
 def resampled_length(n: int, rate: int, new_rate: int) -> int:
-    """How many samples `resample` makes of n."""
+    """The number of samples that `resample` returns for n."""
     return -(-n * new_rate // rate)
 
 
 def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Resample (samples,) float32 with torchaudio's windowed sinc, a long recording in pieces of PIECE samples."""
+    """Resample (samples,) float32 with torchaudio's windowed sinc, in pieces of about PIECE samples."""
     if len(samples) <= PIECE:
         return _resampled(samples, rate, new_rate)
     size = piece_size(rate, new_rate)
@@ -23,7 +23,7 @@ def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 
 def resample_pieces(pieces: Iterator[np.ndarray], n: int, rate: int, new_rate: int) -> np.ndarray:
-    """Resample n samples that come in pieces of `piece_size`, the last one shorter."""
+    """Resample n samples that come in pieces of `piece_size`; the last one may be shorter."""
     own, new = _step(rate, new_rate)
     reach = (1 + 7 // min(own, new)) * own  # whole steps; the filter has six zero crossings on each side
     out, at = np.empty(resampled_length(n, rate, new_rate), np.float32), 0
@@ -47,11 +47,11 @@ def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 
 def _step(rate: int, new_rate: int) -> tuple[int, int]:
-    """The fewest samples that are a whole number at the new rate, too, and that number."""
+    """The smallest number of samples that becomes a whole number at the new rate, and that number."""
     return rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)
 
 
 def piece_size(rate: int, new_rate: int) -> int:
-    """Samples of a piece: whole steps."""
+    """The number of samples in a piece, a whole number of steps."""
     own, _ = _step(rate, new_rate)
     return PIECE // own * own

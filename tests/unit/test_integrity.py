@@ -134,7 +134,7 @@ def test_recordings_are_named_and_never_taken_away(exp, tmp_path, capsys, caplog
         f.write(b"new")
     status, lines, _ = check(capsys, caplog, "exp/an4", "--remove")
     assert status == 1
-    assert lines[0].startswith("a.wav: no such audio file; it was there when the data were prepared: put it back")
+    assert lines[0].startswith("a.wav: no such audio file; it existed when the data were prepared: put it back")
     assert lines[1].startswith("b.wav: not the recording that the data were prepared from")
     assert (tmp_path / "b.wav").exists()
     assert (exp / "data/test/manifest.json").exists()

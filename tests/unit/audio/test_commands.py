@@ -51,8 +51,8 @@ def test_a_command_is_run_where_it_is_allowed_once_for_all_segments(tmp_path):
 @pytest.mark.parametrize(
     "command, message",
     [
-        ("echo no such host >&2; exit 3 |", "the command failed with exit status 3; its last words: no such host"),
-        ("false | true |", "the command failed with exit status 1; its last words: .none."),
+        ("echo no such host >&2; exit 3 |", "the command failed with exit status 3; stderr: no such host"),
+        ("false | true |", "the command failed with exit status 1; stderr: .empty."),
         ("true |", "the command wrote nothing"),
         ("echo text |", "not readable as audio"),
         ("no-such-program |", "the command failed with exit status 127; .*no-such-program.* not found"),

@@ -67,7 +67,7 @@ def test_a_replaced_recording_is_named_before_anything_is_decoded(data):
 
 def test_a_deleted_recording_is_named_before_anything_is_decoded(data):
     (data.parent / "b-1.wav").unlink()
-    with pytest.raises(InputError, match=r"^b-1: .*b-1.wav: no such audio file; it was there when the data were"):
+    with pytest.raises(InputError, match=r"^b-1: .*b-1.wav: no such audio file; it existed when the data were"):
         extract(data)
     assert not (data.parent / "feats").exists()
 

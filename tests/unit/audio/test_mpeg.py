@@ -77,17 +77,23 @@ def test_a_header_that_says_nothing_of_the_number_is_replaced(tmp_path):
     [
         (lambda c, at: c[:-1], "cut short in its MP3 frame 87; replace the file"),
         (lambda c, at: c[: at[50]], "cut short: it has 49 MP3 frames, and its header says 86"),
-        (lambda c, at: c + c[at[-1] :], "goes on behind its end: it has 87 MP3 frames, and its header says 86"),
-        (lambda c, at: c[: at[50] + 9] + c[at[50] + 11 :], "has bytes that are no MP3 frame, at byte .*ffmpeg"),
-        (lambda c, at: c[: at[50]] + bytes(100) + c[at[50] :], "has bytes that are no MP3 frame, at byte .*, behind"),
-        (lambda c, at: c + b"more", "has bytes that are no MP3 frame, at byte .*, behind frame 87"),
+        (lambda c, at: c + c[at[-1] :], "has more data after its end: it has 87 MP3 frames, and its header says 86"),
+        (lambda c, at: c[: at[50] + 9] + c[at[50] + 11 :], "has bytes that are not an MP3 frame, at byte .*ffmpeg"),
+        (
+            lambda c, at: c[: at[50]] + bytes(100) + c[at[50] :],
+            "has bytes that are not an MP3 frame, at byte .*, after",
+        ),
+        (lambda c, at: c + b"more", "has bytes that are not an MP3 frame, at byte .*, after frame 87"),
         (lambda c, at: c[: at[50]] + mp3(rate=32000), "changes its sampling rate"),
-        (lambda c, at: c[: at[50] + 2] + bytes([c[at[50] + 2] & 15]) + c[at[50] + 3 :], "an MP3 file of free format"),
-        (lambda c, at: c.replace(b"Xing", b"Xinf"), "the frame that says how long it is, is damaged"),
-        (lambda c, at: c.replace(b"Xing\0\0\0\x0f", b"Xing\0\0\0\x0e"), "the frame that says how long"),
+        (lambda c, at: c[: at[50] + 2] + bytes([c[at[50] + 2] & 15]) + c[at[50] + 3 :], "an MP3 file in free format"),
+        (lambda c, at: c.replace(b"Xing", b"Xinf"), "its Info frame, which gives its length, is damaged"),
+        (
+            lambda c, at: c.replace(b"Xing\0\0\0\x0f", b"Xing\0\0\0\x0e"),
+            "its Info frame, which gives its length, is damaged",
+        ),
         (
             lambda c, at: c[: c.index(b"LAME") + 22] + b"\0" + c[c.index(b"LAME") + 23 :],
-            "the frame that says how long",
+            "its Info frame, which gives its length, is damaged",
         ),
     ],
 )
@@ -112,5 +118,5 @@ def test_the_length_of_layer_2_is_named_where_it_is_not_known(tmp_path):
 
     constant = read_audio(put(tmp_path / "x.mp3", 100 * frame(8)), 48000)
     assert len(constant) == 115200
-    with pytest.raises(InputError, match="x.mp3: says nothing of its length, which is 115200 samples; .*FLAC"):
+    with pytest.raises(InputError, match="x.mp3: does not give its length, which is 115200 samples; .*FLAC"):
         read_audio(put(tmp_path / "x.mp3", 50 * frame(8) + 50 * frame(4)), 48000)

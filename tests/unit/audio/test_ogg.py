@@ -45,9 +45,9 @@ def test_a_whole_file_is_read(tmp_path, ogg):
         (lambda c, at: c[: at[-1] + 2], "cut short in its Ogg page"),
         (lambda c, at: c[: at[3]] + c[at[4] :], "lacks its Ogg page 3; page 4 follows"),
         (lambda c, at: c[: at[3] + 99] + b"\0\0" + c[at[3] + 101 :], "its Ogg page 3 is damaged"),
-        (lambda c, at: c[: at[3]] + b"more" + c[at[3] :], "has bytes that are no Ogg page"),
-        (lambda c, at: c + c, "goes on behind the end of its Ogg stream"),
-        (lambda c, at: c + bytes(9), "goes on behind the end of its Ogg stream"),
+        (lambda c, at: c[: at[3]] + b"more" + c[at[3] :], "has bytes that are not an Ogg page"),
+        (lambda c, at: c + c, "has more data after the end of its Ogg stream"),
+        (lambda c, at: c + bytes(9), "has more data after the end of its Ogg stream"),
     ],
 )
 def test_a_file_that_is_not_whole_is_named_by_every_reader(tmp_path, ogg, damage, message):
