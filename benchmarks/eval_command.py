@@ -48,7 +48,8 @@ def main() -> None:
         folder = Path(name)
         write(folder, n)
         command = [sys.executable, "-c", "from spkr.cli import main; main()", "eval", str(folder / "results")]
-        command += ["--list", f"all={folder}/trials", "--scores", f"all.plda={folder}/scores", "--primary", "plda"]
+        (folder / "lists.yaml").write_text(f"all: {{trials: {folder}/trials, scores: {{plda: {folder}/scores}}}}\n")
+        command += [str(folder / "lists.yaml"), "--primary", "plda"]
         seconds = statistics.median(cpu_seconds(command) for _ in range(5))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     bar = BAR * n / 1e6

@@ -2,19 +2,35 @@
 
 # What the data rule says of utterances and speakers: microphones, distances, sex.
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
+TEST_SETS = sorted({s for s, _ in LISTS.values()})
+
+
+def list_files(name):
+    """What `spkr eval` reads of a list: its trials, scores and models, and the speakers and speech of its set."""
+    s, of = LISTS[name]
+    files = {
+        "trials": f"{EXP}/data/{s}/trials_{of}",
+        "scores": {b: f"{RUN}/scores/{name}.{b}" for b in KINDS},
+        "utt2spk": f"{EXP}/data/{s}/utt2spk",
+        "num_voiced": f"{FEATS}/{s}/utt2num_voiced",
+    }
+    return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if settings.trials[of].models else {})
 
 
 rule report:
     """Measure all lists and back-ends."""
     input:
         trials=TRIAL_FILES,
-        speakers=expand(
-            f"{EXP}/data/{{set}}/{{file}}", set=sorted({s for s, _ in LISTS.values()}), file=["utt2spk", *ATTRIBUTES]
-        ),
+        speakers=expand(f"{EXP}/data/{{set}}/{{file}}", set=TEST_SETS, file=["utt2spk", *ATTRIBUTES]),
+        num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
+        corpus=expand(f"{EXP}/data/{{set}}/reco2sum", set=SETS),
+        network=MODEL,
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
         train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
     output:
+        config=f"{RUN}/results/config.yaml",
+        lists=f"{RUN}/results/lists.json",
         tables=expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt", "manifest.json"]),
         slices=[f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
         det=expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
@@ -25,22 +41,23 @@ rule report:
         f"{RUN}/benchmark/report.tsv"
     params:
         out=f"{RUN}/results",
-        lists=[f"{name}={EXP}/data/{s}/trials_{of}" for name, (s, of) in LISTS.items()],
-        scores=[f"{name}.{b}={RUN}/scores/{name}.{b}" for name in LISTS for b in KINDS],
-        utt2spk=[f"{name}={EXP}/data/{s}/utt2spk" for name, (s, _) in LISTS.items()],
-        models=[f"{name}={EXP}/data/{s}/models_{of}" for name, (s, of) in LISTS.items() if settings.trials[of].models],
+        # The input makes it a derived parameter: another line of a config file is no reason to rerun
+        config=lambda wildcards, input: resolved.as_yaml(ROOT),
+        lists=json.dumps({name: list_files(name) for name in LISTS}, indent=2),
         by=ATTRIBUTES,
         primary=settings.backend.primary,
         name=settings.experiment,
         run=settings.run,
         model=PRETRAINED or settings.network.name(),
         seed=settings.seed,
+        front_end=FRONT_END,
         valid=lambda w, input: f"--valid {input.valid}" if input.valid else "",
         code=code("spkr.report.results"),
     message:
         "report: results of all lists"
     shell:
-        "spkr --log {log} eval {params.out} --list {params.lists} --scores {params.scores}"
-        " --utt2spk {params.utt2spk} --models {params.models} --by {params.by}"
-        " --primary {params.primary} {params.valid} --train-logs {input.train_logs}"
-        " --name {params.name} --run {params.run} --model {params.model} --seed {params.seed} > /dev/null"
+        "printf '%s\\n' {params.config:q} > {output.config}; printf '%s\\n' {params.lists:q} > {output.lists};"
+        " spkr --log {log} eval {params.out} {output.lists} --by {params.by} --primary {params.primary}"
+        " {params.valid} --train-logs {input.train_logs} --name {params.name} --run {params.run}"
+        " --model {params.model} --seed {params.seed} --front-end {params.front_end} --network {input.network}"
+        " --corpus {input.corpus} > /dev/null"

@@ -2,25 +2,27 @@
 
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, pair, recorded
-from spkr.errors import InputError
+from spkr.cli.arguments import SEED, recorded
+
+LISTS = """\
+LISTS names each list as the results show it; scores has a file for each back-end, and the last three are optional:
+  trials_enrol3:
+    trials: exp/an4/data/test/trials_enrol3         # enrolment test target|nontarget
+    scores:
+      cosine: exp/an4/main/scores/trials_enrol3.cosine
+      plda: exp/an4/main/scores/trials_enrol3.plda
+    utt2spk: exp/an4/data/test/utt2spk              # for the interval of the EER; --by looks beside it
+    models: exp/an4/data/test/models_enrol3         # the utterances of each model; it then also asks who is speaking
+    num_voiced: exp/an4/feats/fbank80_utt/test/utt2num_voiced   # counts trials of utterances without speech"""
 
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
     p = verb("eval", _evaluate, "measure EER and minDCF, draw DET plots",
-             "exp/an4/main/results --list trials_pairs=exp/an4/data/test/trials_pairs "
-             "\\\n    --scores trials_pairs.plda=exp/an4/main/scores/trials_pairs.plda --primary plda "
-             "\\\n    --utt2spk trials_pairs=exp/an4/data/test/utt2spk --by spk2gender")  # fmt: skip
+             "exp/an4/main/results exp/an4/main/results/lists.json --primary plda --by spk2gender")  # fmt: skip
+    p.epilog += f"\n\n{LISTS}"
     p.add_argument("out_dir")
-    p.add_argument("--list", nargs="+", type=pair, required=True, metavar="LIST=TRIALS")
-    p.add_argument("--scores", nargs="+", type=pair, required=True, metavar="LIST.BACKEND=SCORES")
-    p.add_argument("--utt2spk", nargs="*", type=pair, default=[], metavar="LIST=FILE",
-                   help="the speakers of a list, for a 95 %% confidence interval of its EER")  # fmt: skip
-    p.add_argument("--models", nargs="*", type=pair, default=[], metavar="LIST=FILE",
-                   help="models_<list>: the utterances of its models; it then also asks who is speaking")  # fmt: skip
-    p.add_argument("--num-voiced", nargs="*", type=pair, default=[], metavar="LIST=FILE", help="utt2num_voiced of a "
-                   "list's set: the results count trials that rest on an utterance without a voiced frame")  # fmt: skip
+    p.add_argument("lists", metavar="LISTS", help="the trial lists, their scores and speakers: YAML or JSON, see below")
     p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
     p.add_argument("--by", nargs="*", default=[], metavar="NAME",
                    help="files beside each utt2spk, such as utt2mic: slices.tsv has the results by them")  # fmt: skip
@@ -28,8 +30,11 @@ def add_verbs(verb) -> None:
     p.add_argument("--valid", help="valid.json of the training, for the identification accuracy")
     p.add_argument("--train-logs", nargs="*", default=[], metavar="TSV",
                    help="train_log.tsv of the training, and of the fine-tuning: training.png shows them")  # fmt: skip
-    for name, dest in (("--name", "name"), ("--run", "run_name"), ("--model", "model")):
+    for name, dest in (("--name", "name"), ("--run", "run_name"), ("--model", "model"), ("--front-end", "front_end")):
         p.add_argument(name, dest=dest, default="-", help="for the results' column of that name")
+    p.add_argument("--network", metavar="FILE", help="final.pt, for the column n_parameters")
+    p.add_argument("--corpus", nargs="*", default=[], metavar="FILE",
+                   help="files that identify the data, such as reco2sum: results.json has their digest")  # fmt: skip
     p.add_argument("--seed", **SEED)
     p.add_argument("--priors", nargs="+", type=float, default=[], metavar="P",
                    help="minDCF at these priors of a target, too: in results.json and the table")  # fmt: skip
@@ -54,39 +59,19 @@ def _add_eer(p) -> None:
 
 def _evaluate(args) -> None:
     from spkr.manifest import artefacts
-    from spkr.report.results import ScoredList, report
+    from spkr.report.lists import read_lists
+    from spkr.report.results import report
 
-    names, of_lists = [name for name, _ in args.list], (args.utt2spk, args.models, args.num_voiced)
-    scored = [(*key.rpartition(".")[::2], path) for key, path in args.scores]  # a back-end's name has no dot
-    for form, keys in (
-        ("LIST.BACKEND=SCORES", [name for name, *_ in scored]),
-        ("LIST=FILE", [key for pairs in of_lists for key, _ in pairs]),
-    ):
-        for key in keys:
-            if key not in names:
-                raise InputError(f"no --list is called {key!r}, only {', '.join(names)}; expected {form}")
-    for pairs in (args.scores, *of_lists):
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) < len(keys):
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise InputError(f"two files for {twice!r}: {', '.join(path for key, path in pairs if key == twice)}")
-    utt2spk, models, num_voiced = map(dict, of_lists)
-    lists = [
-        ScoredList(
-            name, trials, {backend: path for of, backend, path in scored if of == name},
-            models.get(name), utt2spk.get(name), num_voiced.get(name),
-        )
-        for name, trials in args.list
-    ]  # fmt: skip
-    reads = [path for _, path in (*args.list, *args.scores, *args.utt2spk, *args.models, *args.num_voiced)]
-    reads += [Path(path).with_name(name) for _, path in args.utt2spk for name in args.by]
-    reads += [*args.train_logs, *filter(None, [args.valid])]
+    lists = read_lists(args.lists)
+    reads = [args.lists, *(path for scored in lists.values() for path in scored.files())]
+    reads += [Path(scored.utt2spk).with_name(name) for scored in lists.values() if scored.utt2spk for name in args.by]
+    reads += [*args.train_logs, *args.corpus, *filter(None, [args.valid, args.network])]
     writes = [f"{args.out_dir}/{name}" for name in ("results.tsv", "results.json", "table.txt", "slices.tsv")]
     with artefacts("report", recorded(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         table = report(
             lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
             primary=args.primary, valid_json=args.valid, priors=args.priors, by=args.by, train_logs=args.train_logs,
-            allow_duplicates=args.allow_duplicates,
+            allow_duplicates=args.allow_duplicates, front_end=args.front_end, network=args.network, corpus=args.corpus,
         )  # fmt: skip
     print(table, end="")
 

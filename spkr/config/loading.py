@@ -5,11 +5,13 @@ Every error names the key, the file and line that set it, or the command line, a
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from spkr.config.augment_options import AUGMENTATIONS
@@ -38,6 +40,29 @@ class Resolved:
             for key in _leaves(source.settings):
                 found[".".join(key)] = source.place(key)
         return found
+
+    def as_yaml(self, root: str | Path) -> str:
+        """The whole config as a YAML file, which says where each key that is not a default was set.
+
+        Files below `root` are named from there, so that the text does not depend on where the code lies.
+        """
+        places = {key: found.removeprefix(f"{root}/") for key, found in self.where().items()}
+        head = "# The config of this run. Behind a key stands the file and line that set it; the others are defaults."
+        return "\n".join([head, *_yaml_lines(self.config.to_dict(), places)])
+
+
+def _yaml_lines(settings: dict[str, Any], places: dict[str, str], above: tuple[str, ...] = ()) -> list[str]:
+    lines = []
+    for key, value in settings.items():
+        path = (*above, str(key))
+        pad, name = "  " * len(above), yaml.safe_dump(key).split("\n")[0]
+        if isinstance(value, dict) and value:
+            lines += [f"{pad}{name}:", *_yaml_lines(value, places, path)]
+        else:
+            text = yaml.safe_dump(value, default_flow_style=True, width=math.inf).split("\n")[0]
+            place = places.get(".".join(path))
+            lines.append(f"{pad}{name}: {text}" + (f"  # {place}" if place else ""))
+    return lines
 
 
 def _leaves(settings: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

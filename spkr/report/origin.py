@@ -1,19 +1,61 @@
-"""Where numbers come from: the machine and the code that measured them, as results.json records them."""
+"""Where numbers come from: machine, versions, code and data, as results.json records them."""
 
+import hashlib
 import os
 import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from spkr.code import code_digest
+from spkr.files import sha256
 
 PACKAGE = Path(__file__).parents[1]
 COMPUTING = ("audio", "feats", "kaldi", "nnet", "train", "backend", "metrics")  # packages whose code changes numbers
 BFLOAT16 = {"avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX BF16"}  # training on a processor depends on these
+PACKAGES = ("spkr", "torch", "snakemake", "numpy")
 
 
-def origin() -> dict[str, str]:
-    """The machine that this process runs on, and a digest of the code in which numbers are computed."""
-    return {"machine": machine(), "code": code_digest(*(PACKAGE / name for name in COMPUTING))}
+def origin(corpus: Sequence[str | Path] = ()) -> dict[str, object]:
+    """The machine of this process, versions of packages, the commit of spkr, and digests.
+
+    `code` is a digest of the code in which numbers are computed, `corpus` of the content of these files, and null
+    without any.
+    """
+    content = "".join(sha256(path) for path in corpus)
+    return {
+        "machine": machine(),
+        "code": code_digest(*(PACKAGE / name for name in COMPUTING)),
+        "commit": commit(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "corpus": hashlib.sha256(content.encode()).hexdigest() if corpus else None,
+    }
+
+
+def commit(root: Path = PACKAGE.parent) -> str | None:
+    """The commit that is checked out, with -dirty where files were changed since; None where there is no git."""
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def count_parameters(network: str | Path) -> int:
+    """The number of weights of a model file that are trained, with the classifier's; InputError as `load_model`."""
+    from spkr.nnet.model import load_model  # it loads torch
+
+    return sum(weights.numel() for weights in load_model(network)[0].parameters())
 
 
 def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +17,18 @@ from spkr.metrics.interval import eer_interval
 from spkr.metrics.roc import error_rates, sorted_sides
 from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
+from spkr.report.lists import ScoredList
 from spkr.report.measures import MEASURES, Measure, with_priors
-from spkr.report.origin import origin
+from spkr.report.origin import count_parameters, origin
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
 from spkr.report.trial_speakers import read_sides, speakers_of_trials
+from spkr.report.tsv import write_tsv
 
 ORDER = (
     *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),
     *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
-    *("actdcf_0.01", "cllr", "mincllr", "trials_sha256", "n_silent"),
+    *("actdcf_0.01", "cllr", "mincllr", "trials_sha256", "n_silent", "front_end", "n_parameters"),
 )
 COLUMNS = tuple(dict.fromkeys([*ORDER, *(name for name, measure in MEASURES.items() if not measure.json_only)]))
 INTERVAL = ("eer_lo", "eer_hi")
@@ -35,20 +36,8 @@ UNMEASURED = ("actdcf_0.01", "cllr", "mincllr")  # scores are not calibrated
 DECIMALS = dict.fromkeys(INTERVAL, 3) | {name: measure.decimals for name, measure in MEASURES.items()}
 
 
-@dataclass(frozen=True)
-class ScoredList:
-    """A labelled trial list and what each back-end made of it."""
-
-    name: str  # as the results show it: trials_pairs, dev_trials_pairs
-    trials: str | Path
-    scores: Mapping[str, str | Path]  # back-end -> its score file
-    models: str | Path | None = None  # models_<list>; then it also asks who is speaking
-    utt2spk: str | Path | None = None  # for the intervals; beside it lie the attributes' files
-    num_voiced: str | Path | None = None  # utt2num_voiced: the results count trials that rest on silence
-
-
 def report(
-    lists: Sequence[ScoredList],
+    lists: Mapping[str, ScoredList],
     out_dir: str | Path,
     *,
     name: str,
@@ -56,6 +45,9 @@ def report(
     model: str,
     seed: int,
     primary: str,
+    front_end: str = "-",
+    network: str | Path | None = None,
+    corpus: Sequence[str | Path] = (),
     valid_json: str | Path | None = None,
     priors: Sequence[float] = (),
     by: Sequence[str] = (),
@@ -65,30 +57,41 @@ def report(
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
     Writes results.tsv (COLUMNS), results.json (the same rows with all MEASURES and minDCF at further priors, the
-    identification accuracy, and the machine and code that measured them), table.txt, and det_<list>.png and .svg. EERs
+    identification accuracy, and what `origin` says), table.txt, and det_<list>.png and .svg. EERs
     are in percent, accuracies parts of 1; what is not measured is nan (null in JSON). slices.tsv has the results by
     attribute (spkr.report.slices), where some are asked for, and training.png and .svg show the trainings of
     `train_logs`, one after the other. Nothing is written unless all lists could be measured.
 
-    Args: name, run, model and seed are copied into each row; primary is the back-end chosen on dev;
-    valid_json is the trainer's {"valid_accuracy": 0..1, "n": utterances}; priors are those of a target beside those of
-    MEASURES; by names the attributes' files beside each utt2spk, such as utt2mic; allow_duplicates counts a repeated
-    trial once.
-    Raises InputError where lists share a name, the primary back-end is missing, or a file is wrong.
+    Args:
+        lists: by name, as the results show it: trials_pairs, dev_trials_pairs.
+        out_dir: the folder of all files.
+        name, run, model, seed, front_end: copied into each row.
+        primary: the back-end chosen on dev.
+        network: the model file, for its number of parameters.
+        corpus: files whose content identifies the data, such as each set's reco2sum.
+        valid_json: the trainer's {"valid_accuracy": 0..1, "n": utterances, "threads": of the training}.
+        priors: of a target, beside those of MEASURES.
+        by: names of the attributes' files beside each utt2spk, such as utt2mic.
+        train_logs: train_log.tsv of each training.
+        allow_duplicates: count a repeated trial once.
+    Raises InputError where the primary back-end is missing, or a file is wrong.
     """
     _check(lists, primary, by)
-    identification = {} if valid_json is None else {"valid": _read_valid(valid_json)}
+    valid, threads = _read_valid(valid_json) if valid_json else (None, None)
+    identification = {"valid": valid} if valid else {}
     trainings = [read_log(path) for path in train_logs]
     measures = with_priors(priors)
     rows, slices, curves = [], [], {}
-    for scored in lists:
-        measured, of_slices, curves[scored.name], answers = evaluate(scored, measures, by, allow_duplicates)
-        of_run = {"name": name, "run": run, "model": str(model), "seed": seed}
+    of_run = {"name": name, "run": run, "model": str(model), "seed": seed, "front_end": front_end}
+    of_run["n_parameters"] = count_parameters(network) if network else math.nan
+    for of_list, scored in lists.items():
+        measured, of_slices, curves[of_list], answers = evaluate(of_list, scored, measures, by, allow_duplicates)
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
         slices += of_slices
-        identification |= {scored.name: answers} if answers else {}
+        identification |= {of_list: answers} if answers else {}
     table = format_table(rows, identification, measures)
-    _write(Path(out_dir), rows, measures, identification, table, curves)
+    made_by = origin(corpus) | {"threads": threads}
+    _write(Path(out_dir), rows, measures, identification, made_by, table, curves)
     if by:
         write_slices(Path(out_dir) / "slices.tsv", slices)
     if trainings:
@@ -97,7 +100,11 @@ def report(
 
 
 def evaluate(
-    scored: ScoredList, table: Mapping[str, Measure], by: Sequence[str] = (), allow_duplicates: bool = False
+    name: str,
+    scored: ScoredList,
+    table: Mapping[str, Measure],
+    by: Sequence[str] = (),
+    allow_duplicates: bool = False,
 ) -> tuple[list[dict], list[dict], dict, dict]:
     """Measure one list: its rows, its slices, and by back-end its curves for `plot_det` and who was identified."""
     trials = _read_both_kinds(scored.trials, allow_duplicates)
@@ -109,7 +116,7 @@ def evaluate(
         speakers = speakers_of_trials(trials, scored.trials, sides)
         attributes = read_attributes(trials, sides, [Path(scored.utt2spk).parent / name for name in by])
     warn_of_odd_trials(scored.trials, trials, utts)
-    of_list = {"trials": scored.name, "trials_sha256": sha256(scored.trials)}
+    of_list = {"trials": name, "trials_sha256": sha256(scored.trials)}
     of_list["n_silent"] = _count_silent(scored, trials, utts) if scored.num_voiced else math.nan
     rows, slices, curves, answers = [], [], {}, {}
     for backend, path in scored.scores.items():
@@ -119,7 +126,7 @@ def evaluate(
             ends = eer_interval(scores, trials.target, *speakers)
             measures |= {key: round(100 * end, 3) for key, end in zip(INTERVAL, ends, strict=True)}
         rows.append(of_list | {"backend": backend} | measures)
-        of_backend = {"trials": scored.name, "backend": backend}
+        of_backend = {"trials": name, "backend": backend}
         slices += [of_backend | row for row in measure_slices(trials, scores, attributes)]
         if scored.models:
             accuracy, n = identification_accuracy(trials, scores)
@@ -181,21 +188,18 @@ def _eer_cell(row: Mapping) -> str:
     return f"{row['eer']:.2f}{interval}"
 
 
-def _check(lists: Sequence[ScoredList], primary: str, by: Sequence[str]) -> None:
+def _check(lists: Mapping[str, ScoredList], primary: str, by: Sequence[str]) -> None:
     if not lists:
         raise InputError("no trial list; name at least one")
-    names = [scored.name for scored in lists]
-    if len(set(names)) < len(names):
-        raise InputError(f"two trial lists have one name among {', '.join(names)}; the results could not tell them")
-    if by and not any(scored.utt2spk for scored in lists):
+    if by and not any(scored.utt2spk for scored in lists.values()):
         raise InputError(f"results by {', '.join(by)} need the utt2spk beside which these files lie; name a list's")
-    for scored in lists:
+    for name, scored in lists.items():
         if scored.num_voiced and not scored.utt2spk:
-            raise InputError(f"{scored.name}: {scored.num_voiced} without an utt2spk; name the list's utt2spk, too")
+            raise InputError(f"{name}: {scored.num_voiced} without an utt2spk; name the list's utt2spk, too")
         if primary not in scored.scores:
             raise InputError(
-                f"{scored.name}: no scores of the primary back-end {primary!r}, only of "
-                f"{', '.join(scored.scores) or 'none'}; score the list with it or choose another primary"
+                f"{name}: no scores of the primary back-end {primary!r}, only of "
+                f"{', '.join(scored.scores)}; score the list with it or choose another primary"
             )
 
 
@@ -207,29 +211,29 @@ def _read_both_kinds(path: str | Path, allow_duplicates: bool) -> Trials:
     return trials
 
 
-def _read_valid(path: str | Path) -> dict:
-    """The trainer's accuracy on the held-out utterances of its own speakers."""
+def _read_valid(path: str | Path) -> tuple[dict, int | None]:
+    """The trainer's accuracy on the held-out utterances of its own speakers, and its number of threads."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-        accuracy, n = float(found["valid_accuracy"]), int(found["n"])
+        accuracy, n, threads = float(found["valid_accuracy"]), int(found["n"]), found.get("threads")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (ValueError, KeyError, TypeError):
-        accuracy, n = math.nan, 0
+        accuracy, n, threads = math.nan, 0, None
     if not 0 <= accuracy <= 1:
         raise InputError(f'{path}: expected {{"valid_accuracy": <0 to 1>, "n": <utterances>}}; train again')
-    return {"accuracy": round(accuracy, 4), "n": n}
+    return {"accuracy": round(accuracy, 4), "n": n}, threads
 
 
-def _write(out: Path, rows: list[dict], measures: Mapping, identification: dict, table: str, curves: dict) -> None:
+def _write(
+    out: Path, rows: list[dict], measures: Mapping, identification: dict, made_by: dict, table: str, curves: dict
+) -> None:
     """Write all files of the results, each by rename."""
-    with replacing(out / "results.tsv") as f:
-        for cells in [COLUMNS, *([_cell(column, row[column]) for column in COLUMNS] for row in rows)]:
-            f.write("\t".join(cells) + "\n")
+    write_tsv(out / "results.tsv", rows, {column: DECIMALS.get(column, 4) for column in COLUMNS})
     order = dict.fromkeys([*COLUMNS, *measures])
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
     with replacing(out / "results.json") as f:
-        content = {"results": results, "identification": identification, "made_by": origin()}
+        content = {"results": results, "identification": identification, "made_by": made_by}
         json.dump(content, f, indent=2, allow_nan=False)
         f.write("\n")
     with replacing(out / "table.txt") as f:
@@ -238,7 +242,3 @@ def _write(out: Path, rows: list[dict], measures: Mapping, identification: dict,
         row = next(row for row in rows if row["trials"] == name)
         counts = f"{row['n_target']:,} target, {row['n_nontarget']:,} nontarget trials"
         plot_det(out / f"det_{name}", f"{name}: {counts}", of_list)
-
-
-def _cell(column: str, value) -> str:
-    return f"{value:.{DECIMALS.get(column, 4)}f}" if isinstance(value, float) else str(value)

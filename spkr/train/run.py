@@ -165,6 +165,7 @@ def _numbers(settings: Training) -> dict:
 
 def _write_logs(out_dir: Path, run: Run) -> None:
     valid = {"valid_accuracy": run.history[-1]["valid_accuracy"], "n": len(run.evaluation.valid_speakers)}
+    valid["threads"] = torch.get_num_threads()  # with another number, sums round differently
     with replacing(out_dir / "valid.json") as f:
         json.dump(valid, f)
     write_history(out_dir / "train_log.tsv", run.history, LOG_COLUMNS)

@@ -70,18 +70,36 @@ def test_results_are_by_what_the_data_directories_know(snakemake, tmp_path):
     standin = str(ROOT / "recipes/himia/standin.yaml")
     output = snakemake(tmp_path, "-n", "-p", "--configfile", standin)
     assert " --by utt2point utt2mic utt2speed --primary " in output
+    lists = lists_of(output)
     data = "exp/himia-standin/data"
-    assert f"--utt2spk trials_1m_averaged={data}/test/utt2spk " in output
-    models = output.partition(" --by ")[0].rpartition(" --models ")[2]
-    assert models.split() == [
-        f"{prefix}trials_{name}_averaged={data}/{s}/models_{name}_averaged"
+    assert lists["trials_1m_averaged"]["utt2spk"] == f"{data}/test/utt2spk"
+    assert {name: files["models"] for name, files in lists.items() if "models" in files} == {
+        f"{prefix}trials_{name}_averaged": f"{data}/{s}/models_{name}_averaged"
         for s, prefix in (("test", ""), ("dev", "dev_"))
         for name in ("1m", "mic")
-    ]
+    }
     files = ["utt2point", "utt2mic", "utt2speed", "spk2gender"]
     known = config_file(tmp_path, corpus={"files": files, "options": {"spk2gender": "genders"}})
     output = snakemake(tmp_path, "-n", "-p", "--configfile", standin, known)
     assert " --by utt2point utt2mic utt2speed spk2gender --primary " in output
+
+
+def lists_of(output: str) -> dict[str, dict]:
+    """The file of lists that the report rule writes for `spkr eval`."""
+    return json.loads(re.search(r"'([^']*)' > exp/\S*/results/lists.json", output)[1])
+
+
+def test_scores_and_results_know_which_utterances_have_no_speech(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini")
+    lists = lists_of(output)
+    voiced = {
+        f"{prefix}trials_{name}": s for s, prefix in (("test", ""), ("dev", "dev_")) for name in ("pairs", "enrol3")
+    }
+    for name, s in voiced.items():
+        assert lists[name]["num_voiced"] == f"exp/mini/feats/fbank80/{s}/utt2num_voiced"
+        assert f"scores/{name}.plda --backend plda --backend-dir exp/mini/main/backend" in output
+    for s in ("test", "dev"):
+        assert output.count(f"/{s}/xvector.scp --num-voiced exp/mini/feats/fbank80/{s}/utt2num_voiced ") == 6
 
 
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):

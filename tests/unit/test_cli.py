@@ -105,7 +105,10 @@ def test_options_that_cannot_be_read_are_one_line_and_status_2(capsys, tmp_path,
     [
         (["feats", "data", "out", "--options", "{}", "--shard", "3/2"], "expected I/N with 1 <= I <= N, found '3/2'"),
         (["feats", "data", "out", "--options", "{}", "--shard", "one"], "expected I/N with 1 <= I <= N, found 'one'"),
-        (["eval", "out", "--list", "x", "--scores", "a=b", "--primary", "plda"], "expected NAME=PATH, found 'x'"),
+        (
+            ["train", "out", "--checkpoints", "c", "--settings", "{}", "--train", "train", "--data", "x"],
+            "expected NAME=PATH, found 'x'",
+        ),
         (["score", "trials", "scores", "--backend", "svm"], "invalid choice: 'svm'"),
         (["scoer"], "invalid choice: 'scoer'"),
     ],
@@ -139,8 +142,8 @@ def test_a_wrong_command_line_is_status_2(capsys, args, message):
             "--options.kinds: no such key; expected one of lda_dim, ",
         ),
         (
-            ["eval", "out", "--list", "a=t", "--scores", "b.plda=s", "--primary", "plda"],
-            "no --list is called 'b', only a; expected LIST.BACKEND=SCORES",
+            ["eval", "out", "lists.yaml", "--primary", "plda"],
+            "lists.yaml: cannot be read (No such file or directory)",
         ),
         (
             ["train", "out", "--checkpoints", "c", "--settings", "{}", "--train", "train"]
@@ -251,8 +254,8 @@ def test_scoring_and_evaluating_do_not_load_torch(scored):
     xvectors = ["--xvectors", scored / "xvector.scp", "--backend-dir", scored / "be"]
     assert "torch" not in loaded_by("score", trials, scores, "--backend", "plda", *xvectors)
     assert len(scores.read_text().splitlines()) == 36
-    out = ["--list", f"pairs={trials}", "--scores", f"pairs.plda={scores}", "--primary", "plda"]
-    assert "torch" not in loaded_by("eval", scored / "results", *out)
+    (scored / "lists.yaml").write_text(f"pairs: {{trials: {trials}, scores: {{plda: {scores}}}}}\n")
+    assert "torch" not in loaded_by("eval", scored / "results", scored / "lists.yaml", "--primary", "plda")
     assert (scored / "results/results.tsv").exists()
 
 
@@ -278,11 +281,8 @@ def test_scoring_and_evaluating_do_not_load_torch(scored):
         (["augment", "data", "data", "--options", "{}"], "data: is an input, too; name another folder"),
         (["feats", "data", "data", "--options", "{}"], "data: is an input, too; name another folder"),
         (["merge-feats", "data", "data", "--shards", "1"], "data: is an input, too; name another folder"),
-        (
-            ["eval", "t", "--list", "l=t", "--scores", "l.plda=t", "--primary", "plda"],
-            "t: is a file; expected a folder",
-        ),
-        (["eval", ".", "--list", "l=table.txt", "--scores", "l.plda=t", "--primary", "plda"], "table.txt: is an in"),
+        (["eval", "t", "of_t.yaml", "--primary", "plda"], "t: is a file; expected a folder"),
+        (["eval", ".", "of_table.yaml", "--primary", "plda"], "table.txt: is an in"),
     ],
 )
 def test_an_output_that_is_an_input_or_cannot_be_one_is_refused(
@@ -296,6 +296,8 @@ def test_an_output_that_is_an_input_or_cannot_be_one_is_refused(
     Path("hard.ark").hardlink_to("x.ark")
     for name in ("y.ark", "table.txt", "spk2utt"):
         Path(name).write_text("a b\n")
+    for name in ("t", "table.txt"):
+        Path(f"of_{Path(name).stem}.yaml").write_text(f"l: {{trials: {name}, scores: {{plda: t}}}}\n")
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     if args[0] == "score":
         args = [*args, "--backend", "plda", "--backend-dir", "be", "--xvectors", "x.scp"]

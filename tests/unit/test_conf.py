@@ -5,6 +5,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from spkr.config.generate import default_yaml, schema_yaml
+from spkr.config.loading import read_config
 from tests.conftest import ROOT
 
 FILES = sorted([*ROOT.glob("recipes/*/*.yaml"), *ROOT.glob("conf/*/*.yaml")])
@@ -33,3 +34,18 @@ def test_an_editor_finds_nothing_wrong_with_a_file_of_ours(path):
 )
 def test_an_editor_marks_what_is_wrong(changes):
     assert list(Draft202012Validator(yaml.safe_load(schema_yaml())).iter_errors(changes))
+
+
+def test_the_config_that_a_run_keeps_gives_the_same_run_and_says_who_set_what(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("recipe: mini\n\ntrain:\n  batches: {crop: [2, 3]}\n")
+    resolved = read_config(ROOT, yaml.safe_load(mine.read_text()) | {"seed": 7}, [mine])
+    text = resolved.as_yaml(ROOT)
+    lines = text.splitlines()
+    assert "seed: 7  # command line" in lines
+    assert f"    crop: [2.0, 3.0]  # {mine}:4" in lines
+    assert "run: main" in lines  # a default
+    assert "  num_mel_bins: 80  # conf/feats/fbank80.yaml:4" in lines
+    kept = tmp_path / "config.yaml"
+    kept.write_text(text)
+    assert read_config(ROOT, yaml.safe_load(text), [kept]).config == resolved.config

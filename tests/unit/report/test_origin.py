@@ -2,8 +2,12 @@
 
 import os
 import re
+import subprocess
 
-from spkr.report.origin import machine, origin
+import snakemake
+import torch
+
+from spkr.report.origin import commit, machine, origin
 
 CPUINFO = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Processor @ 2.10GHz
@@ -30,3 +34,34 @@ def test_the_machine_has_a_name_its_bfloat16_and_a_number_of_cores(tmp_path, mon
 
 def test_the_code_is_a_digest():
     assert re.fullmatch("[0-9a-f]{12}", origin()["code"])
+
+
+def test_versions_are_those_that_are_installed():
+    versions = origin()["versions"]
+    assert versions["snakemake"] == snakemake.__version__
+    assert torch.__version__.startswith(versions["torch"])
+
+
+def test_the_corpus_is_a_digest_of_what_the_files_hold(tmp_path):
+    for name, text in (("a", "1"), ("b", "2"), ("c", "1")):
+        (tmp_path / name).write_text(text)
+    a, b, c = (tmp_path / name for name in "abc")
+    assert origin([a, b])["corpus"] == origin([c, b])["corpus"] != origin([a, c])["corpus"]
+    assert origin()["corpus"] is None
+
+
+def test_the_commit_says_whether_files_were_changed_since(tmp_path):
+    def git(*args):
+        names = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(["git", "-C", tmp_path, *names, *args], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    (tmp_path / "below").mkdir()
+    (tmp_path / "file").write_text("a")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    assert commit(tmp_path) == git("rev-parse", "--short=12", "HEAD")
+    (tmp_path / "file").write_text("b")
+    assert commit(tmp_path) == git("rev-parse", "--short=12", "HEAD") + "-dirty"
+    assert commit(tmp_path / "below") is None  # the commit of another project says nothing of spkr

@@ -12,12 +12,13 @@ from spkr.errors import InputError
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.roc import error_rates
 from spkr.report.det import eer_point, plot_det, thin
+from spkr.report.lists import ScoredList
 from spkr.report.origin import origin
-from spkr.report.results import ScoredList, format_table, report
+from spkr.report.results import format_table, report
 
 HEADER = (
     "name\trun\tmodel\tseed\ttrials\tbackend\tprimary\tn_target\tn_nontarget\teer\teer_lo\teer_hi\tmindcf_0.01\t"
-    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256\tn_silent"
+    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256\tn_silent\tfront_end\tn_parameters"
 )
 OF_RUN = {"name": "an4", "run": "main", "model": "quartznet3x1", "seed": 1, "primary": "plda"}
 
@@ -30,12 +31,10 @@ def lists(tmp_path):
     for backend, wrong in (("cosine", "b2"), ("plda", None)):
         lines = [f"{m} {u} {1 if same != (u == wrong) else 0}\n" for m, u, same in trials]
         (tmp_path / f"scores.{backend}").write_text("".join(lines))
-    scores = {backend: tmp_path / f"scores.{backend}" for backend in ("cosine", "plda")}
-    (tmp_path / "valid.json").write_text('{"valid_accuracy": 0.875, "n": 16}')
-    return [
-        ScoredList("trials_enrol", tmp_path / "trials", scores, models=tmp_path / "models"),
-        ScoredList("dev_trials_pairs", tmp_path / "trials", scores),
-    ]
+    scores = {backend: str(tmp_path / f"scores.{backend}") for backend in ("cosine", "plda")}
+    (tmp_path / "valid.json").write_text('{"valid_accuracy": 0.875, "n": 16, "threads": 2}')
+    pairs = ScoredList(trials=str(tmp_path / "trials"), scores=scores)
+    return {"trials_enrol": pairs.replace(models=str(tmp_path / "models")), "dev_trials_pairs": pairs}
 
 
 def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
@@ -43,11 +42,23 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
     header, *rows = (tmp_path / "results/results.tsv").read_text().splitlines()
     assert header == HEADER
     digest = hashlib.sha256((tmp_path / "trials").read_bytes()).hexdigest()
-    start = ["an4", "main", "quartznet3x1", "1"]
+    start, unknown = ["an4", "main", "quartznet3x1", "1"], ["nan", "-", "nan"]
     measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "nan"]
-    assert rows[0].split("\t") == [*start, "trials_enrol", "cosine", "no", "4", "4", *measured, digest, "nan"]
+    assert rows[0].split("\t") == [
+        *start,
+        "trials_enrol",
+        "cosine",
+        "no",
+        "4",
+        "4",
+        *measured,
+        digest,
+        "nan",
+        "-",
+        "nan",
+    ]
     perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "nan"]
-    assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest, "nan"]
+    assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest, *unknown]
     assert [row.split("\t")[4:7] for row in rows[2:]] == [
         ["dev_trials_pairs", "cosine", "no"],
         ["dev_trials_pairs", "plda", "yes"],
@@ -69,7 +80,7 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
         "valid": {"accuracy": 0.875, "n": 16},
         "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
     }
-    assert found["made_by"] == origin()
+    assert found["made_by"] == origin() | {"threads": 2}
 
 
 def test_further_priors_are_in_results_json_and_in_the_table_alone(tmp_path, lists):
@@ -138,7 +149,7 @@ def test_the_trainings_are_shown_where_their_logs_are_given(tmp_path, lists):
 def test_nothing_is_written_when_one_list_is_wrong(tmp_path, lists):
     broken = tmp_path / "broken"
     broken.write_text("a a1 1\n")
-    lists[1] = ScoredList("dev_trials_pairs", tmp_path / "trials", {"plda": broken})
+    lists["dev_trials_pairs"] = ScoredList(trials=str(tmp_path / "trials"), scores={"plda": str(broken)})
     with pytest.raises(InputError, match="broken: 7 of 8 trials have no score"):
         report(lists, tmp_path / "results", **OF_RUN)
     assert not (tmp_path / "results").exists()
@@ -150,11 +161,9 @@ def test_a_list_of_one_kind_of_trial_is_refused_by_name(tmp_path, lists):
         report(lists, tmp_path / "results", **OF_RUN)
 
 
-def test_an_unknown_primary_and_a_repeated_list_are_refused(tmp_path, lists):
+def test_an_unknown_primary_is_refused(tmp_path, lists):
     with pytest.raises(InputError, match="trials_enrol: no scores of the primary back-end 'pldaa'"):
         report(lists, tmp_path / "results", **OF_RUN | {"primary": "pldaa"})
-    with pytest.raises(InputError, match="two trial lists have one name"):
-        report([lists[0], lists[0]], tmp_path / "results", **OF_RUN)
 
 
 @pytest.mark.parametrize(
@@ -244,29 +253,43 @@ def test_eer_reads_wespeakers_scores(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == ["EER 50 % at 2", "minDCF 0.5000 at 0.5"]
 
 
-def evaluate(folder, *lists, scores, more=()):
-    arguments = ["eval", str(folder / "results"), "--list", *lists, "--scores", *scores, "--primary", "plda", *more]
-    main(list(map(str, arguments)))
+def evaluate(folder, lists, *more):
+    """The rows of `spkr eval` of these lists, which a file names."""
+    (folder / "lists.yaml").write_text(lists if isinstance(lists, str) else json.dumps(lists))
+    main(list(map(str, ["eval", folder / "results", folder / "lists.yaml", "--primary", "plda", *more])))
     rows = (folder / "results/results.tsv").read_text().splitlines()
     return [dict(zip(rows[0].split("\t"), row.split("\t"), strict=True)) for row in rows[1:]]
 
 
-def test_a_list_whose_name_begins_with_anothers_has_rows_of_its_own(tmp_path, lists):
-    of, files = [f"{name}={tmp_path}/trials" for name in ("l", "l.x")], lists[0].scores
-    scores = [f"l.plda={files['plda']}", f"l.x.plda={files['plda']}", f"l.x.cosine={files['cosine']}"]
-    found = evaluate(tmp_path, *of, scores=scores)
+def test_a_file_names_the_lists_and_their_scores(tmp_path, lists):
+    pairs = lists["dev_trials_pairs"].to_dict()
+    found = evaluate(tmp_path, {"l": pairs | {"scores": {"plda": pairs["scores"]["plda"]}}, "l.x": pairs})
     assert [(row["trials"], row["backend"], row["eer"]) for row in found] == [
         ("l", "plda", "0.000"),
-        ("l.x", "plda", "0.000"),
         ("l.x", "cosine", "25.000"),
+        ("l.x", "plda", "0.000"),
     ]
 
 
-def test_two_files_for_one_list_are_refused(tmp_path, lists, caplog):
-    files = lists[0].scores
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("l: {trials: t, scores: {plda: a}}\nl: {trials: t, scores: {plda: b}}", ":2: l: is set in line 1, too"),
+        ("l:\n  trials: t\n  scores:\n    plda: a\n    plda: b", ":5: l.scores.plda: is set in line 4, too"),
+        ("l:\n  trials: t\n  score: {plda: a}", ":3: l.score: no such key; did you mean scores?"),
+        ("l: {trials: t}", ":1: l.scores: missing; expected a value"),
+        ("l: {trials: t, scores: {}}", ":1: l.scores: {}; "),
+        ("l: t", ":1: l: 't'; expected settings"),
+        ("- l", ": expected keys with values"),
+        ("", "no trial list; name at least one"),
+        ("l: {trials: t, scores: {plda: s}}", "t: no such file"),
+    ],
+)
+def test_a_wrong_file_of_lists_is_named_with_its_line(tmp_path, caplog, text, message):
     with pytest.raises(SystemExit):
-        evaluate(tmp_path, f"l={tmp_path}/trials", scores=[f"l.plda={files['plda']}", f"l.plda={files['cosine']}"])
-    assert "two files for 'l.plda': " in caplog.text
+        evaluate(tmp_path, text)
+    assert message in caplog.text
+    assert not (tmp_path / "results").exists()
 
 
 def test_trials_that_rest_on_silence_are_counted(tmp_path, lists, caplog, capsys):
@@ -274,14 +297,13 @@ def test_trials_that_rest_on_silence_are_counted(tmp_path, lists, caplog, capsys
     (tmp_path / "models").write_text("a a1\nb b1 b2\n")
     (tmp_path / "utt2spk").write_text("".join(f"{utt} {spk}\n" for utt, spk in utts.items()))
     (tmp_path / "voiced").write_text("a1 5\na2 0\nb1 0\nb2 7\n")
-    more = ["--models", f"l={tmp_path}/models", "--num-voiced", f"l={tmp_path}/voiced"]
-    scores = [f"l.plda={lists[0].scores['plda']}"]
+    files = {"models": f"{tmp_path}/models", "num_voiced": f"{tmp_path}/voiced"}
+    pairs = lists["dev_trials_pairs"]
+    pairs = pairs.replace(scores={"plda": pairs.scores["plda"]}).to_dict() | files
     with pytest.raises(SystemExit):
-        evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores, more=more)
+        evaluate(tmp_path, {"l": pairs})
     assert "voiced without an utt2spk; name the list's utt2spk, too" in caplog.text
-    [row] = evaluate(
-        tmp_path, f"l={tmp_path}/trials", scores=scores, more=[*more, "--utt2spk", f"l={tmp_path}/utt2spk"]
-    )
+    [row] = evaluate(tmp_path, {"l": pairs | {"utt2spk": f"{tmp_path}/utt2spk"}})
     assert row["n_silent"] == "4"  # two models against a2 and b1; b has another utterance
     assert "trials: 2 utterances have no voiced frame, first 'a2'; 4 of 8 trials rest on silence" in caplog.text
     assert "l: 4 trials rest on an utterance without a voiced frame" in capsys.readouterr().out
@@ -291,9 +313,9 @@ def test_trials_that_rest_on_silence_are_counted(tmp_path, lists, caplog, capsys
 def test_repeated_trials_are_measured_once_where_they_are_allowed(tmp_path, lists, caplog):
     text = (tmp_path / "trials").read_text()
     (tmp_path / "trials").write_text(text + text.splitlines(keepends=True)[0])
-    scores = [f"l.plda={lists[0].scores['plda']}"]
+    pairs = {"l": lists["dev_trials_pairs"].to_dict()}
     with pytest.raises(SystemExit):
-        evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores)
+        evaluate(tmp_path, pairs)
     assert "trials:9: the trial a a1 is in the list twice; remove it, or count it once with --allow" in caplog.text
-    [row] = evaluate(tmp_path, f"l={tmp_path}/trials", scores=scores, more=["--allow-duplicates"])
+    row, _ = evaluate(tmp_path, pairs, "--allow-duplicates")
     assert (row["n_target"], row["n_nontarget"]) == ("4", "4")

@@ -8,7 +8,8 @@ from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.datadir import write_map, write_spk2utt
 from spkr.kaldi.trials import all_pairs, read_trials, write_trials
-from spkr.report.results import ScoredList, report
+from spkr.report.lists import ScoredList
+from spkr.report.results import report
 from spkr.report.slices import measure_slices, read_attributes
 from spkr.report.trial_speakers import read_sides, speakers_of_trials
 
@@ -37,13 +38,13 @@ def write_scored(folder, name, trials):
 
 
 def scored(folder, name, models=None):
-    return ScoredList(
-        name,
-        folder / f"trials_{name}",
-        {"plda": folder / f"{name}.plda"},
-        models and folder / models,
-        folder / "utt2spk",
-    )
+    """The list of that name, alone, with its speakers."""
+    files = {"utt2spk": f"{folder}/utt2spk", "models": f"{folder}/{models}" if models else None}
+    return {name: without_speakers(folder, name).replace(**files)}
+
+
+def without_speakers(folder, name):
+    return ScoredList(trials=f"{folder}/trials_{name}", scores={"plda": f"{folder}/{name}.plda"})
 
 
 def write_models(data):
@@ -62,7 +63,7 @@ def slices_of(folder):
 
 def test_slices_are_of_the_trials_that_have_a_value(data):
     by = ["utt2point", "utt2mic", "utt2speed", "spk2gender"]
-    report([scored(data, "pairs")], data / "results", **OF_RUN, by=by)
+    report(scored(data, "pairs"), data / "results", **OF_RUN, by=by)
     rows = slices_of(data)
     assert list(rows[0]) == [
         "trials",
@@ -92,7 +93,7 @@ def test_slices_are_of_the_trials_that_have_a_value(data):
 
 def test_an_averaged_model_has_the_value_that_all_its_utterances_have(data):
     write_models(data)
-    report([scored(data, "array", "models_array")], data / "results", **OF_RUN, by=["utt2point", "utt2mic"])
+    report(scored(data, "array", "models_array"), data / "results", **OF_RUN, by=["utt2point", "utt2mic"])
     counts = {
         (row["attribute"], row["value"]): int(row["n_target"]) + int(row["n_nontarget"]) for row in slices_of(data)
     }
@@ -108,7 +109,7 @@ def test_an_averaged_model_has_the_value_that_all_its_utterances_have(data):
 def test_a_value_without_trials_of_both_kinds_has_counts_but_no_error_rates(data):
     trials = [("a-near-1", "a-near-2", True), ("a-near-1", "b-far-2", False), ("a-near-1", "a-far-2", True)]
     write_scored(data, "few", trials)
-    report([scored(data, "few")], data / "results", **OF_RUN, by=["utt2point"])
+    report(scored(data, "few"), data / "results", **OF_RUN, by=["utt2point"])
     far, near = slices_of(data)
     assert list(far.values())[2:] == ["test_point", "far", "1", "1", "0.000", "0.0000"]
     assert list(near.values())[2:] == ["test_point", "near", "1", "0", "nan", "nan"]
@@ -116,7 +117,7 @@ def test_a_value_without_trials_of_both_kinds_has_counts_but_no_error_rates(data
 
 def test_the_interval_is_in_the_results_and_in_the_table_and_repeats_to_the_byte(data):
     for out in ("results", "again"):
-        table = report([scored(data, "pairs")], data / out, **OF_RUN)
+        table = report(scored(data, "pairs"), data / out, **OF_RUN)
     header, row = (line.split("\t") for line in (data / "results/results.tsv").read_text().splitlines())
     low, eer, high = (float(row[header.index(column)]) for column in ("eer_lo", "eer", "eer_hi"))
     assert 0 < low <= eer <= high < 50
@@ -126,8 +127,9 @@ def test_the_interval_is_in_the_results_and_in_the_table_and_repeats_to_the_byte
 
 
 def test_lists_without_speakers_keep_nan_beside_lists_with_them(data):
-    without = ScoredList("other", data / "trials_pairs", {"plda": data / "pairs.plda"})
-    report([without, scored(data, "pairs")], data / "results", **OF_RUN, by=["utt2mic"])
+    report(
+        {"other": without_speakers(data, "pairs")} | scored(data, "pairs"), data / "results", **OF_RUN, by=["utt2mic"]
+    )
     lines = (data / "results/results.tsv").read_text().splitlines()
     assert [line.split("\t")[10] == "nan" for line in lines[1:]] == [True, False]
     assert {row["trials"] for row in slices_of(data)} == {"pairs"}
@@ -165,27 +167,21 @@ def test_what_contradicts_the_list_is_refused_with_its_line(data, change, messag
      ("utt2mic", False, "results by utt2mic need the utt2spk")],
 )  # fmt: skip
 def test_files_that_are_no_attributes_are_refused_before_anything_is_written(data, by, utt2spk, message):
-    of_list = (
-        scored(data, "pairs") if utt2spk else ScoredList("pairs", data / "trials_pairs", {"plda": data / "pairs.plda"})
-    )
+    of_list = scored(data, "pairs") if utt2spk else {"pairs": without_speakers(data, "pairs")}
     with pytest.raises(InputError, match=message):
-        report([of_list], data / "results", **OF_RUN, by=[by])
+        report(of_list, data / "results", **OF_RUN, by=[by])
     assert not (data / "results").exists()
 
 
-def test_the_command_takes_speakers_models_and_attributes(data, capsys, caplog):
+def test_the_command_takes_speakers_models_and_attributes(data, capsys):
     write_models(data)
-    arguments = ["eval", f"{data}/results", "--list", f"pairs={data}/trials_pairs", f"array={data}/trials_array"]
-    arguments += ["--scores", f"pairs.plda={data}/pairs.plda", f"array.plda={data}/array.plda", "--primary", "plda"]
-    arguments += ["--utt2spk", f"pairs={data}/utt2spk", f"array={data}/utt2spk", "--models"]
-    main([*arguments, f"array={data}/models_array", "--by", "spk2gender", "utt2mic"])
+    lists = scored(data, "pairs") | scored(data, "array", "models_array")
+    (data / "lists.json").write_text(json.dumps({name: files.to_dict() for name, files in lists.items()}))
+    main(["eval", f"{data}/results", f"{data}/lists.json", "--primary", "plda", "--by", "spk2gender", "utt2mic"])
     assert "who is speaking? array: plda" in capsys.readouterr().out
     assert {(row["trials"], row["attribute"]) for row in slices_of(data)} == {
         *(("pairs", "gender"), ("pairs", "enrol_mic"), ("pairs", "test_mic"), ("array", "test_mic")),
     }
-    with pytest.raises(SystemExit):
-        main([*arguments, f"arrays={data}/models_array"])
-    assert "no --list is called 'arrays', only pairs, array; expected LIST=FILE" in caplog.text
 
 
 def test_slices_of_two_values_add_up_to_the_whole(data):
