@@ -34,6 +34,7 @@ if corpora := config.get("corpora") or os.environ.get("SPKR_CORPORA") or setting
     os.environ["SPKR_CORPORA"] = str(corpora)
 
 
+include: "rules/console.smk"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/feats.smk"
@@ -49,6 +50,8 @@ rule all:
     default_target: True
     input:
         f"{RUN}/results/results.tsv",
+    message:
+        f"all: results are in {RUN}/results"
 
 
 onsuccess:

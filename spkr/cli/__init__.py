@@ -19,6 +19,7 @@ from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
 
 LOG_LINE = "%(asctime)s %(message)s"
+PROGRESS = "spkr.progress"  # the logger of a training's epochs, which the console shows beside warnings
 STDOUT = 1  # its descriptor
 
 logger = logging.getLogger("spkr")
@@ -27,7 +28,8 @@ logger = logging.getLogger("spkr")
 def parser() -> argparse.ArgumentParser:
     """The command line, a subcommand for each verb."""
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
-    top.add_argument("--log", type=Path, metavar="FILE", help="write what is logged to FILE, too")
+    top.add_argument("--log", type=Path, metavar="FILE", help="log to FILE; the console then shows warnings, "
+                     "errors and the progress of training only")  # fmt: skip
     verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
     for group in (corpus, data, feats, nnet, backend, report, artefacts):
         group.add_verbs(verb)
@@ -39,7 +41,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser().parse_args(argv)
     # Idle threads spin for some microseconds between two operations of a network, then sleep
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S")
+    console = logging.StreamHandler()
+    if args.log:
+        console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == PROGRESS)
+    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S", handlers=[console])
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
     try:

@@ -14,7 +14,7 @@ LOG_COLUMNS = ("epoch", "step", "lr", "loss", "grad_norm", "train_accuracy", "va
 SPEED_COLUMNS = ("waiting", "frames_per_second")  # share of the time spent waiting for batches; no two runs share these
 NO_SUMS = {"steps": 0, "loss": 0.0, "grad_norm": 0.0, "right": 0, "frames": 0, "seconds": 0.0, "waited": 0.0}
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spkr.progress")  # the console shows it, too, where there is a log file
 
 
 def means(sums: dict, batch_size: int) -> dict:

@@ -31,8 +31,9 @@ def copy(run, tmp_path_factory):
 
 
 def jobs(output: str) -> dict[str, int]:
-    """The table of job counts that Snakemake prints."""
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", output, re.M) if name not in ("all", "total")}
+    """The jobs that Snakemake says it runs, by rule."""
+    (counts,) = re.findall(r"^\d+ jobs?: (.*)$", output, re.M)
+    return {name: int(n) for n, name in re.findall(r"(\d+) (\w+)", counts) if name != "all"}
 
 
 def rows(folder, run="main") -> list[dict]:
@@ -48,6 +49,17 @@ def test_results_have_a_row_for_each_list_and_back_end(run):
     assert [r["n_nontarget"] for r in table[::3]] == ["150", "24", "25", "4"]
     assert {r["backend"] for r in table if r["primary"] == "yes"} == {"cosine"}
     assert (folder / "exp/mini/main/results/table.txt").read_text() in output  # printed at the end of the run
+
+
+def test_the_console_has_a_line_for_each_job_the_progress_of_training_and_the_results(run):
+    folder, output = run
+    lines = output.splitlines()
+    assert len(lines) <= 85  # a demo has ten jobs and six epochs more, and 15 lines are for the installation
+    for what in ("feats: test, part 1 of 1", "score: trials_pairs by plda", "report: results of all lists"):
+        assert len([line for line in lines if re.fullmatch(rf"[\d:]{{8}} {what}", line)]) == 1
+    assert re.search(r"^[\d:]{8} epoch 2/2: loss .* left$", output, re.M)
+    assert "Reason:" not in output and "jobid" not in output and "utterances embedded" not in output
+    assert "utterances of 4 speakers embedded" in (folder / "exp/mini/main/log/embed.test.log").read_text()
 
 
 def test_identification_accuracy_is_reported(run):

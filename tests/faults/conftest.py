@@ -45,9 +45,9 @@ def ended(process: psutil.Process) -> bool:
 
 
 def jobs(output: str) -> dict[str, int]:
-    """Snakemake's table of the jobs that it runs."""
-    table = output.rpartition("Job stats:")[2].partition("\ntotal")[0]
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.M) if name != "all"}
+    """The jobs that Snakemake says it runs, by rule."""
+    counts = "".join(re.findall(r"^\d+ jobs?: (.*)$", output, re.M)[-1:])
+    return {name: int(n) for n, name in re.findall(r"(\d+) (\w+)", counts) if name != "all"}
 
 
 def from_on(stage: str) -> list[str]:

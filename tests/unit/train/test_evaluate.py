@@ -43,7 +43,11 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
     last = log_without_speed(tmp_path)[-1]
     assert float(last[6]) == pytest.approx(np.mean(right), abs=1e-6)
     assert float(last[7]) == pytest.approx(eer_kaldi(scores[trials.target], scores[~trials.target])[0], abs=1e-6)
-    assert json.loads((tmp_path / "model/valid.json").read_text()) == {"valid_accuracy": np.mean(right), "n": 12}
+    assert json.loads((tmp_path / "model/valid.json").read_text()) == {
+        "valid_accuracy": np.mean(right),
+        "n": 12,
+        "threads": torch.get_num_threads(),
+    }
     assert np.mean(right) > 0.7  # and it has learnt something
     assert float(last[7]) < 0.3
 

@@ -1,0 +1,47 @@
+# What the console shows with `quiet: host` (profiles/default): a line for each job that starts, what jobs print, and errors.
+# The log in .snakemake/log has everything, and so has the console with --verbose, in a dry run, or without the profile.
+import logging
+import time
+
+from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+
+UNSHOWN = {"job_started", "job_finished", "progress", "resources_info"}
+
+
+class OneLine(logging.Formatter):
+    """The start of a job as the time and its rule's message, and the table of jobs as a line; all else as before."""
+
+    def __init__(self, before):
+        super().__init__()
+        self.before = before
+
+    def format(self, record):
+        kind, message, stats = event_of(record), getattr(record, "rule_msg", None), getattr(record, "stats", None)
+        if kind == "job_info" and message:
+            return f"{time.strftime('%H:%M:%S')} {message}"
+        if kind == "run_info" and stats:
+            counts = ", ".join(f"{n} {rule}" for rule, n in stats.items() if rule != "total")
+            return f"{stats['total']} jobs: {counts}"
+        return self.before.format(record)
+
+
+def event_of(record):
+    """The kind of one of Snakemake's messages."""
+    event = getattr(record, "event", None)
+    return str(getattr(event, "value", event))
+
+
+def is_shown(record):
+    """Whether a person wants to see the message."""
+    if record.levelno > logging.INFO:
+        return True
+    return event_of(record) not in UNSHOWN and not str(record.msg).startswith("Select jobs to execute")
+
+
+shown = workflow.output_settings
+if Quietness.HOST in (shown.quiet or ()) and not (shown.verbose or shown.dryrun):
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, OneLine):
+            handler.addFilter(is_shown)
+            handler.setFormatter(OneLine(handler.formatter))
