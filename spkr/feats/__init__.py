@@ -1,7 +1,7 @@
 """Filter banks, cepstra, energy VAD and normalisation.
 
-`FEATURES` has the types of features: for each, its options, and the module that computes it. A new type is a module
-with a function of its name, a class here, and an entry in `FEATURES`.
+`FEATURES` lists the types of features: for each, its class of options and the function that computes it. To add a
+type, write a module with a function of the type's name, and add a class and an entry here.
 """
 
 from functools import reduce
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 
 class KaldiFrontEnd(FrontEnd):
-    """What Kaldi's fbank and MFCC share."""
+    """Options that Kaldi's fbank and MFCC share."""
 
-    snip_edges: Flag = option(False, "frames lie within the recording, as Kaldi's default has it")
-    dither: NonNegative = option(0.0, "standard deviation of noise that is added to samples of 16 bits")
-    use_energy: Flag = option(False, "the log energy: C0 of mfcc, one column more of fbank")
-    energy_floor: NonNegative = option(0.0, "of that energy, before its logarithm")
-    use_power: Flag = option(True, "bands of the power spectrum, not of the magnitude's")
-    engine: Literal["spkr", "torchaudio"] = option("spkr", "what computes fbank and mfcc")
+    snip_edges: Flag = option(False, "keep only frames that lie within the recording, which is Kaldi's default")
+    dither: NonNegative = option(0.0, "standard deviation of the noise that is added to 16-bit samples")
+    use_energy: Flag = option(False, "add the log energy: as C0 of mfcc, as a first column of fbank")
+    energy_floor: NonNegative = option(0.0, "minimum of that energy, before the logarithm")
+    use_power: Flag = option(True, "take bands of the power spectrum, otherwise of the magnitude spectrum")
+    engine: Literal["spkr", "torchaudio"] = option("spkr", "the library that computes fbank and mfcc")
 
     @property
     def dithered(self) -> bool:
-        """Whether noise is added to samples, so that two computations differ."""
+        """Whether noise is added to the samples."""
         return self.dither > 0
 
     def without_dither(self) -> "KaldiFrontEnd":
-        """The same front end, which adds no noise."""
+        """The same front end without dither."""
         return self.replace(dither=0.0) if self.dithered else self
 
     @property
     def min_samples(self) -> int:
-        """Samples of the shortest recording that is used: it fills a window, and has a frame."""
+        """The number of samples of the shortest recording that is accepted: it fills a window and has a frame."""
         return max(self.window_size, 0 if self.snip_edges else (self.window_shift + 1) // 2)
 
 
@@ -48,7 +48,7 @@ class Fbank(KaldiFrontEnd):
     """Kaldi's log-mel filter bank (compute-fbank-feats)."""
 
     type: Literal["fbank"] = "fbank"
-    use_log_fbank: Flag = option(True, "the logarithm of the bands")
+    use_log_fbank: Flag = option(True, "take the logarithm of the bands")
 
     @property
     def dim(self) -> int:
@@ -106,5 +106,5 @@ AnyFrontEnd = Annotated[
 
 
 def make_front_end(settings: dict[str, Any], where: str = "feats") -> FrontEnd:
-    """A front end from a config's section `feats`; InputError, with `where`, for a wrong option."""
+    """Make a front end from the section `feats` of a config. Raises InputError, naming `where`, for a wrong option."""
     return read_options(AnyFrontEnd, settings, where)

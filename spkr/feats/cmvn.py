@@ -12,7 +12,7 @@ SLIDING_VARIANCE_FLOOR, SPEAKER_VARIANCE_FLOOR = 1e-10, 1e-20  # Kaldi's
 
 
 def normalize(feats: np.ndarray, options: CmvnOptions, stats: np.ndarray | None = None) -> np.ndarray:
-    """Normalise a (frames, dim) matrix as the front end says; float32 in and out. `stats` are the speaker's."""
+    """Normalise a (frames, dim) matrix as the front end says, float32 in and out. `stats` are sums of the speaker."""
     if options.type == "sliding":
         return sliding_cmvn(torch.from_numpy(feats.astype(np.float64))[None], None, options)[0].numpy()
     if options.type == "utterance":
@@ -34,7 +34,8 @@ def normalize_batch(feats: torch.Tensor, lengths: torch.Tensor, options: CmvnOpt
 def utterance_cmvn(feats: np.ndarray, norm_vars: bool) -> np.ndarray:
     """Subtract each column's mean (and divide by its standard deviation, of n - 1 frames) over the utterance.
 
-    In numpy, although the batch has its own form: torch adds float32 in another order, which changes the last bit.
+    `utterance_cmvn_batch` is the same for tensors. This form stays in numpy because torch adds float32 in another
+    order, which would change the last bit of the features.
     """
     centred = feats - feats.mean(axis=0)
     if norm_vars and len(feats) > 1:
@@ -57,12 +58,13 @@ def utterance_cmvn_batch(feats: torch.Tensor, lengths: torch.Tensor, norm_vars: 
 def sliding_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, options: CmvnOptions) -> torch.Tensor:
     """Subtract the mean (and divide by the standard deviation) of a window of frames (Kaldi's apply-cmvn-sliding).
 
-    Of the first `lengths` (N,) frames of each row of (N, T, dim), or of all where `lengths` is None; float32.
+    Normalises the first `lengths` (N,) frames of each row of (N, T, dim), or all frames if `lengths` is None. Returns
+    float32.
     """
     x = feats.double()
     start, end = windows(lengths, x.shape[1], options, x.device)
     width = (end - start)[..., None]
-    if lengths is not None:  # then windows differ, and the sums of all rows are taken as one matrix
+    if lengths is not None:  # windows differ between rows: index into the sums of all rows as one matrix
         row = torch.arange(len(x), device=x.device)[:, None] * (x.shape[1] + 1)
         start, end = (start + row).view(-1), (end + row).view(-1)
 
@@ -83,7 +85,7 @@ def sliding_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, options: Cmv
 def windows(
     lengths: torch.Tensor | None, frames: int, options: CmvnOptions, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first frame of each frame's window, and the frame behind its last: (N, T), or (T,) without `lengths`.
+    """The first frame of each frame's window, and the frame after its last: (N, T), or (T,) without `lengths`.
 
     With `center` the window is around the frame, and near the ends it is shifted, not shortened. Without, it is the
     frame and the `window` frames before it; at the beginning, the first `min_window` frames.
@@ -99,7 +101,7 @@ def windows(
 def prefix_sums(x: torch.Tensor) -> torch.Tensor:
     """(N, T + 1, dim): the sums of the first 0, 1, ..., T frames of (N, T, dim)."""
     n, frames, dim = x.shape
-    if x.is_cuda:  # where a deterministic run refuses cumsum
+    if x.is_cuda:  # torch refuses cumsum there in deterministic runs
         return torch.ones(frames + 1, frames, dtype=x.dtype, device=x.device).tril(-1) @ x
     sums = x.new_zeros(n, frames + 1, dim)
     torch.cumsum(x, 1, out=sums[:, 1:])
@@ -107,7 +109,7 @@ def prefix_sums(x: torch.Tensor) -> torch.Tensor:
 
 
 def cmvn_stats(matrices: Iterable[np.ndarray]) -> np.ndarray:
-    """Sums over (frames, dim) matrices, (2, dim + 1), as Kaldi's compute-cmvn-stats: [sum x, frames], [sum x^2, 0]."""
+    """Sums over (frames, dim) matrices: (2, dim + 1), [sum x, frames] and [sum x^2, 0] (Kaldi's compute-cmvn-stats)."""
     stats = 0.0
     for feats in matrices:
         x = feats.astype(np.float64)
@@ -116,7 +118,7 @@ def cmvn_stats(matrices: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def apply_cmvn(feats: np.ndarray, stats: np.ndarray, norm_vars: bool) -> np.ndarray:
-    """Normalise by sums over a speaker's frames (Kaldi's apply-cmvn)."""
+    """Normalise with sums over a speaker's frames (Kaldi's apply-cmvn)."""
     mean, square = stats[:, :-1] / stats[0, -1]
     scale = 1 / np.sqrt(np.maximum(square - mean**2, SPEAKER_VARIANCE_FLOOR)) if norm_vars else 1.0
     return ((feats - mean) * scale).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Fbank and MFCC by torchaudio.compliance.kaldi (`feats.engine: torchaudio`), its defaults set to Kaldi's.
+"""Fbank and MFCC by torchaudio.compliance.kaldi (`feats.engine: torchaudio`), with Kaldi's defaults.
 
-Slower than our own (benchmarks/fbank.py), and there to compare with.
+It is slower than spkr.feats.fbank (benchmarks/fbank.py), and serves for comparison.
 """
 
 import torch

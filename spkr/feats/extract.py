@@ -1,4 +1,4 @@
-"""The feature stage: one shard of a data directory to a feature ark, a VAD ark and frame counts."""
+"""The feature stage: computes a feature ark, a VAD ark and frame counts of one shard of a data directory."""
 
 import logging
 from collections import Counter
@@ -24,17 +24,17 @@ logger = logging.getLogger(__name__)
 
 
 def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd, shard: int, seed: int = 1) -> None:
-    """Compute features and VAD of the `shard`-th (from 1) of `front_end.shards` equal parts of the utterances.
+    """Compute features and VAD of part `shard` (from 1) of `front_end.shards` equal parts of the utterances.
 
     Writes feats.<shard>.{ark,scp}, vad.<shard>.{ark,scp}, utt2num_frames.<shard> and utt2num_voiced.<shard> to
-    `out_dir`, features raw: normalisation and selection of frames are the reader's. Raises InputError, before any
-    work where that can be, if the data directory or utt2aug is malformed or a recording cannot be used.
+    `out_dir`. Features are raw: the reader normalises them and selects frames. Raises InputError if the data directory
+    or utt2aug is malformed or a recording cannot be used; before any work, if the headers show it.
     """
-    torch.set_num_threads(1)  # a process a shard; and the same sums whatever the number of cores
+    torch.set_num_threads(1)  # a process a shard; also, sums then do not depend on the number of cores
     files = check_data_dir(data_dir)
     n, shards = len(files["utt2spk"]), front_end.shards
     if n < shards:
-        raise InputError(f"{data_dir}: {n} utterances do not fill {shards} shards; set feats.shards to less")
+        raise InputError(f"{data_dir}: {n} utterances are too few for {shards} shards; set feats.shards to less")
     utts = utts_of_shard(files["utt2spk"], shard, shards)
     out, num_frames, num_voiced = Path(out_dir), {}, {}
     source = Source(data_dir, files, utts, front_end, seed)
@@ -50,13 +50,13 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
             vad[utt] = voiced
             num_frames[utt], num_voiced[utt] = len(voiced), int(voiced.sum())
             if not voiced.any():
-                logger.warning("%s: no frame of %s is voiced; all of them will be used", data_dir, utt)
+                logger.warning("%s: no frame of %s is voiced; all of its frames will be used", data_dir, utt)
     write_map(out / f"utt2num_frames.{shard}", num_frames)
     write_map(out / f"utt2num_voiced.{shard}", num_voiced)
 
 
 class Source:
-    """Recordings of a data directory, or segments of them, with what utt2aug does to them, as features."""
+    """Features of a data directory's utterances: recordings or segments, changed as utt2aug says."""
 
     def __init__(
         self,
@@ -93,10 +93,10 @@ class Source:
         for (file, start), utt in parts.items():
             with _naming(utt):
                 check_audio(file, *self.audio_options[:2], start=start, first_channel=True)
-        self.kept: tuple = None, None  # the last clip and speed, and what `_clean` made of it
+        self.kept: tuple = None, None  # the last clip and speed, and what `_clean` returned for it
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
-        """Raw features (frames, dim) and VAD (frames,); that of an augmented copy is its clean speech's."""
+        """Raw features (frames, dim) and VAD (frames,). The VAD of an augmented copy is that of its clean speech."""
         fe, spec = self.front_end, self.specs[utt]
         with _naming(utt):
             speech, feats, voiced = self._clean(self.clips[utt], spec.get("speed", 1.0))
@@ -109,12 +109,12 @@ class Source:
         return self._compute(heard, fe)[0], voiced
 
     def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A clip at some speed, (samples,), its features and its VAD, (frames,), all without dither.
+        """A clip at a speed, (samples,), its features, (frames, dim), and its VAD, (frames,), without dither.
 
-        The last one is kept, as copies of one recording follow each other.
+        The last result is kept, because copies of one recording follow each other.
         """
         if self.kept[0] != (clip, speed):
-            self.kept = None, None  # hours of it are not in memory beside hours of the next
+            self.kept = None, None  # so that two long recordings are not in memory at once
             fe, speech = self.without_dither, self._read(clip)
             self._check_length(clip.source, len(speech), speed)
             speech = change_speed(speech, speed)
@@ -132,7 +132,7 @@ class Source:
             )
 
     def upsampled(self) -> str:
-        """How many recordings have a lower sampling rate than the features; empty where none has."""
+        """The number of recordings with a lower sampling rate than the features, in words; empty if there are none."""
         rates = {clip.source: extent.rate for clip, extent in self.extents.items() if extent}
         lower = Counter(rate for rate in rates.values() if rate < self.front_end.sample_frequency)
         return ", ".join(f"{count} recordings of {rate} Hz" for rate, count in sorted(lower.items()))

@@ -1,8 +1,8 @@
 """Kaldi's log-mel filter banks and MFCC, in torch.
 
-Samples are floats on the scale of 16-bit integers, a frame of them at least; several recordings of one length may come
-together, (..., samples). Source: Kaldi, src/feat/feature-window.cc,
-mel-computations.cc and feature-mfcc.cc (commit f4007661); the comments name the functions.
+Samples are floats on the scale of 16-bit integers, and fill at least one frame. Recordings of the same length may be
+given as a batch, (..., samples). Source: Kaldi, src/feat/feature-window.cc, mel-computations.cc and feature-mfcc.cc
+(commit f4007661). Comments name Kaldi's functions.
 """
 
 import math
@@ -15,14 +15,14 @@ import torch
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 
-PIECE = 1 << 10  # frames that are computed at once, a multiple of 16: more take three times as long, beyond the cache
-EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor under a logarithm
+PIECE = 1 << 10  # frames computed at once, a multiple of 16; larger pieces leave the cache and take three times as long
+EPSILON = torch.finfo(torch.float32).eps  # FLT_EPSILON, Kaldi's floor before a logarithm
 
 
 def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mel filter bank, (..., samples) to (..., frames, dim), and its log energy, (..., frames).
+    """Mel filter bank, (..., samples) to (..., frames, dim), and the log energy, (..., frames).
 
-    Its logarithm unless `use_log_fbank` is false; the log energy is a first column more if `use_energy`.
+    The logarithm is taken if `use_log_fbank`. If `use_energy`, the log energy is an additional first column.
     """
 
     def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +35,7 @@ def fbank(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tens
 
 
 def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """MFCC, (..., samples) to (..., frames, num_ceps), and its log energy, (..., frames): C0 if `use_energy`."""
+    """MFCC, (..., samples) to (..., frames, num_ceps), and the log energy, (..., frames); it is C0 if `use_energy`."""
 
     def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
         frames = _centred_frames(samples, fe, first, last)
@@ -51,10 +51,10 @@ def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tenso
 def in_pieces(
     n: int, of_frames: Callable[[int, int], tuple[torch.Tensor, torch.Tensor]]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (..., n, dim) and log energies (..., n) of n frames, computed some at a time: hours fit into memory.
+    """Features (..., n, dim) and log energies (..., n) of n frames, computed in pieces to save memory.
 
     Args:
-        of_frames: gives those from a frame to another, which it is not to include.
+        of_frames: computes both from a first frame up to, but without, a last one.
     """
     ends = [*range(PIECE, n - PIECE + 1, PIECE), n]  # the last piece is the longest, so that none is short
     feats, energy = of_frames(0, ends[0])
@@ -87,21 +87,21 @@ def frame_energy(frames: torch.Tensor) -> torch.Tensor:
 
 
 def _log(x: torch.Tensor) -> torch.Tensor:
-    """In place."""
+    """The logarithm, floored; in place."""
     return x.clamp_(min=EPSILON).log_()
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:
-    """Frames of a recording (NumFrames)."""
+    """The number of frames of a recording (NumFrames)."""
     if fe.snip_edges:
         return max(0, 1 + (num_samples - fe.window_size) // fe.window_shift)
     return (num_samples + fe.window_shift // 2) // fe.window_shift
 
 
 def _centred_frames(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
-    """Frames `first` to `last` with dither and without their mean, (..., last - first, window_size).
+    """Frames `first` to `last`, dithered, with their mean subtracted: (..., last - first, window_size).
 
-    The first half of ProcessWindow.
+    This is the first half of ProcessWindow.
     """
     frames = _strided(samples, fe, first, last)
     if fe.dither:
@@ -110,7 +110,7 @@ def _centred_frames(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) 
 
 
 def _strided(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
-    """Overlapping frames `first` to `last`, the recording reflected at its ends (ExtractWindow): -1 is 0."""
+    """Overlapping frames `first` to `last` of the recording, reflected at its ends: sample -1 is 0 (ExtractWindow)."""
     size, shift, length = fe.window_size, fe.window_shift, samples.shape[-1]
     begin = first * shift + (0 if fe.snip_edges else shift // 2 - size // 2)  # then t is centred on shift * (t + 1/2)
     end = begin + (last - first - 1) * shift + size
@@ -125,7 +125,7 @@ def _mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
     size, c = fe.window_size, fe.preemphasis_coefficient
     padded = frames.new_zeros(*frames.shape[:-1], fft_size(fe))
     torch.sub(frames[..., 1:], frames[..., :-1], alpha=c, out=padded[..., 1:size])
-    padded[..., 0] = (1 - c) * frames[..., 0]  # x[-1] is taken to be x[0]
+    padded[..., 0] = (1 - c) * frames[..., 0]  # x[-1] is taken as x[0]
     padded[..., :size] *= window(fe, frames.device)
     spectrum = torch.fft.rfft(padded)[..., :-1]  # the Nyquist bin is unused
     power = spectrum.real.square() + spectrum.imag.square()
@@ -133,7 +133,7 @@ def _mel(frames: torch.Tensor, fe: FrontEnd) -> torch.Tensor:
 
 
 def fft_size(fe: FrontEnd) -> int:
-    """The window, rounded up to a power of two."""
+    """The window size, rounded up to a power of two."""
     return 1 << (fe.window_size - 1).bit_length()
 
 
@@ -156,7 +156,7 @@ def window(fe: FrontEnd, device: torch.device) -> torch.Tensor:
 def mel_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
     """Triangular filters, linear in mel, over the FFT bins below Nyquist: (fft_size / 2, num_mel_bins) (MelBanks).
 
-    Raises InputError where a band is so narrow that it holds no FFT bin.
+    Raises InputError if a band is so narrow that it holds no FFT bin.
     """
 
     def mel(hz):
@@ -176,14 +176,14 @@ def check_bands(banks: torch.Tensor) -> None:
     """Raise InputError unless each band of (fft bins, num_mel_bins) holds an FFT bin."""
     if not (filled := banks.any(dim=0)).all():
         raise InputError(
-            f"feats.num_mel_bins: {len(filled)} bands, of which {int((~filled).sum())} hold no bin of the FFT; "
+            f"feats.num_mel_bins: {int((~filled).sum())} of {len(filled)} bands hold no bin of the FFT; "
             "lower it, or raise frame_length"
         )
 
 
 @lru_cache(maxsize=8)
 def _dct(fe: FrontEnd, device: torch.device) -> torch.Tensor:
-    """Orthonormal DCT-II with the lifter folded in: (num_ceps, num_mel_bins) (ComputeDctMatrix)."""
+    """Orthonormal DCT-II multiplied by the lifter: (num_ceps, num_mel_bins) (ComputeDctMatrix)."""
     n = fe.num_mel_bins
     k = torch.arange(fe.num_ceps, dtype=torch.float64)[:, None]
     dct = math.sqrt(2 / n) * torch.cos(math.pi / n * (torch.arange(n, dtype=torch.float64) + 0.5) * k)

@@ -1,8 +1,8 @@
 """The front end of NVIDIA NeMo's 2020 speaker-recognition tutorial (NeMo 0.11): log-mel with Slaney's bands.
 
-What differs from Kaldi's fbank: samples within -1 and 1, pre-emphasis over the whole recording, frames centred on
-multiples of the step, as many as begin within the recording, bands of Slaney's mel scale with unit area, and
-log(x + 2^-24). Source: NeMo 0.11, collections/asr/parts/features.py (its dither is left out).
+Differences from Kaldi's fbank: samples lie between -1 and 1, pre-emphasis runs over the whole recording, frames are
+centred on multiples of the frame shift up to the end of the recording, bands have Slaney's mel scale and unit area,
+and the logarithm is log(x + 2^-24). Source: NeMo 0.11, collections/asr/parts/features.py, without its dither.
 """
 
 from functools import lru_cache
@@ -18,7 +18,7 @@ LOG_GUARD = 2.0**-24
 
 
 def logmel(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-mel of the 16-bit scale's (..., samples): (..., frames, dim), and the log energy, (..., frames)."""
+    """Log-mel of (..., samples) on the 16-bit scale: (..., frames, dim), and the log energy, (..., frames)."""
 
     def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.log(_bands(samples, fe, first, last) + LOG_GUARD), _log_energy(samples, fe, first, last)
@@ -30,9 +30,9 @@ def _bands(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.
     """Mel bands of frames `first` to `last`, (..., last - first, num_mel_bins)."""
     n_fft, length = fft_size(fe), samples.shape[-1]
     begin, end, before, after = _reach(first, last, n_fft, fe.window_shift, length)
-    x = samples[..., max(begin - 1, 0) : max(end, before + 1)] / 32768  # what is reflected is there, too
+    x = samples[..., max(begin - 1, 0) : max(end, before + 1)] / 32768  # with all samples that are reflected
     x = torch.cat([x[..., :1], x[..., 1:] - fe.preemphasis_coefficient * x[..., :-1]], dim=-1)
-    x = x[..., min(begin, 1) :]  # without the sample before, which is there for the pre-emphasis of the next
+    x = x[..., min(begin, 1) :]  # drop the first sample, which only the pre-emphasis of the next one needs
     spectrum = torch.stft(
         pad(x[None], (before, after), "reflect" if length > n_fft // 2 else "constant")[0],
         n_fft,
@@ -47,27 +47,27 @@ def _bands(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.
 
 
 def _log_energy(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
-    """Log energy of frames `first` to `last` without their mean, before pre-emphasis and window."""
+    """Log energy of frames `first` to `last`, with their mean subtracted, before pre-emphasis and window."""
     begin, end, *beside = _reach(first, last, fe.window_size, fe.window_shift, samples.shape[-1])
     frames = pad(samples[..., begin:end], beside).unfold(-1, fe.window_size, fe.window_shift)
     return frame_energy(frames - frames.mean(dim=-1, keepdim=True))
 
 
 def _reach(first: int, last: int, size: int, shift: int, length: int) -> tuple[int, int, int, int]:
-    """The samples that frames `first` to `last` of `size` reach, and how many they lack before and behind these."""
+    """First and last sample of frames `first` to `last` of `size`, and how many to pad before and after them."""
     begin = first * shift - size // 2
     end = begin + (last - first - 1) * shift + size
     return max(begin, 0), min(end, length), max(-begin, 0), max(end - length, 0)
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:
-    """Frames of a recording."""
+    """The number of frames of a recording."""
     return -(-num_samples // fe.window_shift)
 
 
 @lru_cache(maxsize=8)
 def slaney_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
-    """Triangular filters of unit area: (fft_size / 2 + 1, num_mel_bins); InputError where one holds no FFT bin."""
+    """Triangular filters of unit area, (fft_size / 2 + 1, num_mel_bins). Raises InputError if one holds no FFT bin."""
     banks = melscale_fbanks(
         fft_size(fe) // 2 + 1,
         fe.low_freq,

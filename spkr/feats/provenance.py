@@ -1,9 +1,9 @@
-"""With which front end the features of a folder were made, so that no network is given those of another one.
+"""The record of the front end that a folder of features was made with. A network accepts only features of its own.
 
-    front_end.<shard>.json    of one shard, by `spkr feats`
-    front_end.json            of the whole folder, by `spkr merge-feats`
+    front_end.<shard>.json    of one shard, written by `spkr feats`
+    front_end.json            of the whole folder, written by `spkr merge-feats`
 
-Both hold all options of the front end, as JSON. Kaldi ignores them. Features made elsewhere have none.
+Both hold all options of the front end as JSON. Kaldi ignores them. Features made elsewhere do not have them.
 """
 
 import json
@@ -18,13 +18,13 @@ from spkr.feats import make_front_end
 from spkr.files import replacing
 
 NAME = "front_end.json"
-OF_READER = ("cmvn", "select_voiced")  # what is done to features when they are read
+OF_READER = ("cmvn", "select_voiced")  # options that the reader applies; they do not change the arks
 
 logger = logging.getLogger(__name__)
 
 
 def shard_file(folder: str | Path, shard: int) -> Path:
-    """The file that says with which front end one shard was made."""
+    """The path of the front end's record of one shard."""
     return Path(folder) / f"front_end.{shard}.json"
 
 
@@ -36,7 +36,7 @@ def write_front_end(path: str | Path, front_end: FrontEnd) -> None:
 
 
 def read_front_end(path: str | Path) -> FrontEnd:
-    """Read what `write_front_end` wrote; InputError where it is missing or something else."""
+    """Read what `write_front_end` wrote. Raises InputError if it is missing or malformed."""
     try:
         return make_front_end(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def read_front_end(path: str | Path) -> FrontEnd:
 
 
 def merge_front_ends(folder: str | Path, shards: int) -> None:
-    """Write front_end.json of the shards' files; InputError where two shards were made with different options."""
+    """Write front_end.json from the shards' records. Raises InputError if the options of two shards differ."""
     first, *others = [shard_file(folder, i) for i in range(1, shards + 1)]
     front_end = read_front_end(first)
     for other in others:
@@ -56,14 +56,14 @@ def merge_front_ends(folder: str | Path, shards: int) -> None:
 
 
 def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
-    """Raise InputError where the features of a folder were made with another front end than a network's.
+    """Raise InputError if the features of a folder were made with another front end than a network's.
 
-    Only options that change what the network sees are compared. The reader itself normalises features and selects
-    frames. Features made elsewhere are accepted, and the log says so.
+    Only options that change the arks' numbers are compared, not those that the reader applies. Features without a
+    record are accepted, and the log says so.
     """
     path = Path(folder) / NAME
     if not path.exists():
-        logger.info("%s: no such file; the features are taken for those of the network's front end", path)
+        logger.info("%s: no such file; assuming that the features were made with the network's front end", path)
         return
     ignored = (*OF_READER, *(() if front_end.select_voiced else ("vad",)))
     made, expected = (
@@ -73,12 +73,12 @@ def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
     for name, there, here in differing(made, expected):
         raise InputError(
             f"{path}: the features were made with {name} {there}, and the network's front end has {here}; make them "
-            "again with that (spkr feats --model), or name features that were made with it"
+            "again with the network's (spkr feats --model), or name features that were made with it"
         )
 
 
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The options of `one` that differ, as (cmvn.window, its value, the other's), both values as JSON has them."""
+    """The options of `one` that differ, as (name, its value, the other's): names like cmvn.window, values as JSON."""
     theirs = _flat(other)
     for name, value in _flat(one).items():
         if theirs.get(name) != value:

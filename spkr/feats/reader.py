@@ -1,4 +1,4 @@
-"""Features as a network sees them: read from arks, normalised, then the voiced frames selected."""
+"""Features as a network sees them: read from arks, normalised, then reduced to the voiced frames."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ class FeatureReader:
     >>> reader["fash-an251-b"].shape
     (94, 80)
 
-    Raises InputError where a set is incomplete, was made with another front end (`check_front_end`), two sets share an
-    utterance, or a dimension is not the front end's.
+    Raises InputError if a set is incomplete or was made with another front end (`check_front_end`), if two sets share
+    an utterance, or if a matrix does not have the front end's dimension.
     """
 
     def __init__(self, feats_dirs: list[str | Path], front_end: FrontEnd):
@@ -39,18 +39,18 @@ class FeatureReader:
             self._stats: dict[str, np.ndarray] = {}
 
     def __getitem__(self, utt: str) -> np.ndarray:
-        """(frames, dim) float32 of one utterance; voiced frames alone if the front end says so."""
+        """(frames, dim) float32 of one utterance; only the voiced frames if the front end says so."""
         raw, cmvn = self.raw(utt), self.front_end.cmvn
         feats = normalize(raw, cmvn, self.stats(self.utt2spk[utt]) if cmvn.type == "speaker" else None)
         return feats[self.voiced(utt, len(raw))] if self.front_end.select_voiced else feats
 
     def num_frames(self, utt: str) -> int:
-        """The frames that `self[utt]` has, from vad.scp alone."""
+        """The number of frames of `self[utt]`; reads only vad.scp."""
         vad = self.vad[utt]
         return (int((vad > 0).sum()) or len(vad)) if self.front_end.select_voiced else len(vad)
 
     def raw(self, utt: str) -> np.ndarray:
-        """(frames, dim) float32 as the ark has it."""
+        """(frames, dim) float32 as stored in the ark."""
         raw = self.feats[utt]
         if raw.ndim != 2 or raw.shape[1] != self.front_end.dim:
             expected = f"{self.front_end.dim} columns"
@@ -58,13 +58,13 @@ class FeatureReader:
         return raw
 
     def stats(self, spk: str) -> np.ndarray:
-        """(2, dim + 1): sums over all frames of a speaker in these sets, made when first asked for."""
+        """(2, dim + 1): sums over all frames of a speaker in these sets, computed at the first request."""
         if spk not in self._stats:
             self._stats[spk] = cmvn_stats(self.raw(utt) for utt in self.spk2utt[spk])
         return self._stats[spk]
 
     def voiced(self, utt: str, num_frames: int) -> np.ndarray:
-        """(frames,) bool: the frames that are speech; all of them where the VAD found none."""
+        """(frames,) bool: the frames that are speech, or all frames if the VAD found no speech."""
         voiced = self.vad[utt] > 0
         if voiced.shape != (num_frames,):
             raise InputError(f"{self.vad.where(utt)}: {utt} has {voiced.size} decisions for {num_frames} frames")

@@ -8,8 +8,8 @@ from spkr.config.front_end_options import VadOptions
 def energy_vad(log_energy: np.ndarray, options: VadOptions) -> np.ndarray:
     """Decide for each frame whether it is speech.
 
-    A frame is voiced if, within `frames_context` frames on both sides that exist, a proportion of at least
-    `proportion_threshold` lies above energy_threshold + energy_mean_scale * mean(log_energy).
+    A frame is voiced if, among the frames at most `frames_context` away from it, a proportion of at least
+    `proportion_threshold` has a log energy above energy_threshold + energy_mean_scale * mean(log_energy).
 
     Args:
         log_energy: (frames,) natural logarithm of each frame's energy.

@@ -289,7 +289,7 @@ def test_bad_utt2aug_is_named(corpus, tmp_path, spec, message):
 
 
 def test_more_shards_than_utterances_are_refused(corpus, tmp_path):
-    with pytest.raises(InputError, match="12 utterances do not fill 13 shards"):
+    with pytest.raises(InputError, match="12 utterances are too few for 13 shards"):
         extract_shard(corpus, tmp_path, Fbank(shards=13), 1)
 
 

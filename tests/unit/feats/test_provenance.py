@@ -66,7 +66,7 @@ def test_features_made_elsewhere_are_accepted_with_a_line(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     check_front_end(tmp_path, front_end())
     assert caplog.messages == [
-        f"{tmp_path}/front_end.json: no such file; the features are taken for those of the network's front end"
+        f"{tmp_path}/front_end.json: no such file; assuming that the features were made with the network's front end"
     ]
 
 
