@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody has looked into: safely, and whole or not at all."""
+"""Unpacking untrusted archives safely: completely, or not at all."""
 
 import gzip
 import lzma
@@ -29,23 +29,23 @@ NESTED = (".tar", ".tar.gz", ".tgz", ".zip")
 RECORD = "unpacked.json"  # written last into an unpacked corpus
 CHUNK = 1 << 20  # bytes read at once
 MAX_NAME = 255  # bytes of a file's name
-DEPTH = 3  # archives in archives; there are some that hold themselves
+DEPTH = 3  # levels of archives in archives; some archives contain themselves
 
-# (name, content) of what an archive holds; the content is a file to read from, None for a folder,
-# or the name that a link points at, seen from the top of the archive.
+# (name, content) of each member of an archive. The content is a file to read from, None for a folder, or the target of
+# a link, relative to the top of the archive.
 Members = Iterator[tuple[str, IO[bytes] | str | None]]
 
 
 def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
-    """Unpack a tar (compressed or not) or zip archive as the folder `out_dir`; return the number of files.
+    """Unpack a tar (compressed or not) or zip archive to the folder `out_dir`, and return the number of files.
 
-    A link becomes a copy of the file that it names, so nothing is ever read or written through a link.
-    Permissions and times are those of new files. An archive in the archive becomes a folder beside it,
-    `<its name>.unpacked`, and is removed; at most `depth` deep.
+    A link becomes a copy of the file that it names, so nothing is read or written through links. Permissions and times
+    are not restored. An archive in the archive is replaced by a folder `<its name>.unpacked`, at most `depth` levels
+    deep.
 
-    Raises InputError, and leaves nothing behind, where the archive or one in it is cut short or damaged, or a member
-    has an absolute path, climbs out by '..', links to what is no file of the archive, is a device, comes twice, or has
-    a name that no file can have.
+    Raises InputError and leaves nothing behind if the archive, or one in it, is cut short or damaged, or if a member
+    has an absolute path or one with '..', links to something that is not a file of the archive, is a device, occurs
+    twice, or has a name that no file can have.
     """
     archive = Path(archive)
     if not archive.is_file():
@@ -61,7 +61,7 @@ def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
                 if "\0" in name or any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
                     raise _refused(archive, name, "has a name that no file can have")
                 if path in files or path in links:
-                    raise _refused(archive, name, "stands there twice")
+                    raise _refused(archive, name, "occurs twice")
                 if isinstance(content, str):
                     links[path] = PurePosixPath(posixpath.normpath(content))
                 elif content is None:
@@ -71,7 +71,7 @@ def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
                     _write(folder / path, content)
             for name, target in links.items():
                 if target not in files:
-                    raise _refused(archive, name, f"links to {target}, which is no file of the archive")
+                    raise _refused(archive, name, f"links to {target}, which is not a file of the archive")
                 _write(folder / name, (folder / target).open("rb"))
                 files.add(name)
         except DAMAGED as e:
@@ -80,21 +80,21 @@ def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
                 f"{archive}: cut short, damaged, or neither tar nor zip ({why}); delete it and run again"
             ) from None
         except (FileExistsError, NotADirectoryError):
-            raise _refused(archive, name, "is a file and a folder at once") from None
+            raise _refused(archive, name, "is both a file and a folder") from None
         nested = [f for f in files if f.name.endswith(NESTED)]
         if nested and not depth:
-            raise _refused(archive, nested[0], "is an archive too deep in others")
+            raise _refused(archive, nested[0], "is nested too deep in other archives")
         return len(files) + sum(_unpack_nested(archive, folder, f, depth - 1) for f in nested)
 
 
 def _is_zip(archive: Path) -> bool:
-    """Both ends must look like it: a zip may also be the last file in a tar, or a tar's first name begin with PK."""
+    """Check both ends: a tar may have a zip as its last file, or a first name that begins with PK."""
     with archive.open("rb") as f:
         return f.read(4) in (b"PK\3\4", b"PK\5\6") and zipfile.is_zipfile(archive)
 
 
 def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath, depth: int) -> int:
-    """Unpack one file of `folder`, itself an archive; how many files more there are now."""
+    """Unpack a file of `folder` that is an archive. Returns how many files that adds."""
     path = folder / name
     try:
         more = unpack(path, path.with_name(f"{path.name}.unpacked"), depth)
@@ -106,7 +106,7 @@ def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath, depth: int)
 
 
 def _refused(archive: Path, name: object, why: str) -> InputError:
-    return InputError(f"{archive}: member {str(name)!r} {why}; nothing was unpacked, get a sound archive")
+    return InputError(f"{archive}: member {str(name)!r} {why}; nothing was unpacked; replace the archive")
 
 
 def _write(path: Path, content: IO[bytes]) -> None:
@@ -118,7 +118,7 @@ def _write(path: Path, content: IO[bytes]) -> None:
 def _tar_members(archive: Path) -> Members:
     with tarfile.open(archive) as tar:
         while (member := tar.next()) is not None:
-            tar.members.clear()  # else a corpus of a million files takes a gigabyte
+            tar.members.clear()  # otherwise a corpus of a million files takes a gigabyte
             if member.isfile():
                 yield member.name, tar.extractfile(member)
             elif member.isdir():
@@ -129,10 +129,10 @@ def _tar_members(archive: Path) -> Members:
                 yield member.name, posixpath.join(posixpath.dirname(member.name), member.linkname)
             else:
                 raise _refused(archive, member.name, "is a device or a pipe")
-        # tarfile takes a damaged header for the end, and stops before the checksum of a compressed file.
+        # tarfile treats a damaged header as the end, and stops before the checksum of a compressed file.
         tar.fileobj.seek(tar.offset)
         if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("the mark at its end is missing")
+            raise tarfile.ReadError("the end-of-archive block is missing")
         while tar.fileobj.read(CHUNK):
             pass
 
@@ -151,10 +151,10 @@ def _zip_members(archive: Path) -> Members:
 
 @contextmanager
 def replacing_folder(out_dir: str | Path) -> Iterator[Path]:
-    """Fill a temporary folder beside `out_dir`, which takes that name when the block ends without an error.
+    """Yield a temporary folder beside `out_dir`, which replaces `out_dir` if the block ends without an error.
 
-    On an error it is removed; what a killed run left is cleared by the next one. A folder of that name is
-    replaced. Raises InputError where it holds anything that the new one does not: it is then not ours.
+    On an error it is removed. What a killed run leaves is removed by the next one. Raises InputError if the old
+    `out_dir` holds files or folders that the new one does not, because they are not from the corpus.
     """
     out_dir = Path(out_dir)
     folder = out_dir.with_name(f".{out_dir.name}.tmp")
@@ -165,7 +165,7 @@ def replacing_folder(out_dir: str | Path) -> Iterator[Path]:
         if out_dir.exists():
             ours = {p.name for p in folder.iterdir()} | {RECORD}
             if foreign := sorted(p.name for p in out_dir.iterdir() if p.name not in ours):
-                raise InputError(f"{out_dir}: holds {foreign[0]!r}, which the corpus does not; move it elsewhere")
+                raise InputError(f"{out_dir}: holds {foreign[0]!r}, which is not part of the corpus; move it elsewhere")
             shutil.rmtree(out_dir)
         folder.rename(out_dir)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Downloading a file: resumably, and under another name until it is whole."""
+"""Downloading a file. A download can be resumed, and has a temporary name until it is complete."""
 
 import re
 from pathlib import Path
@@ -6,19 +6,20 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import sha256 as sha256_of
 
-TIMEOUT = (15, 60)  # seconds: to connect, and between two pieces of data
-CHUNK = 1 << 18  # bytes between two steps of the progress bar
+TIMEOUT = (15, 60)  # seconds: to connect, and between two chunks of data
+CHUNK = 1 << 18  # bytes between two updates of the progress bar
 
 
 def download(url: str, path: str | Path, sha256: str | None = None) -> None:
-    """Download `url` to `path`, going on where an earlier call broke off, with a progress bar on stderr.
+    """Download `url` to `path`, resuming an earlier download, with a progress bar on stderr.
 
-    The data lie in `<path>.part` until their length, and their sha256 where it is known, are found right.
-    Raises InputError where the server cannot be reached, refuses, sends on from https to where anybody on the way can
-    change the data (unless the sha256 is known), breaks off (the next call goes on) or sends something else than
-    expected (the .part is removed: the next call begins anew).
+    The data lie in `<path>.part` until their length has been checked, and their sha256 if it is given.
+
+    Raises InputError if the server cannot be reached, refuses, redirects from https to an insecure address (unless the
+    sha256 is given), breaks off (the next call resumes), or sends unexpected data (the .part is removed, and the next
+    call starts from the beginning).
     """
-    import requests  # here, as an archive at hand needs no network
+    import requests  # here, because a local archive needs no network
 
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -28,7 +29,7 @@ def download(url: str, path: str | Path, sha256: str | None = None) -> None:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             if url.startswith("https:") and not sha256:
                 _check_secure(url, [r.url for r in [*response.history, response]])
-            if response.status_code != 416:  # 416: nothing beyond what the .part holds
+            if response.status_code != 416:  # 416: there is nothing after the bytes in the .part
                 response.raise_for_status()
                 _receive(response, part, have)
             elif response.headers.get("Content-Range") != f"bytes */{have}":
@@ -43,11 +44,13 @@ def download(url: str, path: str | Path, sha256: str | None = None) -> None:
 def _check_secure(url: str, asked: list[str]) -> None:
     for redirect in asked:
         if not redirect.startswith("https:"):
-            raise InputError(f"{url} was sent on to {redirect}, which is not https; get it by hand if that is right")
+            raise InputError(
+                f"{url} was redirected to {redirect}, which is not https; download it by hand if you trust it"
+            )
 
 
 def _receive(response, part: Path, have: int) -> None:
-    """Write a response's bytes to `part`: behind the `have` bytes there, or anew if the server sends all."""
+    """Write a response's bytes to `part`: after its `have` bytes, or from the beginning if the server sends all."""
     from tqdm import tqdm
     from urllib3.exceptions import HTTPError
 
@@ -64,7 +67,7 @@ def _receive(response, part: Path, have: int) -> None:
     with progress, part.open("ab" if have else "wb") as f:
         broken = False
         try:
-            # The bytes as they are: some servers declare a .tar.gz to be a gzip-encoded .tar.
+            # Without decoding: some servers declare a .tar.gz as a gzip-encoded .tar.
             for chunk in response.raw.stream(CHUNK, decode_content=False):
                 f.write(chunk)
                 progress.update(len(chunk))
@@ -72,16 +75,16 @@ def _receive(response, part: Path, have: int) -> None:
             broken = True
         if broken or (total is not None and f.tell() < total):
             size = f.tell() if total is None else f"{f.tell()} of {total}"
-            raise InputError(f"{response.url} broke off after {size} bytes; run again to go on from there")
+            raise InputError(f"{response.url} broke off after {size} bytes; run again to resume")
 
 
 def _refused(part: Path, why: str) -> InputError:
     part.unlink(missing_ok=True)
-    return InputError(f"{why}; {part} was removed, run again to begin anew")
+    return InputError(f"{why}; {part} was removed; run again to start from the beginning")
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause, without the objects' addresses that requests and urllib3 wrap round it."""
+    """The innermost cause, without the object addresses that requests and urllib3 add."""
     while isinstance(inner := getattr(error, "reason", None) or (error.args or [None])[0], Exception):
         error = inner
     return re.sub(r"^\S*(HTTPS?Connection)\b.*?: ", "", str(error))

@@ -1,4 +1,4 @@
-"""What the headers of many audio files say: durations and sums, and what is wrong with those that cannot be used."""
+"""Durations and fingerprints of many audio files from their headers, and why some files cannot be used."""
 
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -10,22 +10,22 @@ from spkr.audio.decoding import open_audio
 from spkr.audio.fingerprint import fingerprint
 from spkr.errors import InputError
 
-CHUNK = 500  # files that a process takes at a time
+CHUNK = 500  # files given to a process at a time
 
 
 @dataclass
 class Headers:
-    """Of each recording that can be used, the seconds and the sum; of each other one, by file name, the reason."""
+    """What is known of recordings from their headers."""
 
-    seconds: dict[str, str] = field(default_factory=dict)
-    sums: dict[str, str] = field(default_factory=dict)
-    bad: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, str] = field(default_factory=dict)  # by recording
+    sums: dict[str, str] = field(default_factory=dict)  # fingerprints, by recording
+    bad: dict[str, str] = field(default_factory=dict)  # why a file cannot be used, by file name
 
 
 def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int) -> Headers:
     """Read the headers of recordings, `jobs` files at a time.
 
-    Args: paths are recording -> audio file; a sampling rate above `sample_rate` Hz is as good.
+    Args: `paths` maps recordings to audio files. A sampling rate above `sample_rate` Hz is accepted.
     """
     read, found = partial(_read, sample_rate=sample_rate), Headers()
     if jobs > 1 and len(paths) > CHUNK:
@@ -42,7 +42,7 @@ def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int) -> Heade
 
 
 def _read(path: str, sample_rate: int) -> tuple[float | None, str]:
-    """Seconds and sum of an audio file; or None, and what is wrong with it."""
+    """Seconds and fingerprint of an audio file; or None, and why it cannot be used."""
     try:
         return read_seconds(path, sample_rate), fingerprint(path)
     except InputError as e:
@@ -50,7 +50,7 @@ def _read(path: str, sample_rate: int) -> tuple[float | None, str]:
 
 
 def read_seconds(path: str | Path, sample_rate: int) -> float:
-    """Duration by the header of an audio file; InputError says what is wrong with it."""
+    """The duration that the header of an audio file gives. Raises InputError if the file cannot be used."""
     with open_audio(path) as f:
         if f.samplerate < sample_rate:
             raise InputError(f"{path}: sampled at {f.samplerate} Hz; expected {sample_rate} Hz or more")

@@ -1,4 +1,4 @@
-"""A corpus at its place: its archive found or downloaded, unpacked, and a record that says so."""
+"""Fetching a corpus: finds or downloads its archive, unpacks it, and writes a record of that."""
 
 import json
 import logging
@@ -19,11 +19,10 @@ DEPTH = 2  # folders below `corpora` in which an archive may lie
 def find_archive(
     names: str | Iterable[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file
 ) -> Path | None:
-    """The first of `names` that lies under the folder `corpora`, at most two folders deep; None if none does.
+    """The path of the first of `names` that is found under the folder `corpora`, at most two folders deep, or None.
 
-    A name may begin with its folder (`himia/train.tar.gz`). The one least deep is taken; `is_one` may
-    ask for a folder instead of a file.
-    Raises InputError where `corpora` is no folder, or where two of one name lie equally deep.
+    A name may include its folder (`himia/train.tar.gz`). The least deep match is taken. `is_one` may ask for folders
+    instead of files. Raises InputError if `corpora` is not a folder, or if two matches are equally deep.
     """
     corpora = Path(corpora)
     if not corpora.is_dir():
@@ -46,12 +45,12 @@ def fetch_corpus(
     sha256: str | None = None,
     withdrawn: str | None = None,
 ) -> None:
-    """Unpack an archive to `out_dir`, unless it is there: from `corpora`, else downloaded from `url`.
+    """Unpack an archive from `corpora`, or downloaded from `url`, to `out_dir`, unless that is done.
 
-    Where `corpora` has the archive's `withdrawn` version only, that one is taken, with a warning. A download
-    lies in `downloads/` beside `out_dir`; its `sha256` is checked where one is given. The last file written is
-    `out_dir/unpacked.json`, with the archive's name, sha256 and number of files, but not the place where it lay.
-    Raises InputError where the archive is neither found nor to be had, and as `unpack` does.
+    If `corpora` has only the `withdrawn` version of the archive, that is taken, with a warning. A download is kept in
+    `downloads/` beside `out_dir`, and its `sha256` is checked if it is given. The last file written is
+    `out_dir/unpacked.json`, with the archive's name, sha256 and number of files, but not its folder. Raises InputError
+    if the archive is neither found nor downloaded, and as `unpack` does.
     """
     out_dir = Path(out_dir)
     name = Path(archive).name
@@ -64,7 +63,7 @@ def fetch_corpus(
         if not path.exists():
             _download(archive, path, corpora, url, sha256)
     elif path.name != name:
-        logger.warning("%s was withdrawn by its publisher; results need not agree with those on %s", path, name)
+        logger.warning("%s was withdrawn by its publisher; results may differ from those on %s", path, name)
     with naming_full_disk(out_dir):
         files = unpack(path, out_dir)
     write_record(out_dir, archive=path.name, sha256=sha256_of(path), files=files)
@@ -74,7 +73,7 @@ def _download(archive, path, corpora, url, sha256) -> None:
     missing = f"{archive} was not found under {corpora}" if corpora else f"{archive}: `corpora` is not set"
     advice = "or put the file into a folder and name that with `corpora` or SPKR_CORPORA"
     if not url:
-        raise InputError(f"{missing}, and no address to download it from is known; {advice[3:]}")
+        raise InputError(f"{missing}, and there is no address to download it from; {advice[3:]}")
     try:
         download(url, path, sha256)
     except InputError as e:
@@ -82,12 +81,12 @@ def _download(archive, path, corpora, url, sha256) -> None:
 
 
 def read_record(out_dir: str | Path) -> dict:
-    """The completion record of an unpacked corpus; empty if there is none."""
+    """The completion record of an unpacked corpus, or an empty dictionary."""
     path = Path(out_dir) / RECORD
     return json.loads(path.read_text()) if path.exists() else {}
 
 
 def write_record(out_dir: str | Path, **record: object) -> None:
-    """Write the completion record, on which everything made from the corpus depends."""
+    """Write the completion record, which is the input of all rules that use the corpus."""
     with replacing(Path(out_dir) / RECORD) as f:
         f.write(json.dumps(record, indent=1) + "\n")

@@ -1,11 +1,11 @@
-"""The command line that every local/<corpus>.py has.
+"""The command line of all scripts local/<corpus>.py.
 
-A script has a class `CorpusOptions`, the options of `corpus.options`, and a function that prepares the corpus:
+A script defines a class `CorpusOptions`, the options of `corpus.options`, and a function that prepares the corpus:
 
     prepare(corpus, out_dir, options, jobs)
 
-It writes to `out_dir` a data directory for each set, train, valid, dev and test, the trial lists of dev and test, and
-bad_files, which says what was left out. It checks everything before it writes.
+The function writes to `out_dir` a data directory for each of the sets train, valid, dev and test, trial lists of dev
+and test, and bad_files, which lists the recordings that were skipped. It checks everything before it writes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SETS = ("train", "valid", "dev", "test")
 
 
 def run(doc: str, kind: type[Options], prepare: Callable[[Path, Path, Options, int], None]) -> None:
-    """Read the command line and prepare the corpus; an error in it is one line on stderr and exit status 1.
+    """Read the command line and prepare the corpus. An InputError is one line on stderr and exit status 1.
 
     Args: the script's docstring, its class of options, and its function.
     """
@@ -44,6 +44,6 @@ def run(doc: str, kind: type[Options], prepare: Callable[[Path, Path, Options, i
 
 
 def _near(folder: Path) -> Path:
-    """The folder relative to the working directory, if it lies below it: wav.scp then survives a move of both."""
+    """The folder, relative to the working directory if it lies below it, so that both can be moved together."""
     folder = folder.absolute()
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

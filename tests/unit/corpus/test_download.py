@@ -46,7 +46,7 @@ def test_part_that_is_whole_is_only_renamed(tmp_path, server):
 
 def test_part_longer_than_the_file_is_removed(tmp_path, server):
     (tmp_path / "an4.tar.gz.part").write_bytes(NOISE + b"x")
-    with pytest.raises(InputError, match="fewer bytes than the 640001 .*run again to begin anew"):
+    with pytest.raises(InputError, match="fewer bytes than the 640001 .*run again to start from the beginning"):
         download(server.url, tmp_path / "an4.tar.gz")
     assert names(tmp_path) == []
 
@@ -117,7 +117,7 @@ def secure(tmp_path_factory, monkeypatch):
 
 def test_way_from_https_to_http_is_refused_unless_the_checksum_is_known(tmp_path, server, secure):
     secure.to = server.url
-    with pytest.raises(InputError, match=f"{secure.url} was sent on to {server.url}, which is not https"):
+    with pytest.raises(InputError, match=f"{secure.url} was redirected to {server.url}, which is not https"):
         download(secure.url, tmp_path / "an4.tar.gz")
     assert names(tmp_path) == []
     download(secure.url, tmp_path / "an4.tar.gz", hashlib.sha256(NOISE).hexdigest())

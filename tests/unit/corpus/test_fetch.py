@@ -133,5 +133,5 @@ def test_without_archive_and_network_one_line_says_what_to_do(tmp_path):
 
 
 def test_without_archive_and_address_the_message_says_so(tmp_path):
-    with pytest.raises(InputError, match="`corpora` is not set, and no address to download it from is known"):
+    with pytest.raises(InputError, match="`corpora` is not set, and there is no address to download it from"):
         fetch_corpus("an4.tar.gz", tmp_path / "an4")
