@@ -1,7 +1,7 @@
 # Embeddings of whole sets, a job a shard.
 
 EMBED_SHARDS = settings.embed.shards
-EMBED_FILES = ["xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts"]
+EMBED_FILES = ["xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts", "utt2num_voiced"]
 
 
 def xvector_files(sets):

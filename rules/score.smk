@@ -19,6 +19,7 @@ COHORT = SCORE.cohort if SCORE.score_norm != "none" else None
 def score_options(wildcards):
     """What `spkr score` does beside the back-end's steps."""
     options = {"smoothing": SCORE.smoothing, "ignore_num_utts": SCORE.ignore_num_utts, "score_norm": SCORE.score_norm}
+    options["silent"] = settings.embed.silent
     if models := trials_file("models")(wildcards):
         options["models"] = models
     if COHORT:

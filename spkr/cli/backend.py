@@ -84,7 +84,8 @@ def _add_score(verb) -> None:
     p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model; a name "
                    "that is both is the model in enrolment, and the utterance in test")  # fmt: skip
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of the sets: name "
-                   "utterances without a voiced frame, and leave them out of models")  # fmt: skip
+                   "utterances without a voiced frame, and leave them out of models "
+                   "(default: those beside the tables)")  # fmt: skip
     p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
                    help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
     p.add_argument("--allow-duplicates", action="store_true", help="score a repeated trial once")
@@ -135,7 +136,8 @@ def _score(args) -> None:
     cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
     optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
     backend_files = [args.backend_dir / name for name in FILES] if args.backend_dir else []
-    reads = [args.trials, *backend_files, *args.xvectors, *args.num_voiced, *optional]
+    num_voiced = args.num_voiced or _beside(args.xvectors, "utt2num_voiced")
+    reads = [args.trials, *backend_files, *args.xvectors, *num_voiced, *optional]
     scores = Path(args.scores)
     manifests = [] if is_stream(scores) else [scores.with_name(f"manifest.{scores.name}.json")]
     with artefacts("score", recorded(args), *manifests, reads=reads, writes=[scores]):
@@ -145,9 +147,15 @@ def _score(args) -> None:
         )  # fmt: skip
         score_trials(
             backend, args.trials, args.xvectors, scores, models_path=args.models, num_utts_path=args.num_utts,
-            ignore_num_utts=args.ignore_num_utts, num_voiced=args.num_voiced, silent=args.silent,
+            ignore_num_utts=args.ignore_num_utts, num_voiced=num_voiced, silent=args.silent,
             allow_duplicates=args.allow_duplicates, cohort=cohort,
         )  # fmt: skip
+
+
+def _beside(tables: list[str], name: str) -> list[Path]:
+    """The files of that name beside tables, as `spkr embed` leaves them, if each table has one."""
+    files = [Path(table).with_name(name) for table in tables]
+    return files if all(file.is_file() for file in files) else []
 
 
 def _copy_plda(args) -> None:

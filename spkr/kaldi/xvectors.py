@@ -4,6 +4,7 @@ xvector.<shard>.{ark,scp}    of one shard, by `spkr embed`
 xvector.scp                  of the whole set
 spk_xvector.{ark,scp}        averages by speaker, and
 num_utts                     of how many utterances each is
+utt2num_voiced               voiced frames of each utterance, where the features know them
 """
 
 from pathlib import Path
@@ -44,5 +45,7 @@ def merge_xvectors(
     with TableWriter(out / "spk_xvector.ark") as table:
         for spk, utts in averaged.items():
             table[spk] = np.mean([vectors[utt] for utt in utts], axis=0, dtype=np.float64)
+    if num_voiced.exists():
+        write_map(out / "utt2num_voiced", read_map(num_voiced))
     write_map(out / "num_utts", {spk: len(utts) for spk, utts in averaged.items()})
     write_map(out / "xvector.scp", dict(sorted(places.items())))

@@ -267,3 +267,14 @@ def test_shards_that_do_not_make_the_whole_are_refused(toy, model, tmp_path):
     assert not (tmp_path / "num_utts").exists()
     with pytest.raises(InputError, match="batches do not fill 99 shards; lower embed.shards"):
         embed_set(model, toy.data["dev"], toy.feats["dev"], tmp_path, options.replace(shards=99), 99)
+
+
+def test_scoring_knows_silence_from_the_file_beside_the_embeddings(toy, model, tmp_path, caplog):
+    feats = shutil.copytree(toy.feats["dev"], tmp_path / "feats")
+    write_map(feats / "utt2num_voiced", read_map(feats / "utt2num_voiced") | {"d1-dev0": "0"})
+    embedded(model, toy.data["dev"], feats, tmp_path / "out")
+    (tmp_path / "trials").write_text("d0-dev0 d1-dev0 nontarget\n")
+    xvectors = str(tmp_path / "out/xvector.scp")
+    score = ["score", str(tmp_path / "trials"), str(tmp_path / "scores"), "--backend", "cosine", "--processed"]
+    main([*score, "--xvectors", xvectors])
+    assert "no voiced frame, first 'd1-dev0'" in caplog.text
