@@ -1,9 +1,15 @@
 # The network.
 
-# `spkr`, in as many processes as there are GPUs. The shell decides: as a parameter, another number would train anew.
+# `spkr`, in as many processes as there are GPUs, also on several nodes of SLURM, where it starts one torchrun on each.
+# The shell decides: as a parameter, another number would train anew.
 LAUNCH = (
-    "launch=spkr; if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / {resources.gpu}));"
-    " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m spkr'; fi; exec $launch"
+    "launch=spkr; processes=$((1 + ({resources.gpu} - 1) / {resources.nodes}));"  # of each node
+    " if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / processes));"
+    " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m spkr'; fi;"
+    " if (({resources.nodes} > 1)); then job=${{SLURM_JOB_ID:?several nodes need profiles/slurm}};"
+    ' launch="srun --nodes {resources.nodes} --ntasks-per-node 1 --cpus-per-task {threads} --kill-on-bad-exit'
+    " torchrun --nnodes {resources.nodes} --nproc-per-node $processes --rdzv-backend c10d --rdzv-id $job"
+    ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m spkr"; fi; exec $launch'
 )
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 
@@ -32,6 +38,16 @@ def training_settings(train, network):
             "feats": settings.feats.to_dict(),
         }
     )
+
+
+def of_several_nodes(value):
+    """A resource that a job of several nodes has, made of their number; a job of one node does not have it."""
+
+    def resource(wildcards, rulename):
+        nodes = workflow.get_rule(rulename).resources["nodes"].value
+        return value(nodes) if nodes > 1 else None
+
+    return resource
 
 
 rule sounds:
@@ -67,7 +83,11 @@ if not PRETRAINED:
             f"{RUN}/benchmark/train.tsv"
         threads: 8
         resources:
-            gpu=1,
+            gpu=1,  # of all nodes together; memory and threads are those of each
+            nodes=1,
+            mpi=of_several_nodes(lambda nodes: "srun"),  # the SLURM plugin then leaves srun to the command
+            tasks=of_several_nodes(lambda nodes: nodes),
+            tasks_per_gpu=of_several_nodes(lambda nodes: 0),  # else the plugin takes `tasks`
             mem_mb=growing(12000),
             runtime=1440,
             stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM

@@ -1,8 +1,8 @@
-"""A SLURM cluster of one node on this machine, with two stand-in GPUs, for as long as the tests need it.
+"""A SLURM cluster of two nodes, both this machine, with stand-in GPUs, for as long as the tests need it.
 
 `python -m tests.slurm.cluster` only says whether one may be started here.
 
-    STATE/munged.*  slurmctld.*  slurmd.*    keys, sockets, state, process numbers and logs
+    STATE/munged.*  slurmctld.*  node?.*     keys, sockets, state, process numbers and logs
     /etc/slurm/slurm.conf  gres.conf         SLURM's commands in a job look nowhere else
 
 The GPUs are device files that every Linux has: SLURM counts them and sets CUDA_VISIBLE_DEVICES, nobody opens them.
@@ -21,7 +21,8 @@ from pathlib import Path
 CONF = Path("/etc/slurm")
 STATE = Path("/var/tmp/spkr-slurm")
 OURS = "# Written by tests/slurm/cluster.py, which removes it.\n"
-DAEMONS = ("slurmd", "slurmctld", "munged")  # in the order in which they are stopped
+NODES = ("node1", "node2")  # a slurmd for each
+DAEMONS = (*NODES, "slurmctld", "munged")  # in the order in which they are stopped
 CONTAINER = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 
 SLURM_CONF = """\
@@ -32,13 +33,12 @@ SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={state}/munge.sock
 SlurmctldPort=16817
-SlurmdPort=16818
 StateSaveLocation={state}/slurmctld.state
-SlurmdSpoolDir={state}/slurmd.spool
+SlurmdSpoolDir={state}/%n.spool
 SlurmctldPidFile={state}/slurmctld.pid
-SlurmdPidFile={state}/slurmd.pid
+SlurmdPidFile={state}/%n.pid
 SlurmctldLogFile={state}/slurmctld.log
-SlurmdLogFile={state}/slurmd.log
+SlurmdLogFile={state}/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -52,12 +52,13 @@ MinJobAge=3600
 ReturnToService=2
 MpiDefault=none
 GresTypes=gpu
-NodeName=localhost NodeAddr=127.0.0.1 CPUs=2 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
-PartitionName=main Nodes=localhost Default=YES MaxTime=INFINITE State=UP
+NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16818 CPUs=2 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
+NodeName=node2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16819 CPUs=2 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
+PartitionName=main Nodes=node[1-2] Default=YES MaxTime=INFINITE State=UP
 """
 GRES_CONF = """\
-NodeName=localhost Name=gpu File=/dev/full
-NodeName=localhost Name=gpu File=/dev/zero
+NodeName=node[1-2] Name=gpu File=/dev/full
+NodeName=node[1-2] Name=gpu File=/dev/zero
 """
 
 
@@ -88,7 +89,7 @@ def cluster() -> Iterator[None]:
 
 
 def _start() -> None:
-    for folder in ("slurmctld.state", "slurmd.spool"):
+    for folder in ("slurmctld.state", *(f"{node}.spool" for node in NODES)):
         (STATE / folder).mkdir(parents=True)
     key = STATE / "munge.key"
     key.write_bytes(os.urandom(128))
@@ -99,8 +100,10 @@ def _start() -> None:
     files = [f"--{name}-file={STATE}/munged.{name}" for name in ("pid", "log", "seed")]
     _run("munged", f"--key-file={key}", f"--socket={STATE}/munge.sock", *files)
     _run("slurmctld")
-    _run("slurmd", "-N", "localhost")
-    _wait("the node is idle", lambda: "idle" in _run("sinfo", "--noheader", "--format=%T"))
+    for node in NODES:
+        _run("slurmd", "-N", node)
+    idle = ["idle"] * len(NODES)
+    _wait("the nodes are idle", lambda: _run("sinfo", "--noheader", "--Node", "--format=%T").split() == idle)
 
 
 def _stop() -> None:
@@ -117,13 +120,14 @@ def _stop() -> None:
 
 
 def running(daemon: str) -> int | None:
-    """The process number of a daemon that was started here and runs."""
+    """The process number of one of DAEMONS that was started here and runs."""
     pid_file = STATE / f"{daemon}.pid"
     if not pid_file.exists():
         return None
     pid = pid_file.read_text().strip()
     command = Path(f"/proc/{pid}/cmdline")  # empty once it has ended, though nobody has asked how
-    return int(pid) if pid and command.exists() and daemon in command.read_text() else None
+    program = "slurmd" if daemon in NODES else daemon
+    return int(pid) if pid and command.exists() and program in command.read_text() else None
 
 
 def _run(*command: str) -> str:
