@@ -52,8 +52,8 @@ MinJobAge=3600
 ReturnToService=2
 MpiDefault=none
 GresTypes=gpu
-NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16818 CPUs=2 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
-NodeName=node2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16819 CPUs=2 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
+NodeName=node1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16818 CPUs=8 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
+NodeName=node2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=16819 CPUs=8 RealMemory=30000 Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=node[1-2] Default=YES MaxTime=INFINITE State=UP
 """
 GRES_CONF = """\
