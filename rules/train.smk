@@ -5,11 +5,11 @@
 LAUNCH = (
     "launch=spkr; processes=$((1 + ({resources.gpu} - 1) / {resources.nodes}));"  # of each node
     " if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / processes));"
-    " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m spkr'; fi;"
+    " launch='torchrun --standalone --nproc-per-node {resources.gpu} -m -- spkr'; fi;"
     " if (({resources.nodes} > 1)); then job=${{SLURM_JOB_ID:?several nodes need profiles/slurm}};"
     ' launch="srun --nodes {resources.nodes} --ntasks-per-node 1 --cpus-per-task {threads} --kill-on-bad-exit'
     " torchrun --nnodes {resources.nodes} --nproc-per-node $processes --rdzv-backend c10d --rdzv-id $job"
-    ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m spkr"; fi; exec $launch'
+    ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m -- spkr"; fi; exec $launch'
 )
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 

@@ -56,7 +56,7 @@ def snakemake(folder, name, **options):
     command += [word for option, values in options.items() for word in (f"--{option}", *str(values).split())]
     python_path = f"{ROOT / 'tests/slurm/witness'}:{ROOT}"
     env = os.environ | {"PYTHONPATH": python_path, "SPKR_WITNESS": str(folder / name)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     shown = subprocess.run(["scontrol", "show", "jobs", "-o"], check=True, capture_output=True, text=True).stdout
     records = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in shown.splitlines()]
@@ -127,7 +127,7 @@ def test_a_training_on_two_nodes_is_resumed_and_ends_with_the_weights_of_two_pro
         assert sorted(note["rank"] for note in processes) == ["0", "1"]
         assert all(note["gpus"] in ("0", "1") for note in processes)
     assert resumed_from(run, "two") > 0
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "spkr")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--", "spkr")
     assert_weights_of_an_undisturbed_one(run, tmp_path, "two", *torchrun)
 
 

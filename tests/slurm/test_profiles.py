@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from torch.distributed.run import parse_args as torchrun_arguments
 
 from tests.conftest import ROOT
 
@@ -44,7 +45,10 @@ def test_more_gpus_are_as_many_processes(snakemake, tmp_path):
     options = ("-n", "-p", "--config", "recipe=mini", "--resources", "gpu=4", "--set-resources", "train:gpu=4")
     output = snakemake(tmp_path, *options)
     assert "if ((4 > 1)); then" in output
-    assert "torchrun --standalone --nproc-per-node 4 -m spkr" in output
+    words = re.search(r"'torchrun (--standalone .*? spkr)'", output)[1].split()
+    launched = torchrun_arguments([*words, "--log", "train.log", "train"])
+    assert (launched.module, launched.nproc_per_node) == (True, "4")
+    assert [launched.training_script, *launched.training_script_args] == ["spkr", "--log", "train.log", "train"]
 
 
 def test_several_nodes_are_one_job_with_a_torchrun_on_each(plan):
