@@ -32,7 +32,7 @@ conf: install
 	$(BIN)/python -m spkr.config.generate conf
 
 lint: install
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes && $(BIN)/lint-imports --no-logo
 
 numbers: install
 	$(BIN)/python benchmarks/tables.py

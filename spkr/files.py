@@ -66,13 +66,9 @@ def replacing(
                 yield f
                 f.flush()
                 os.fsync(f.fileno())
-                umask = os.umask(0)
-                os.umask(umask)
-                Path(tmp).chmod(0o666 & ~umask)  # mkstemp's 0600 would lock colleagues out
-                if not orphaned and is_orphan():
-                    raise InputError(
-                        f"{path}: not written, as the workflow that started this job is gone; start it again"
-                    )
+                _open_to_colleagues(Path(tmp))
+                if not orphaned:
+                    _refuse_orphan(path)
                 Path(tmp).replace(target)
         except BaseException:
             Path(tmp).unlink(missing_ok=True)
@@ -80,6 +76,18 @@ def replacing(
     if (written := _written.get()) is not None:
         lines = {} if "b" in mode else {"lines": path.read_bytes().count(b"\n")}
         written[path] = lines | dict(facts or {})
+
+
+def _refuse_orphan(path: Path) -> None:
+    if is_orphan():
+        raise InputError(f"{path}: not written, as the workflow that started this job is gone; start it again")
+
+
+def _open_to_colleagues(path: Path) -> None:
+    """Give a file that mkstemp made, which only its owner may read, the permissions of any new file."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
 
 
 @contextmanager

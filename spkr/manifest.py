@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from spkr.errors import InputError
-from spkr.files import located, recording, replacing, run_folder, sha256
+from spkr.files import Written, located, recording, replacing, run_folder, sha256
 from spkr.kaldi.specifiers import source_of
 from spkr.outputs import check_folders, check_outputs
 
@@ -68,8 +68,12 @@ def artefacts(
         for path in [path for path in written if path.parent in {manifest.parent for manifest in made}]:
             path.unlink(missing_ok=True)
         raise
-    made_by = {"stage": stage, "options": options, "code": code_version(*{PACKAGE, code})}
-    for manifest in made:
+    _record({"stage": stage, "options": options, "code": code_version(*{PACKAGE, code})}, earlier, written)
+
+
+def _record(made_by: dict, earlier: Mapping[Path, list["Entry"]], written: Written) -> None:
+    """Write each manifest of `earlier`; remove what it listed before and what was not written again."""
+    for manifest in earlier:
         beside = {path: facts for path, facts in written.items() if path.parent == manifest.parent}
         for entry in earlier[manifest]:
             if entry.path not in beside and not entry.fault():  # a file that was changed is the user's own

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.decoding import open_audio
 from spkr.audio.fingerprint import check_fingerprint, fingerprint
+from spkr.audio.opening import open_audio
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing

@@ -15,7 +15,7 @@ random generator of its own, seeded with the seed and the copy's name, so that n
 depends on the list of utterances, and recordings on the lists of files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -76,24 +76,29 @@ def augmented(
     out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
     sampler = EffectSampler(options, OtherSpeakers(data["utt2spk"], where), sounds or {})
     for utt, spk in data["utt2spk"].items():
-        for speed in options.speeds:
-            prefix = "" if speed == 1 else f"sp{speed:g}-"
-            for copy in ("", *options.copy_names()):
-                name = f"{prefix}{utt}" + (f"-{copy}" if copy else "")
-                if copy and options.keep < 1 and random_for(seed, f"keep {name}").random() >= options.keep:
-                    continue
-                if name in out["utt2spk"]:
-                    raise InputError(f"{where}: a copy of {utt!r} and another utterance are both {name!r}; rename one")
-                seconds = float(data["utt2dur"][utt]) / speed
-                spec = {"speed": f"{speed:g}"}
-                if copy:
-                    spec |= sampler.copy(copy, random_for(seed, name), spk, seconds)
-                for file in audio:
-                    out[file][name] = data[file][utt]
-                out["utt2spk"][name] = prefix + spk
-                out["utt2dur"][name] = f"{seconds:.3f}"
-                out["utt2aug"][name] = " ".join(f"{k}={v}" for k, v in spec.items())
+        for speed, prefix, copy, name in _copies(utt, options, seed):
+            if name in out["utt2spk"]:
+                raise InputError(f"{where}: a copy of {utt!r} and another utterance are both {name!r}; rename one")
+            seconds = float(data["utt2dur"][utt]) / speed
+            spec = {"speed": f"{speed:g}"}
+            if copy:
+                spec |= sampler.copy(copy, random_for(seed, name), spk, seconds)
+            for file in audio:
+                out[file][name] = data[file][utt]
+            out["utt2spk"][name] = prefix + spk
+            out["utt2dur"][name] = f"{seconds:.3f}"
+            out["utt2aug"][name] = " ".join(f"{k}={v}" for k, v in spec.items())
     return {file: dict(data[file]) for file in recordings} | out
+
+
+def _copies(utt: str, options: Augmentation, seed: int) -> Iterator[tuple[float, str, str, str]]:
+    """The copies of an utterance that are made: speed, prefix of the names, kind ("" of a clean one), and name."""
+    for speed in options.speeds:
+        prefix = "" if speed == 1 else f"sp{speed:g}-"
+        for copy in ("", *options.copy_names()):
+            name = f"{prefix}{utt}" + (f"-{copy}" if copy else "")
+            if not copy or options.keep >= 1 or random_for(seed, f"keep {name}").random() < options.keep:
+                yield speed, prefix, copy, name
 
 
 class OtherSpeakers:

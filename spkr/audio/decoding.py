@@ -1,45 +1,23 @@
-"""Reading audio: WAV, FLAC, NIST SPHERE and more through libsndfile, resampled if that is allowed.
+"""Reading audio: WAV, FLAC, NIST SPHERE and more through libsndfile, resampled if that is allowed."""
 
-A source is given as in wav.scp: a path, or a command that writes audio to its standard output, followed by `|`, such
-as `sph2pipe -f wav -p x.sph |`. A command is run only if feats.allow_pipes allows it.
-"""
-
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from io import BytesIO
 from math import gcd
 from pathlib import Path
-from stat import S_ISDIR
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
-from spkr.audio.headers import SHORTENED, FlacSum, check_header, is_shortened, is_stream, read_head
-from spkr.audio.mpeg import with_length
+from spkr.audio.headers import FlacSum
+from spkr.audio.opening import open_audio
 from spkr.audio.resampling import piece_size, resample, resample_pieces, resampled_length
-from spkr.errors import DamagedAudio, InputError
+from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
-RATES = range(1000, 400_000)  # Hz; other values come from damaged headers, and a block of 0.1 s would fill the memory
 MAX_FILTER = 4_000_000  # coefficients of a resampling filter; 44,100 to 16,000 Hz needs 70,560, 44,101 far more
 MAX_SAMPLE = 2.0**31  # full scale should be 1, but not all files keep to it; the energy is still finite
 BLOCK = 1 << 22  # samples decoded at once: a header may announce more samples than fit into memory
-
-
-class Decoder(soundfile.SoundFile):
-    """A sound file whose samples do not depend on where reading begins.
-
-    In MP3 and Vorbis, libsndfile seeks inexactly, or decodes a frame without the frames that it depends on. SoundFile
-    seeks after each block if the file is seekable.
-    """
-
-    def seekable(self) -> bool:
-        """Whether seeking is exact to the sample."""
-        return self.format not in ("MP3", "OGG") and super().seekable()
 
 
 def read_audio(
@@ -161,44 +139,6 @@ def check_audio(
 
 
 @contextmanager
-def open_audio(
-    source: str | Path, allow_pipes: bool = False, first_channel: bool = False
-) -> Iterator[soundfile.SoundFile]:
-    """Open audio of one channel, or of several if `first_channel`.
-
-    Raises InputError as `read_audio` does, except for faults of samples and of the part.
-    """
-    try:
-        with _decoder(source, allow_pipes) as f:
-            if not f.frames:
-                raise InputError(f"{source}: the audio file has no samples; replace or remove it")
-            if f.channels != 1 and not first_channel:
-                raise InputError(f"{source}: {f.channels} channels; expected one")
-            if f.samplerate not in RATES:
-                expected = f"{RATES.start} to {RATES.stop - 1} Hz"
-                raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {expected}; replace the file")
-            check_header(f)
-            yield f
-    except DamagedAudio as e:
-        raise InputError(f"{source}: {e}; {e.remedy}") from None
-    except soundfile.LibsndfileError as e:
-        raise InputError(f"{source}: {_why_unreadable(source, e)}") from None
-
-
-def _why_unreadable(source: str | Path, error: soundfile.LibsndfileError) -> str:
-    """Why libsndfile cannot read an audio file, and what to do."""
-    try:
-        head = _output(source) if is_command(source) else read_head(source)
-    except OSError as e:
-        return f"cannot be read ({e.strerror}); check its permissions and the disk"
-    if not head:
-        return "not readable as audio (the file is empty); replace or remove it"
-    if is_shortened(head):
-        return SHORTENED
-    return f"not readable as audio ({error.error_string.rstrip('.')}); replace the file"
-
-
-@contextmanager
 def _at_rate(
     source: str | Path, rate: int, resampling: str, allow_pipes: bool, first_channel: bool
 ) -> Iterator[soundfile.SoundFile]:
@@ -209,17 +149,6 @@ def _at_rate(
                 f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz, or a rate with a larger common divisor"
             )
         yield f
-
-
-def _why_no_file(source: str | Path) -> str:
-    """Why a source is not a regular file, and what to do."""
-    try:
-        mode = Path(source).stat().st_mode
-    except FileNotFoundError:
-        return "no such audio file; was the corpus moved or deleted after data preparation?"
-    except (OSError, ValueError) as e:  # ValueError of a NUL byte
-        return f"cannot be read ({getattr(e, 'strerror', e)}); expected an audio file"
-    return f"a {'folder' if S_ISDIR(mode) else 'device, pipe or socket'}; expected an audio file"
 
 
 def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> None:
@@ -248,41 +177,3 @@ def sample_range(source: str | Path, f: soundfile.SoundFile, start: float, end: 
     if first >= last:
         raise InputError(f"{source}: its segment from {start:g} to {end:g} s has no samples; remove it")
     return first, min(last, f.frames)
-
-
-def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
-    """Open a file or the output of a command. The header need not give the length."""
-    if is_command(source):
-        if not allow_pipes:
-            raise InputError(
-                f"{source}: a command; expected an audio file: set feats.allow_pipes to true (spkr data: --allow-pipes)"
-                " to run it, or run it yourself and name its output file"
-            )
-        content = _output(str(source))
-    elif os.path.isfile(source):  # noqa: PTH113, a Path takes much of the time of a short file
-        content = None
-    else:
-        raise InputError(f"{source}: {_why_no_file(source)}")
-    try:
-        f = Decoder(source if content is None else BytesIO(content))
-    except TypeError:
-        raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
-    if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile expects a RIFF size of 8 then
-        content = content or Path(source).read_bytes()
-        return Decoder(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))
-    if f.format == "MP3" and (known := with_length(content or Path(source).read_bytes())):
-        return Decoder(BytesIO(known))
-    return f
-
-
-@lru_cache(maxsize=1)  # segments of one recording follow each other
-def _output(source: str) -> bytes:
-    """The output of a command. Raises InputError with the end of its stderr if it fails or writes nothing."""
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", source[:-1]], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if done.returncode or not done.stdout:
-        what = f"failed with exit status {done.returncode}" if done.returncode else "wrote nothing"
-        said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
-        raise InputError(f"{source}: the command {what}; stderr: {said or '(empty)'}")
-    return done.stdout

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.audio.decoding import decode, open_audio, sample_range
+from spkr.audio.decoding import decode, sample_range
 from spkr.audio.effects import parse_spec, speed_length
 from spkr.audio.fingerprint import fingerprint, shared_audio
+from spkr.audio.opening import open_audio
 from spkr.audio.resampling import resampled_length
 from spkr.errors import InputError
-from spkr.feats import Fbank
 from spkr.kaldi.datadir import clips
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
@@ -34,14 +34,16 @@ class RecordingStats:
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """Shares of a recording above which it is warned about."""
+    """Limits of recordings: shorter ones than `min_samples` are faults, above the others there is a warning."""
 
-    max_clipped: float = 0.001
-    max_silent: float = 0.5
+    rate: int  # Hz, of the front end
+    min_samples: int  # of an utterance at that rate: a frame
+    max_clipped: float = 0.001  # share of a recording
+    max_silent: float = 0.5  # share of a recording
 
 
 def recording_stats(source: str, allow_pipes: bool = False) -> RecordingStats:
-    """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.decoding.open_audio` does."""
+    """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.opening.open_audio` does."""
     clipped = silent = frames = blocks = 0
     with open_audio(source, allow_pipes) as f:
         size = round(BLOCK * f.samplerate)
@@ -61,7 +63,7 @@ def check_recordings(
     """Decode all recordings of a data directory that has been checked, `nj` at a time.
 
     Returns lists of faults, one list a kind, and warnings. The kinds are: recordings that cannot be used; segments and
-    durations beyond the end of a recording; utterances shorter than a frame of the default front end.
+    durations beyond the end of a recording; utterances shorter than a frame.
     """
     path, wav = Path(path), files["wav.scp"]
     sources = list(dict.fromkeys(wav.values()))  # augmented copies share their audio
@@ -71,7 +73,7 @@ def check_recordings(
     unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
     good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], RecordingStats)}
     heard = {s: h for s, h in heard.items() if isinstance(h, RecordingStats)}
-    faults = [unusable, list(_beyond_end(path, files, heard)), list(_too_short(path, files, heard))]
+    faults = [unusable, list(_beyond_end(path, files, heard)), list(_too_short(path, files, heard, limits))]
     sums = {source: fingerprint(source) for source in heard}
     return faults, [*shared_audio(files, sums), *_mixed_rates(path, good), *_warnings(lines, good, limits)]
 
@@ -112,8 +114,8 @@ def _beyond_end(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -
             yield f"{path}/utt2dur:{number}: {utt} has {seconds[utt]} s; its audio has {length:.3f} s"
 
 
-def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -> Iterator[str]:
-    fe, copies = Fbank(), files.get("utt2aug", {})
+def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats], limits: AudioLimits) -> Iterator[str]:
+    copies = files.get("utt2aug", {})
     name = "segments" if "segments" in files else "wav.scp"
     for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
         try:
@@ -122,11 +124,11 @@ def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats]) ->
             speed = parse_spec(copies[utt], f"{path}/utt2aug:{number}: {utt}").get("speed", 1.0) if copies else 1.0
         except (KeyError, InputError):  # reported elsewhere
             continue
-        samples = speed_length(resampled_length(last - first, h.samplerate, fe.sample_frequency), speed)
-        if samples < fe.min_samples:
+        samples = speed_length(resampled_length(last - first, h.samplerate, limits.rate), speed)
+        if samples < limits.min_samples:
             yield (
-                f"{path}/{name}:{number}: {utt} has {samples} samples at {fe.sample_frequency} Hz, less than a frame; "
-                f"expected at least {fe.min_samples}: remove it"
+                f"{path}/{name}:{number}: {utt} has {samples} samples at {limits.rate} Hz, less than a frame; "
+                f"expected at least {limits.min_samples}: remove it"
             )
 
 

@@ -1,6 +1,6 @@
 """Scoring trial lists: embeddings and a list in, a score for each of its trials out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.counts import read_counts, read_silent, report_silent, rest_on_silence, without_silent
 from spkr.kaldi.table import TableReader
-from spkr.kaldi.trials import Trials, look_up_utterances, read_models, read_trials, warn_of_odd_trials
+from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models, read_trials, warn_of_odd_trials
 
 LINES = 10_000  # scores formatted at a time
 
@@ -61,20 +61,18 @@ def score_trials(
     allow_duplicates: bool = False,
     cohort: Cohort | None = None,
 ) -> None:
-    """Write the score of every trial, in the list's order, as `enrol test score`.
+    """Write the score of every trial, in the list's order, as `enrol test score`; tables hold the embeddings.
 
     Args:
         trials_path: `enrol test [label]`, or a list as VoxCeleb's; a name is a model of `models_path` or an utterance
-        xvector_scps: tables that hold the utterances' embeddings
-        num_utts_path: `name number`, where embeddings are averages already; PLDA takes test names that are not in it
-            for one utterance
+        num_utts_path: `name number`, of embeddings that are averages; a test name not in it is one utterance to PLDA
         ignore_num_utts: PLDA takes every average for one utterance, as Kaldi does without --num-utts
         num_voiced: utt2num_voiced of the sets; models leave out utterances without a voiced frame
         silent: warn of those, or refuse them
         allow_duplicates: score a repeated trial once
         cohort: normalise the scores by it
-    Raises InputError, before any scoring, for a name without embeddings (with its line), an enrolment name without a
-    number of utterances, embeddings of another dimension than the back-end's, and for files that are wrong.
+    Raises InputError, before any scoring, for a name without embeddings (with its line) or without a number of
+    utterances, embeddings of another dimension than the back-end's, and for files that are wrong.
     """
     trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
     models, table = read_models(models_path), TableReader(*xvector_scps)
@@ -83,18 +81,35 @@ def score_trials(
     warn_of_odd_trials(trials_path, trials, utts)
     if num_voiced:
         utts = _without_silent(trials_path, trials, utts, num_voiced, silent)
-    members = cohort.read(backend) if cohort else None
+    counts = None
+    if not ignore_num_utts:
+        counts = _num_utts(num_utts_path, trials, trials_path, models) if num_utts_path else {}
+    write_scores(out_path, trials, _scores(backend, trials, utts, table, counts, cohort))
 
+
+def _scores(
+    backend: Backend,
+    trials: Trials,
+    utts: tuple[Utterances, Utterances],
+    table: TableReader,
+    counts: Mapping[str, int] | None,
+    cohort: Cohort | None,
+) -> np.ndarray:
+    """The score of every trial, (number of trials,).
+
+    Args: utts are those of each enrolment and test name; counts are the numbers of utterances of averages on disk, by
+    name, or None where PLDA takes every average for one utterance.
+    """
+    members = cohort.read(backend) if cohort else None
     enrol, test = (
         list(zip(*side, strict=True)) for side in zip((trials.enrol_names, trials.test_names), utts, strict=True)
     )
     row = {entry: k for k, entry in enumerate(dict.fromkeys([*enrol, *test]))}
     names = [name for name, _ in row]
     raw, num_utts = average_embeddings([of_name for _, of_name in row], table)
-    if ignore_num_utts:
+    if counts is None:
         num_utts[:] = 1
-    elif num_utts_path:
-        counts = _num_utts(num_utts_path, trials, trials_path, models)
+    elif counts:
         num_utts = np.array([counts.get(name, n) for name, n in zip(names, num_utts.tolist(), strict=True)])
     vectors = backend.process(raw, num_utts)
     i, first = trials.enrol, min(row[entry] for entry in test)  # enrolment names come first, and so keep their numbers
@@ -104,7 +119,7 @@ def score_trials(
     if cohort:
         mean, std = _cohort_statistics(backend, names, vectors, num_utts, *members, cohort.top_n)
         scores = normalize_scores(scores, mean, std, i, j)
-    write_scores(out_path, trials, scores)
+    return scores
 
 
 def _without_silent(trials_path, trials: Trials, utts, num_voiced, action: str):

@@ -42,15 +42,7 @@ def train_backend(
         num_voiced: for each set, its utt2num_voiced; without it no utterance is left out for its length
     Raises InputError where the two files disagree, or where speakers or utterances are too few.
     """
-    speakers = read_maps(utt2spks)
-    check_speakers(speakers.values(), " ".join(map(str, utt2spks)))
-    for scp, utt2spk in zip(xvector_scps, utt2spks, strict=True):
-        check_same_keys(scp, read_map(scp), utt2spk, read_map(utt2spk))
-    voiced = read_maps(num_voiced) if num_voiced else dict.fromkeys(speakers, "0")
-    min_voiced_frames = options.min_voiced_frames if num_voiced else 0
-    kept = filter_utterances(speakers, voiced, min_voiced_frames, options.min_utts_per_speaker)
-    check_speakers(kept.values(), f"{' '.join(map(str, utt2spks))}, after the filters")
-
+    kept = _speakers(xvector_scps, utt2spks, options, num_voiced)
     tables = [read_vectors(scp) for scp in xvector_scps]
     keys = [key for keys, _ in tables for key in keys]
     vectors = np.concatenate([vectors for _, vectors in tables])[[key in kept for key in keys]]
@@ -69,6 +61,24 @@ def train_backend(
     write_array(Path(out_dir) / "transform.mat", lda)
     plda.write(Path(out_dir) / "plda")
     logger.info("back-end of %d dimensions from %d utterances of %d speakers", len(lda), len(labels), len(stats.counts))
+
+
+def _speakers(
+    xvector_scps: Sequence[str | Path],
+    utt2spks: Sequence[str | Path],
+    options: BackendOptions,
+    num_voiced: Sequence[str | Path],
+) -> dict[str, str]:
+    """The speaker of each utterance that is trained on; raises InputError as `train_backend` does."""
+    speakers = read_maps(utt2spks)
+    check_speakers(speakers.values(), " ".join(map(str, utt2spks)))
+    for scp, utt2spk in zip(xvector_scps, utt2spks, strict=True):
+        check_same_keys(scp, read_map(scp), utt2spk, read_map(utt2spk))
+    voiced = read_maps(num_voiced) if num_voiced else dict.fromkeys(speakers, "0")
+    min_voiced_frames = options.min_voiced_frames if num_voiced else 0
+    kept = filter_utterances(speakers, voiced, min_voiced_frames, options.min_utts_per_speaker)
+    check_speakers(kept.values(), f"{' '.join(map(str, utt2spks))}, after the filters")
+    return kept
 
 
 def _warn_of_outlier(keys: Sequence[str], centred: np.ndarray) -> None:

@@ -23,7 +23,11 @@ def add_verbs(verb) -> None:
     p.add_argument("--options", type=partial(options, section="backend"), required=True, help=SETTINGS)
 
     _add_score(verb)
+    _add_plda(verb)
+    _add_steps(verb)
 
+
+def _add_plda(verb) -> None:
     p = verb("copy-plda", _copy_plda, "copy a PLDA model, smoothed or as text", "plda plda.txt --binary false")
     p.add_argument("plda")
     p.add_argument("out")
@@ -45,6 +49,8 @@ def add_verbs(verb) -> None:
     p.add_argument("out_dir")
     _add_scales(p)
 
+
+def _add_steps(verb) -> None:
     p = verb("transform-xvectors", _transform, "subtract a mean, apply LDA, normalise the length: what is asked for",
              "xvector.scp processed.ark --mean mean.vec --transform transform.mat --normalize-length true")  # fmt: skip
     p.add_argument("xvectors", help="embeddings; " + TABLE)

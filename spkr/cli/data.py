@@ -71,8 +71,10 @@ def _validate(args) -> None:
     faults, warnings = found.faults, found.warnings
     if not (faults or args.no_audio) and "wav.scp" in found.files:
         from spkr.audio.recordings import AudioLimits, check_recordings
+        from spkr.feats import Fbank
 
-        limits = AudioLimits(args.max_clipped, args.max_silent)
+        frame = Fbank()  # the shortest utterance is a frame of the default front end
+        limits = AudioLimits(frame.sample_frequency, frame.min_samples, args.max_clipped, args.max_silent)
         kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj)
         faults = [fault for kind in kinds for fault in shortened(kind)]
         warnings += shortened(heard)

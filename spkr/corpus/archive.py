@@ -50,41 +50,53 @@ def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
     archive = Path(archive)
     if not archive.is_file():
         raise InputError(f"{archive}: no such file; expected an archive")
-    members = _zip_members if _is_zip(archive) else _tar_members
-    files, links = set(), {}
     with replacing_folder(out_dir) as folder:
-        try:
-            for name, content in members(archive):
-                path = PurePosixPath(name)
-                if path.is_absolute() or ".." in path.parts:
-                    raise _refused(archive, name, "lies outside the folder")
-                if "\0" in name or any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
-                    raise _refused(archive, name, "has a name that no file can have")
-                if path in files or path in links:
-                    raise _refused(archive, name, "occurs twice")
-                if isinstance(content, str):
-                    links[path] = PurePosixPath(posixpath.normpath(content))
-                elif content is None:
-                    (folder / path).mkdir(parents=True, exist_ok=True)
-                else:
-                    files.add(path)
-                    _write(folder / path, content)
-            for name, target in links.items():
-                if target not in files:
-                    raise _refused(archive, name, f"links to {target}, which is not a file of the archive")
-                _write(folder / name, (folder / target).open("rb"))
-                files.add(name)
-        except DAMAGED as e:
-            why = str(e).partition("\n")[0].rstrip(":")
-            raise InputError(
-                f"{archive}: cut short, damaged, or neither tar nor zip ({why}); delete it and run again"
-            ) from None
-        except (FileExistsError, NotADirectoryError):
-            raise _refused(archive, name, "is both a file and a folder") from None
+        files = _extract(archive, folder)
         nested = [f for f in files if f.name.endswith(NESTED)]
         if nested and not depth:
             raise _refused(archive, nested[0], "is nested too deep in other archives")
         return len(files) + sum(_unpack_nested(archive, folder, f, depth - 1) for f in nested)
+
+
+def _extract(archive: Path, folder: Path) -> set[PurePosixPath]:
+    """Write an archive's files to a folder, links as copies, and return their paths; raises as `unpack` does."""
+    members = _zip_members if _is_zip(archive) else _tar_members
+    files, links = set(), {}
+    try:
+        for name, content in members(archive):
+            path = _checked_path(archive, name)
+            if path in files or path in links:
+                raise _refused(archive, name, "occurs twice")
+            if isinstance(content, str):
+                links[path] = PurePosixPath(posixpath.normpath(content))
+            elif content is None:
+                (folder / path).mkdir(parents=True, exist_ok=True)
+            else:
+                files.add(path)
+                _write(folder / path, content)
+        for name, target in links.items():
+            if target not in files:
+                raise _refused(archive, name, f"links to {target}, which is not a file of the archive")
+            _write(folder / name, (folder / target).open("rb"))
+            files.add(name)
+    except DAMAGED as e:
+        why = str(e).partition("\n")[0].rstrip(":")
+        raise InputError(
+            f"{archive}: cut short, damaged, or neither tar nor zip ({why}); delete it and run again"
+        ) from None
+    except (FileExistsError, NotADirectoryError):
+        raise _refused(archive, name, "is both a file and a folder") from None
+    return files
+
+
+def _checked_path(archive: Path, name: str) -> PurePosixPath:
+    """The path of a member in the folder; InputError if it leads out of the folder, or if no file can have the name."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _refused(archive, name, "lies outside the folder")
+    if "\0" in name or any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
+        raise _refused(archive, name, "has a name that no file can have")
+    return path
 
 
 def _is_zip(archive: Path) -> bool:

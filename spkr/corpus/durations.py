@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from spkr.audio.decoding import open_audio
 from spkr.audio.fingerprint import fingerprint
+from spkr.audio.opening import open_audio
 from spkr.errors import InputError
 
 CHUNK = 500  # files given to a process at a time

@@ -111,7 +111,8 @@ def _spread(values: list[float], form: str) -> str:
 
 def _headers(files: Files) -> tuple[Counter, dict[str, float]]:
     """Numbers of recordings by sampling rate, or by the reason why it is unknown, and seconds of each utterance."""
-    from spkr.audio.decoding import open_audio, sample_range
+    from spkr.audio.decoding import sample_range
+    from spkr.audio.opening import open_audio
 
     kinds: dict[str, str] = {}
     seconds = {}

@@ -1,6 +1,11 @@
-"""Memory that a processor's activations use again and again."""
+"""Memory of a training's activations: used again and again on a processor, and too little of it on a GPU."""
 
 import ctypes
+
+import torch
+
+from spkr.config.train_options import TrainOptions
+from spkr.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h of the GNU C library
 NEVER = -1  # as a threshold: the greatest size there is
@@ -17,3 +22,12 @@ def keep_freed_memory() -> None:
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, NEVER)
+
+
+def too_little_memory(step: int, device: torch.device, options: TrainOptions) -> InputError:
+    """The error of a step whose batch does not fit into the memory of a device; it says what to lower."""
+    o, parts = options.batches, options.accumulate
+    return InputError(
+        f"step {step}: {device} has too little memory for train.batches.batch_size {o.batch_size} and crop "
+        f"{list(o.crop)}; lower one of them, or raise train.accumulate, {parts}, which takes a batch in parts"
+    )

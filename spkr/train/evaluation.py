@@ -68,16 +68,7 @@ class Evaluation:
         if both := sorted(valid_utt2spk.keys() & utt2spk.keys()):
             raise InputError(f"{data_dirs['valid']}/utt2spk: {both[0]} is in training, too; hold it out of one of them")
         index = {spk: i for i, spk in enumerate(speakers)}
-        valid_speakers = {utt: index[spk] for utt, spk in valid_utt2spk.items() if spk in index}
-        if not valid_speakers:
-            raise InputError(f"{data_dirs['valid']}/utt2spk: none of its speakers is a training speaker")
-        logger.info("%d of %d utterances of valid are of training speakers", len(valid_speakers), len(valid_utt2spk))
-        if (count := len(valid_speakers)) > MOST:
-            utts = sorted(valid_speakers)
-            spaced = [utts[i * count // MOST] for i in range(MOST)]
-            valid_speakers = {utt: valid_speakers[utt] for utt in spaced}
-            logger.info("%d of them, evenly spaced, are measured", MOST)
-
+        valid_speakers = _measured(valid_utt2spk, index, data_dirs["valid"])
         if any(name == "dev" or name.startswith("dev_") for name in train_sets):
             logger.warning("the network is trained on dev; its EER would mean nothing, and is logged as nan")
             return cls(valid, valid_speakers, dev, None)
@@ -85,12 +76,7 @@ class Evaluation:
             raise InputError(
                 f"{data_dirs['dev']}/utt2spk: speaker {known[0]} is in training, too; choose other speakers"
             )
-        lists = read_trials(trials)
-        if unknown := sorted({*lists.enrol_names, *lists.test_names} - dev_utt2spk.keys()):
-            raise InputError(
-                f"{trials}: {unknown[0]} is no utterance of {data_dirs['dev']}; expected a list without models"
-            )
-        return cls(valid, valid_speakers, dev, lists)
+        return cls(valid, valid_speakers, dev, _read_dev_trials(trials, dev_utt2spk, data_dirs["dev"]))
 
     def measure(self, net: Network, device: torch.device) -> tuple[float, float]:
         """Accuracy of `valid` and EER of `dev`, both from 0 to 1, of a network in evaluation mode on `device`.
@@ -130,6 +116,27 @@ def eer_of_trials(trials: Trials, vectors: Mapping[str, np.ndarray], mean: np.nd
     test = np.array([row[name] for name in trials.test_names])[trials.test]
     scores = (centred @ centred.T)[enrol, test]
     return eer_kaldi(scores[trials.target], scores[~trials.target])[0]
+
+
+def _measured(utt2spk: Mapping[str, str], index: Mapping[str, int], data_dir: str) -> dict[str, int]:
+    """The utterances of `valid` that are measured, at most MOST, with the index of their training speaker."""
+    speakers = {utt: index[spk] for utt, spk in utt2spk.items() if spk in index}
+    if not speakers:
+        raise InputError(f"{data_dir}/utt2spk: none of its speakers is a training speaker")
+    logger.info("%d of %d utterances of valid are of training speakers", len(speakers), len(utt2spk))
+    if (count := len(speakers)) > MOST:
+        utts = sorted(speakers)
+        spaced = [utts[i * count // MOST] for i in range(MOST)]
+        speakers = {utt: speakers[utt] for utt in spaced}
+        logger.info("%d of them, evenly spaced, are measured", MOST)
+    return speakers
+
+
+def _read_dev_trials(path: str | Path, utt2spk: Mapping[str, str], data_dir: str) -> Trials:
+    trials = read_trials(path)
+    if unknown := sorted({*trials.enrol_names, *trials.test_names} - utt2spk.keys()):
+        raise InputError(f"{path}: {unknown[0]} is no utterance of {data_dir}; expected a list without models")
+    return trials
 
 
 def _read_set(

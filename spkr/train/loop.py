@@ -18,7 +18,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from spkr.config.train_options import TrainOptions
 from spkr.errors import InputError
 from spkr.nnet.ensemble import members
-from spkr.nnet.memory import keep_freed_memory
+from spkr.nnet.memory import keep_freed_memory, too_little_memory
 from spkr.nnet.model import Network
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
@@ -129,15 +129,8 @@ class Run:
     def steps(self, stop: list[int], end: float, minutes: float) -> None:
         """The steps that are left, unless a signal came (it is in `stop`), or the time is `end`, after `minutes`."""
         source = loader(self.batches, self.step, self.total, self.options.workers, self.device.type == "cuda")
-        hidden = None if self.folder else True  # None: shown on a terminal
-        bar = tqdm(
-            prefetch(source, self.device),
-            initial=self.step,
-            total=self.total,
-            unit="step",
-            disable=hidden,
-            smoothing=0.05,
-        )
+        source, hidden = prefetch(source, self.device), None if self.folder else True  # None: shown on a terminal
+        bar = tqdm(source, initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05)
         begun, first = time.monotonic(), self.step
         clock = begun
         for crops, lengths, speakers, _ in bar:
@@ -145,12 +138,7 @@ class Run:
             try:
                 self.train_step(crops, lengths, speakers)
             except torch.OutOfMemoryError:
-                o, parts = self.batches.options, self.options.accumulate
-                raise InputError(
-                    f"step {self.step}: {self.device} has too little memory for train.batches.batch_size "
-                    f"{o.batch_size} and crop {list(o.crop)}; lower one of them, or raise train.accumulate, "
-                    f"{parts}, which takes a batch in parts"
-                ) from None
+                raise too_little_memory(self.step, self.device, self.options) from None
             self.running["seconds"] += time.monotonic() - clock
             remaining = (time.monotonic() - begun) / (self.step - first) * (self.total - self.step)
             ended = self.step % self.batches.steps_per_epoch == 0
@@ -252,12 +240,7 @@ class Run:
         """What the epoch gave, a row of the log."""
         self.net.eval()
         valid_accuracy, dev_eer = self.evaluation.measure(self.net, self.device)
-        row = {
-            "epoch": self.step // self.batches.steps_per_epoch,
-            "step": self.step,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "valid_accuracy": valid_accuracy,
-            "dev_eer": dev_eer,
-        }
+        row = {"epoch": self.step // self.batches.steps_per_epoch, "step": self.step}
+        row |= {"lr": self.optimizer.param_groups[0]["lr"], "valid_accuracy": valid_accuracy, "dev_eer": dev_eer}
         self.net.train()
         return row | means(self.running, self.batches.options.batch_size)

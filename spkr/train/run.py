@@ -12,7 +12,7 @@ import torch
 from spkr.audio.augment_sounds import read_sounds
 from spkr.config.front_end_options import FrontEnd
 from spkr.config.schema import Training
-from spkr.config.train_options import Running
+from spkr.config.train_options import Running, TrainOptions
 from spkr.errors import InputError
 from spkr.feats.provenance import differing
 from spkr.feats.reader import FeatureReader
@@ -45,8 +45,12 @@ class Sets:
     dev_trials: str | Path  # trial list of dev
     sounds: str | Path | None = None  # what `spkr sounds` wrote, for training on waveforms
 
-    def check(self) -> None:
-        """Raise InputError unless each set has both folders."""
+    def check(self, options: TrainOptions) -> None:
+        """Raise InputError unless each set has both folders, and recordings are given where the options name some."""
+        if any(options.on_the_fly.folders().values()) and not self.sounds:
+            raise InputError(
+                "train.on_the_fly: names folders of recordings; expected --sounds, what `spkr sounds` wrote"
+            )
         for given in (self.data, self.feats):
             if missing := sorted({*self.train, "valid", "dev"} - given.keys()):
                 raise InputError(f"set {missing[0]!r}: no directory is given; expected one of data and one of features")
@@ -76,38 +80,24 @@ def train(
     """Train a speaker network and write final.pt, valid.json and train_log.tsv to `out_dir`.
 
     Args:
-        out_dir: where the results go.
         checkpoints: folder of the runs' own folders; a run that was killed is resumed from there.
-        settings: network, training and front end.
-        sets: what is read.
         seed: of the weights, the batches and the dropout.
         stop_after: minutes after which it stops, with a checkpoint, to be started again.
 
     Raises InputError for wrong settings or data, and where the loss is not finite; SystemExit, after a checkpoint, with
     128 and the signal's number where SIGTERM or SIGINT came, and with STOPPED where time was up.
     """
-    sets.check()
+    sets.check(settings.train)
     options, front_end = settings.train, settings.feats
-    if any(options.on_the_fly.folders().values()) and not sets.sounds:
-        raise InputError("train.on_the_fly: names folders of recordings; expected --sounds, what `spkr sounds` wrote")
     reader, utt2spk, num_frames = _read(settings, sets)
     speakers = sorted(set(utt2spk.values()))
     evaluation = Evaluation.read(sets.data, sets.feats, sets.dev_trials, front_end, utt2spk, speakers, sets.train)
     processes = Processes.join(options.batches.batch_size, options.accumulate)
     index = {spk: i for i, spk in enumerate(speakers)}
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}
-    shared = reader, labels, num_frames, options.batches, seed, processes.rank, processes.size
-    batches = CropBatches(*shared)
-    if options.waveforms:
-        folders = sets.of_train(sets.data), sets.of_train(sets.feats)
-        batches = WaveBatches(*folders, options.on_the_fly, read_sounds(sets.sounds) if sets.sounds else {}, *shared)
-
+    batches = _batches(options, sets, reader, labels, num_frames, options.batches, seed, processes.rank, processes.size)
     net = _network(settings, speakers, seed)
-    identity = {"format": FORMAT, "seed": seed, "settings": _numbers(settings), "data": sets.digests()}
-    if options.waveforms:
-        identity["data"]["waveforms"] = batches.sources()
-    if options.init_from:
-        identity["data"]["init_from"] = sha256(options.init_from)
+    identity = _identity(settings, sets, batches, seed)
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
     about = {"code": code_version(*CODE), "settings": settings.to_dict(), "speakers": speakers}
     run = Run(processes, folder, net, options, batches, evaluation, about)
@@ -119,6 +109,24 @@ def train(
         _write_logs(Path(out_dir), run)
         folder.finish()
     processes.leave()
+
+
+def _batches(options: TrainOptions, sets: Sets, *shared) -> CropBatches:
+    """Crops of features, or waveforms; `shared` are the arguments that both kinds of batches take."""
+    if not options.waveforms:
+        return CropBatches(*shared)
+    folders = sets.of_train(sets.data), sets.of_train(sets.feats)
+    return WaveBatches(*folders, options.on_the_fly, read_sounds(sets.sounds) if sets.sounds else {}, *shared)
+
+
+def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -> dict:
+    """All that decides the run's numbers: only a run of the same identity is resumed."""
+    data = sets.digests()
+    if settings.train.waveforms:
+        data["waveforms"] = batches.sources()
+    if settings.train.init_from:
+        data["init_from"] = sha256(settings.train.init_from)
+    return {"format": FORMAT, "seed": seed, "settings": _numbers(settings), "data": data}
 
 
 def _read(settings: Training, sets: Sets) -> tuple[FeatureReader, dict[str, str], dict[str, int]]:

@@ -16,9 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 from spkr.audio import EFFECTS
 from spkr.audio.augment_sounds import Sounds
 from spkr.audio.augmented_copies import EffectSampler, OtherSpeakers
-from spkr.audio.decoding import decode, open_audio, read_part, sample_range
+from spkr.audio.decoding import decode, read_part, sample_range
 from spkr.audio.effects import change_speed, mixed, noises_of, parse_spec, room_of
 from spkr.audio.fingerprint import check_fingerprint, fingerprints_of
+from spkr.audio.opening import open_audio
 from spkr.audio.resampling import resample
 from spkr.config.augment_options import Augmentation
 from spkr.config.front_end_options import FrontEnd

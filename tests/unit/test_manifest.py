@@ -149,8 +149,8 @@ def test_what_a_stage_does_not_make_again_goes_unless_it_was_changed(made):
 
 def test_a_folder_of_another_stage_is_left_as_it_is(made):
     expected = "manifest.json: lists what the stage feats wrote to this folder; name another one for what embed writes"
-    with pytest.raises(InputError, match=expected):
-        artefacts("embed", {}, made / "manifest.json").__enter__()
+    with pytest.raises(InputError, match=expected), artefacts("embed", {}, made / "manifest.json"):
+        pytest.fail("it started")
     check_files(made)
 
 
@@ -166,8 +166,9 @@ def test_the_folder_of_an_output_is_no_input(made, reads):
 
 def test_a_folder_that_is_a_link_to_nothing_is_refused_before_the_work(tmp_path):
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(InputError, match="link: is a symbolic link that leads nowhere"):
-        artefacts("feats", {}, tmp_path / "link/manifest.json").__enter__()
+    expected = "link: is a symbolic link that leads nowhere"
+    with pytest.raises(InputError, match=expected), artefacts("feats", {}, tmp_path / "link/manifest.json"):
+        pytest.fail("it started")
 
 
 def test_files_of_the_users_own_are_found(made):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spkr.audio.decoding import check_audio, open_audio, read_audio
+from spkr.audio.decoding import check_audio, read_audio
+from spkr.audio.opening import open_audio
 from spkr.audio.resampling import resample
 from spkr.errors import InputError
 from tests.unit.audio.files import RAMP, RATE, TONE, write
