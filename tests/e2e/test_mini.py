@@ -59,7 +59,7 @@ def test_the_console_has_a_line_for_each_job_the_progress_of_training_and_the_re
         assert len([line for line in lines if re.fullmatch(rf"[\d:]{{8}} {what}", line)]) == 1
     assert re.search(r"^[\d:]{8} epoch 2/2: loss .* left$", output, re.M)
     assert "Reason:" not in output and "jobid" not in output and "utterances embedded" not in output
-    assert "utterances of 4 speakers embedded" in (folder / "exp/mini/main/log/embed.test.1.log").read_text()
+    assert "utterances embedded" in (folder / "exp/mini/main/log/embed.test.1.log").read_text()
 
 
 def test_identification_accuracy_is_reported(run):
