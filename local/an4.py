@@ -1,4 +1,4 @@
-"""Kaldi data directories and trial lists from the CMU AN4 corpus (or one laid out like it).
+"""Kaldi data directories and trial lists of the CMU AN4 corpus, or of one with its layout.
 
     CORPUS_DIR/an4/
       etc/an4_train.transcription          <s> YES </s> (an251-fash-b)
@@ -14,7 +14,7 @@
       {dev,test}/trials_pairs              all pairs of utterances
       {dev,test}/{trials,models}_enrol3    a model of three utterances against the other utterances
 
-The utterance an251-fash-b is called fash-an251-b, as Kaldi wants the speaker first. Everything is checked
+The utterance an251-fash-b is renamed to fash-an251-b, because Kaldi wants the speaker first. Everything is checked
 before anything is written.
 
 Example:
@@ -42,7 +42,7 @@ SHOWN = 3  # problems that an error message names; it counts them all
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording: what a line of each file of the data directory is made from."""
+    """A recording, with what the files of a data directory say about it."""
 
     spk: str
     path: Path
@@ -51,7 +51,7 @@ class Utterance:
 
 
 def read_transcripts(path: Path, problems: list[str]) -> dict[str, str]:
-    """Name of the audio file -> words, from lines `[<s>] WORDS [</s>] (name)`."""
+    """Read lines `[<s>] WORDS [</s>] (name)`: the words, by name of the audio file."""
     texts: dict[str, str] = {}
     for number, line in read_lines(path):
         *words, last = line.split()
@@ -67,7 +67,7 @@ def read_transcripts(path: Path, problems: list[str]) -> dict[str, str]:
 
 
 def read_seconds(path: Path, sample_rate: int) -> float:
-    """Duration of an audio file, decoded to its end; InputError says what is wrong with it."""
+    """The duration of an audio file, decoded to its end. Raises InputError if it cannot be used."""
     heard = recording_stats(str(path))
     if heard.samplerate != sample_rate:
         raise InputError(f"{path}: sampling rate {heard.samplerate}; expected {sample_rate}")
@@ -75,7 +75,7 @@ def read_seconds(path: Path, sample_rate: int) -> float:
 
 
 def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) -> dict[str, Utterance]:
-    """Utterances of one folder of speakers by their Kaldi name, each with audio and a transcript."""
+    """Read the utterances of a folder of speakers, by Kaldi's name. Faults are added to `problems`."""
     folder = corpus / "wav" / part
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected AN4 as unpacked from its archive")
@@ -107,14 +107,14 @@ def read_part(corpus: Path, part: str, sample_rate: int, problems: list[str]) ->
 
 
 def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, dict[str, Utterance]]:
-    """Part an4_clstk into train, valid and dev."""
+    """Split an4_clstk into train, valid and dev."""
     spk2utt = invert({utt: u.spk for utt, u in utterances.items()})
     women = shuffled(seed, (spk for spk in spk2utt if spk[0] == "f"))
     men = shuffled(seed, (spk for spk in spk2utt if spk[0] == "m"))
     if n_dev < 2 or n_dev % 2 or min(len(women), len(men)) <= n_dev // 2:
         raise InputError(
-            f"corpus.options.dev_speakers: {n_dev} of {len(women)} women and {len(men)} men: "
-            "expected an even number, and one of each left to train on"
+            f"corpus.options.dev_speakers: {n_dev} of {len(women)} women and {len(men)} men; "
+            "expected an even number that leaves a woman and a man to train on"
         )
     dev = {*women[: n_dev // 2], *men[: n_dev // 2]}
     valid = set()
@@ -130,19 +130,19 @@ def split(utterances: dict[str, Utterance], n_dev: int, seed: int) -> dict[str, 
 
 
 def read_corpus(corpus: Path, options: "CorpusOptions") -> dict[str, dict[str, Utterance]]:
-    """The four sets of a corpus that was found faultless; InputError counts the faults and names the first."""
+    """Read the four sets of a corpus. Raises InputError, which counts the faults and names the first ones."""
     problems: list[str] = []
     train, test = (read_part(corpus, part, options.sample_rate, problems) for part in PARTS)
     for spk in sorted({u.spk for u in train.values()} & {u.spk for u in test.values()}):
-        problems.append(f"speaker {spk} is in an4_clstk and in an4test_clstk; nobody may be tested and trained on")
+        problems.append(f"speaker {spk} is in an4_clstk and in an4test_clstk; expected other speakers in the test set")
     if problems:
         more = f"; and {len(problems) - SHOWN} more such problems" if len(problems) > SHOWN else ""
-        raise InputError("; ".join(problems[:SHOWN]) + more + "; mend or unpack the corpus again")
+        raise InputError("; ".join(problems[:SHOWN]) + more + "; correct the corpus or unpack it again")
     return {**split(train, options.dev_speakers, options.seed), "test": test}
 
 
 def check_counts(sets: dict, trials: dict, expected: dict[str, list[int]]) -> None:
-    """Print numbers of utterances and speakers, of trials and targets; compare them with the recipe's."""
+    """Print the numbers of utterances and speakers, of trials and targets, and compare them with `expected`."""
     counts = {name: [len(utts), len({u.spk for u in utts.values()})] for name, utts in sets.items()}
     counts |= {name: [len(lines), sum(target for *_, target in lines)] for name, lines in trials.items()}
     if unknown := expected.keys() - counts.keys():
@@ -158,8 +158,8 @@ class CorpusOptions(Options):
     """`corpus.options` of AN4."""
 
     seed: Count = option(1, "chooses the speakers of dev and the utterances of valid")
-    dev_speakers: Positive = option(8, "half of them women, half men")
-    sample_rate: Positive = option(16000, "Hz, of every file")
+    dev_speakers: Positive = option(8, "number of speakers in dev, half women, half men")
+    sample_rate: Positive = option(16000, "sampling rate of every file, in Hz")
     expect: dict[Text, tuple[Whole, Whole]] = option(
         {}, "set: [utterances, speakers]; <set>/trials_<list>: [trials, targets]"
     )
@@ -191,7 +191,7 @@ def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> N
     for name, lines in trials.items():
         write_trials(out_dir / name, lines)
     with replacing(out_dir / "bad_files"):
-        pass  # a recording that cannot be used is an error in this corpus
+        pass  # empty: in this corpus, a recording that cannot be used is an error
 
 
 if __name__ == "__main__":

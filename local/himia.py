@@ -1,8 +1,8 @@
-"""Kaldi data directories and trial lists from HI-MIA (OpenSLR 85), or from a corpus laid out like it.
+"""Kaldi data directories and trial lists of HI-MIA (OpenSLR 85), or of a corpus with its layout.
 
     CORPUS_DIR/
-      train/   train.scp   wav/SV0001/SV0001_2_10_N0001.wav     one name a line; the wavs may lie anywhere beside it
-      dev/     dev.scp     likewise
+      train/   train.scp   wav/SV0001/SV0001_2_10_N0001.wav     one name a line; the wavs lie anywhere below train/
+      dev/     dev.scp     the same
       test/    wav.scp     SV0297_7_01_N0001.wav
                trials_1m   SV0297_2_{}_N0001.wav SV0297_2_{}_N0002.wav target
                trials_mic  SV0297_7_01_N0001.wav SV0297_2_{}_N0002.wav target
@@ -10,11 +10,11 @@
 himia_trials.py explains the names.
 
     OUT_DIR/
-      bad_files                          <set> <file> <reason>: recordings that are left out
+      bad_files                          <set> <file> <reason>: recordings that are skipped
       train/ dev/ test/                  with utt2point, utt2mic and utt2speed
-      valid/                             one in ten of what each speaker of train says, by all its microphones
-      {dev,test}/trials_{1m,mic}_averaged    a trial a line; models_<list>: the microphones behind a name with {}
-      {dev,test}/trials_{1m,mic}_expanded    a trial a microphone, the same one on both sides where both have {}
+      valid/                             one in ten utterances of each speaker of train, by all microphones
+      {dev,test}/trials_{1m,mic}_averaged    trials as in the corpus; models_<list> maps a name with {} to microphones
+      {dev,test}/trials_{1m,mic}_expanded    a trial for each microphone, the same on both sides if both have {}
       dev/trials_pairs                       pairs of recordings, close or far
 
 Example:
@@ -40,12 +40,12 @@ from spkr.kaldi.datadir import invert, read_map, write_data_dir
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.validate import shortened
 
-SAMPLE_RATE = 16000  # Hz, at least
-LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first: their faults are seen sooner
+SAMPLE_RATE = 16000  # Hz, the minimum
+LISTS = {"test": "wav.scp", "dev": "dev.scp", "train": "train.scp"}  # small sets first, to find their faults sooner
 
 
 def walk(folder: Path) -> tuple[dict[str, str], set[str]]:
-    """The folder of every file below one, by the file's name, and the names that stand there twice."""
+    """The folder of every file below `folder`, by the file's name, and the names that occur twice."""
     where: dict[str, str] = {}
     twice = set()
     for path, _, names in os.walk(folder):
@@ -54,15 +54,15 @@ def walk(folder: Path) -> tuple[dict[str, str], set[str]]:
 
 
 def find_list(folder: Path, name: str) -> Path:
-    """The one file of that name below a folder."""
+    """The path of the file `name` below a folder. Raises InputError unless there is exactly one."""
     found = sorted(folder.rglob(name))
     if len(found) != 1:
-        raise InputError(f"{folder}: {len(found)} files called {name}; expected one, as HI-MIA's archives unpack")
+        raise InputError(f"{folder}: {len(found)} files called {name}; expected one, as in HI-MIA's archives")
     return found[0]
 
 
 def list_recordings(folder: Path, scp_name: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The recordings that a set's scp names: utterance -> path; and file -> why it is none."""
+    """The recordings in a set's scp, utterance -> path, and its files that cannot be used, file -> reason."""
     where, twice = walk(folder)
     paths, bad = {}, {}
     for _, line in read_lines(find_list(folder, scp_name)):
@@ -82,30 +82,30 @@ def list_recordings(folder: Path, scp_name: str) -> tuple[dict[str, str], dict[s
 
 
 def check_counts(name: str, files: int, speakers: int, expected: list[int] | None, allow_partial: bool) -> None:
-    """Print how many recordings a set has; compare with the recipe's numbers, which a part may stay below."""
+    """Print the number of recordings of a set, and compare it with the recipe's; `allow_partial` accepts fewer."""
     of = f", of {expected[0]} of {expected[1]}" if expected and [files, speakers] != expected else ""
     print(f"{name}: {files} files of {speakers} speakers{of}", flush=True)
     if of and (not allow_partial or files > expected[0] or speakers > expected[1]):
         raise InputError(
             f"{name} has {files} files of {speakers} speakers; the recipe's config expects {expected[0]} of "
-            f"{expected[1]}: get the whole archive, or set corpus.options.allow_partial for a part of it"
+            f"{expected[1]}: get the whole archive, or set corpus.options.allow_partial to use a part of it"
         )
 
 
 def check_share(name: str, bad: Mapping[str, str], listed: int, allowed: float) -> None:
-    """Raise InputError where too many of a set's recordings cannot be used."""
+    """Raise InputError if too many recordings of a set cannot be used."""
     if len(bad) > allowed * listed:
         file, why = min(bad.items())
         raise InputError(
             f"{name}: {len(bad)} of {listed} recordings cannot be used, more than a share of {allowed:g} "
-            f"(corpus.options.max_bad_share); first {file}: {why}; get a sound archive"
+            f"(corpus.options.max_bad_share); first {file}: {why}; replace the archive"
         )
 
 
 def find_recordings(
     corpus: Path, options: "CorpusOptions"
 ) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """Of each set the recordings, utterance -> path, and the files that are none, file -> reason; each set checked."""
+    """For each set, the recordings, utterance -> path, and the files that cannot be used, file -> reason."""
     set_of: dict[str, str] = {}  # speaker -> set
     recordings, bad_files = {}, {}
     for name, scp_name in LISTS.items():
@@ -113,7 +113,7 @@ def find_recordings(
         speakers = {utt[SPK] for utt in paths}
         for spk in sorted(speakers):
             if set_of.setdefault(spk, name) != name:
-                raise InputError(f"speaker {spk} is in {set_of[spk]} and in {name}; nobody may be in two sets")
+                raise InputError(f"speaker {spk} is in {set_of[spk]} and in {name}; expected each speaker in one set")
         expected = options.expect.get(name)
         check_counts(name, len(paths) + len(bad), len(speakers), expected and list(expected), options.allow_partial)
         check_share(name, bad, len(paths) + len(bad), options.max_bad_share)
@@ -122,12 +122,12 @@ def find_recordings(
 
 
 def split(utts: Iterable[str], seed: int) -> dict[str, list[str]]:
-    """Part utterances into `train` and `valid`, which share nothing that was said."""
+    """Split utterances into `train` and `valid`. Recordings of one spoken utterance stay together."""
     utts = list(utts)
     spk2said = invert({said(utt): utt[SPK] for utt in utts})
     held_out = {word for words in spk2said.values() for word in shuffled(seed, words)[: len(words) // 10]}
     if not held_out:
-        raise InputError("train: no speaker says ten things; expected one to hold out one of them for valid")
+        raise InputError("train: no speaker has ten utterances; expected ten, to hold out one in ten for valid")
     sets: dict[str, list[str]] = {"train": [], "valid": []}
     for utt in utts:
         sets["valid" if said(utt) in held_out else "train"].append(utt)
@@ -141,7 +141,7 @@ def write_set(
     headers: Headers,
     spk2gender: Mapping[str, str] | None,
 ) -> None:
-    """Write one data directory, with what the names say of each recording."""
+    """Write a data directory, with what the names say about each recording."""
     files: dict[str, Mapping] = {
         "wav.scp": {utt: paths[utt] for utt in utts},
         "reco2sum": {utt: headers.sums[utt] for utt in utts},
@@ -162,14 +162,14 @@ def write_set(
 class CorpusOptions(Options):
     """`corpus.options` of HI-MIA."""
 
-    seed: Count = option(1, "chooses valid, and the trials of dev")
-    microphones: Positive = option(15, "of the array, from 01")
+    seed: Count = option(1, "chooses the utterances of valid and the trials of dev")
+    microphones: Positive = option(15, "number of microphones of an array, from 01")
     dev_points: Annotated[tuple[Text, ...], Field(min_length=1)] = option(("2",), "distances in the trials of dev")
-    dev_utterances: Positive = option(6, "that a speaker says in the trials of dev")
-    spk2gender: PathText | None = option(None, "a file, as the corpus does not say")
+    dev_utterances: Positive = option(6, "utterances of a speaker in the trials of dev")
+    spk2gender: PathText | None = option(None, "a file with the speakers' sex, which the corpus does not have")
     expect: dict[Text, tuple[Whole, Whole]] = option({}, "set: [files, speakers]")
     allow_partial: Flag = option(False, "accept fewer than expected")
-    max_bad_share: Probability = option(0.0, "of a set's recordings that cannot be used")
+    max_bad_share: Probability = option(0.0, "accepted share of a set's recordings that cannot be used")
 
 
 def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> None:
@@ -196,7 +196,7 @@ def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> N
 
 
 def make_trials(corpus: Path, name: str, utts: list[str], options: CorpusOptions) -> dict:
-    """The trial lists of dev, which are made here, and those of test, which the corpus has."""
+    """The trial lists of a set: those of dev are drawn here, those of test are the corpus'."""
     if name == "dev":
         return dev_trials(utts, options.dev_points, options.dev_utterances, options.seed)
     return {of: read_trials(find_list(corpus / name, f"trials_{of}")) for of in ("1m", "mic")}

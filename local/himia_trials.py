@@ -1,8 +1,8 @@
-"""HI-MIA's names, and its trials: microphones averaged, or a trial a microphone.
+"""HI-MIA's names and trials, either averaged over microphones, or with a trial for each microphone.
 
-A name is <speaker>_<point>_<microphone>_<speed><number>, as SV0001_2_10_N0001: points 2, 5 and 6 are a circular array
-of microphones 01 to 15 at one, three and five metres, point 7 is a close microphone; S, N and F are slow, normal and
-fast. In a trial `{}` stands for every microphone of the array.
+A name is <speaker>_<point>_<microphone>_<speed><number>, for example SV0001_2_10_N0001. Points 2, 5 and 6 are circular
+arrays of microphones 01 to 15 at one, three and five metres; point 7 is a close microphone. S, N and F mean slow,
+normal and fast. In a trial, `{}` means all microphones of the array.
 """
 
 import re
@@ -18,7 +18,7 @@ from spkr.kaldi.trials import write_trials
 
 NAME = re.compile(r"SV\d{4}_\d_\d\d_[SNF]\d+")
 TRIAL_NAME = re.compile(r"SV\d{4}_\d_(\d\d|\{\})_[SNF]\d+")
-SPK, POINT, MIC, SPEED = slice(0, 6), slice(7, 8), slice(9, 11), slice(12, 13)  # of either, as {} is two letters, too
+SPK, POINT, MIC, SPEED = slice(0, 6), slice(7, 8), slice(9, 11), slice(12, 13)  # `{}` has two characters, like MIC
 CLOSE = "7"
 LABELS = {
     **dict.fromkeys(("target", "1", "true"), True),
@@ -29,38 +29,39 @@ Trial = tuple[str, str, bool]
 
 
 def said(name: str) -> str:
-    """What was said, whoever heard it: SV0001_2_10_N0001 -> SV0001_N0001."""
+    """The spoken utterance, without point and microphone: SV0001_2_10_N0001 -> SV0001_N0001."""
     return name[SPK] + name[11:]
 
 
 def array(name: str) -> str:
-    """The name for all microphones at that place: SV0001_2_10_N0001 -> SV0001_2_{}_N0001."""
+    """The name for all microphones of the array: SV0001_2_10_N0001 -> SV0001_2_{}_N0001."""
     return f"{name[:9]}{{}}{name[11:]}"
 
 
 def read_trials(path: Path) -> list[Trial]:
-    """The trials of one of HI-MIA's files, names without .wav; what stands there twice is taken once, and said."""
+    """Read one of HI-MIA's trial files; names lose .wav. Duplicate trials are dropped, with a message."""
     trials: dict[tuple[str, str], bool] = {}
     number = 0
     for number, line in read_lines(path):
         fields = line.split()
         names = [field.rpartition("/")[2].removesuffix(".wav") for field in fields[:2]]
         if len(fields) != 3 or not all(map(TRIAL_NAME.fullmatch, names)):
-            raise InputError(f"{path}:{number}: expected 'SV0001_2_{{}}_N0001.wav <another> target', found {line!r}")
+            raise InputError(f"{path}:{number}: expected 'SV0001_2_{{}}_N0001.wav <other name> target', found {line!r}")
         enrol, test = names
         target = LABELS.get(fields[2].lower())
         if target is None:
             raise InputError(f"{path}:{number}: decision {fields[2]!r}; expected target or nontarget, or 1 or 0")
         if target != (enrol[SPK] == test[SPK]):
-            raise InputError(f"{path}:{number}: decision {fields[2]!r}, but the speakers are {enrol[SPK]}, {test[SPK]}")
+            speakers = f"{enrol[SPK]} and {test[SPK]}"
+            raise InputError(f"{path}:{number}: decision {fields[2]!r}, but the speakers are {speakers}")
         trials[enrol, test] = target
     if len(trials) < number:
-        print(f"{path}: {number - len(trials)} trials stand there twice; each is taken once")
+        print(f"{path}: {number - len(trials)} duplicate trials dropped")
     return [(*names, target) for names, target in trials.items()]
 
 
 class Microphones:
-    """Which utterances stand behind a name in a trial."""
+    """The utterances that a name in a trial means."""
 
     def __init__(self, utts: Collection[str], bad_files: Iterable[str], expected: int):
         self.utts, self.expected = utts, expected
@@ -72,13 +73,13 @@ class Microphones:
         self.bad = {*bad, *map(array, bad)}
 
     def behind(self, name: str) -> list[str]:
-        """The utterances of a name, sorted; none where there is no sound recording of that name."""
+        """The utterances of a name, sorted; empty if it has no usable recording."""
         return self.arrays.get(name, []) if "{}" in name else [name] if name in self.utts else []
 
     def usable(self, where: str, trials: list[Trial], allow_partial: bool) -> list[Trial]:
-        """The trials about recordings that there are; those about bad files are dropped, counted and said.
+        """The trials whose recordings exist. Trials with bad files are dropped and counted in a message.
 
-        Raises InputError for the first about a recording that the corpus does not have, unless `allow_partial`.
+        Raises InputError for the first trial with a recording that the corpus does not have, unless `allow_partial`.
         """
         kept, first = [], ""
         for trial in trials:
@@ -88,13 +89,13 @@ class Microphones:
             name = next(name for name in trial[:2] if not self.behind(name))
             first = first or name
             if name not in self.bad and not allow_partial:
-                raise InputError(f"{where}: trial {trial[0]} {trial[1]}: there is no recording {name}")
+                raise InputError(f"{where}: trial {trial[0]} {trial[1]}: no recording {name} in the corpus")
         if first:
-            print(f"{where}: {len(trials) - len(kept)} trials dropped for want of a recording, first {first}")
+            print(f"{where}: {len(trials) - len(kept)} trials dropped, because a recording is missing; first {first}")
         return kept
 
     def expand(self, trials: Iterable[Trial]) -> Iterator[Trial]:
-        """A trial for each microphone that both sides have or, with {} on one side, that this side has."""
+        """A trial for each microphone of both sides or, with {} on one side only, for each microphone of that side."""
         for enrol, test, target in trials:
             if "{}" in enrol and "{}" in test:
                 of_mic = {utt[MIC]: utt for utt in self.behind(test)}
@@ -104,10 +105,10 @@ class Microphones:
 
 
 def dev_trials(utts: Collection[str], points: list[str], most: int, seed: int) -> dict[str, list[Trial]]:
-    """Trials of dev in the manner of the test's, of up to `most` things that each speaker says, chosen by seed.
+    """Trials of dev that resemble those of test, of at most `most` utterances a speaker, chosen by the seed.
 
-    `1m`: all pairs of arrays at `points`; `mic`: the close microphone against those arrays; `pairs`: all pairs of
-    recordings, of which each thing said has the close one and one of those. No trial hears one thing said twice.
+    `1m`: all pairs of arrays at `points`. `mic`: the close microphone against these arrays. `pairs`: all pairs of
+    recordings, with one close and one array recording of each utterance. No trial has the same utterance on both sides.
     """
     spk2said = invert({said(utt): utt[SPK] for utt in utts})
     chosen = {word for words in spk2said.values() for word in shuffled(seed, words)[:most]}
@@ -124,7 +125,7 @@ def dev_trials(utts: Collection[str], points: list[str], most: int, seed: int) -
 
 
 def write_lists(folder: Path, trials: dict[str, list[Trial]], microphones: Microphones, allow_partial: bool) -> None:
-    """Write both protocols of each list but `pairs`, which is written as it is; print what there is of each."""
+    """Write both forms of each list, except `pairs`, which is written as it is. Print the number of trials of each."""
     arrays: set[str] = set()
     for name, lines in trials.items():
         where = f"{folder.name}/trials_{name}"

@@ -1,13 +1,13 @@
-"""A small corpus for machines without network: espeak-ng speaks, laid out as AN4 is (see an4.py).
+"""A small synthetic corpus for machines without network: espeak-ng's speech in the layout of AN4 (see an4.py).
 
     OUT_DIR/an4/
       etc/an4_train.transcription          <s> ERASE B SEVEN </s> (s01-f01-b)
       etc/an4_test.transcription           ERASE B SEVEN (s01-f16-b)
       wav/an4_clstk/f01/s01-f01-b.wav      three quarters of the speakers
       wav/an4test_clstk/f16/...            the others
-    OUT_DIR/unpacked.json                  written last: the corpus is whole
+    OUT_DIR/unpacked.json                  written last: the corpus is complete
 
-A speaker is a voice variant of espeak-ng, an accent, a pitch, a rate and a length of the vocal tract; sentences
+A speaker is a voice variant of espeak-ng with an accent, a pitch, a rate and a length of the vocal tract. Sentences
 differ in words, pitch, rate, level, pauses and noise. The same command gives the same bytes.
 
 Example:
@@ -40,7 +40,7 @@ WORDS = """
     tens     TWENTY THIRTY FORTY FIFTY SIXTY SEVENTY EIGHTY NINETY
     month    JANUARY FEBRUARY MARCH APRIL MAY JUNE JULY AUGUST SEPTEMBER OCTOBER NOVEMBER DECEMBER
     day      FIRST SECOND THIRD FOURTH FIFTH SIXTH SEVENTH EIGHTH NINTH TENTH ELEVENTH TWELFTH
-"""  # no letter A, which espeak takes for the article
+"""  # without the letter A, which espeak reads as the article
 LISTS = {name: words for name, *words in map(str.split, WORDS.strip().splitlines())}
 FORMS = """
     command letter letter digit digit
@@ -54,17 +54,17 @@ SENTENCES = [line.split() for line in FORMS.strip().splitlines()]
 
 
 class Speaker(NamedTuple):
-    """What stays the same in all that somebody says."""
+    """What all utterances of a speaker have in common."""
 
     name: str
     voice: str  # espeak's <language>+<variant>
-    pitch: int  # 0 to 99, of the variant's own range
+    pitch: int  # 0 to 99, within the variant's range
     rate: int  # words a minute
     tract: float  # length of the vocal tract relative to the variant's
 
 
 def speakers(n: int) -> list[Speaker]:
-    """The first `n` speakers, women and men in turn; steps prime to each list's length spread their traits."""
+    """The first `n` speakers, alternating women and men. Steps that are prime to each range spread their traits."""
     people = []
     for i in range(n):
         k = i // 2
@@ -82,15 +82,15 @@ def speakers(n: int) -> list[Speaker]:
 
 
 def stream(name: str) -> np.random.RandomState:
-    """Random numbers that depend on the name alone; RandomState's are the same in every numpy (NEP 19)."""
+    """Random numbers that depend only on the name. RandomState gives the same ones in every numpy (NEP 19)."""
     return np.random.RandomState(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]))
 
 
 class Espeak:
-    """The espeak-ng library, by ctypes (speak_lib.h).
+    """The espeak-ng library through ctypes (speak_lib.h).
 
-    Its oscillators go on where the last sentence left them: the same sentences in the same order, from the
-    start of the process, give the same bytes.
+    Its oscillators keep their state between sentences: only the same sentences in the same order, from the start of
+    the process, give the same bytes.
     """
 
     SYNCHRONOUS, UTF8, BY_CHARACTER = 2, 1, 1
@@ -108,7 +108,7 @@ class Espeak:
             raise InputError(f"espeak-ng does not start with {data.decode()}; install espeakng-loader again")
         self.heard: list[bytes] = []
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-        self.callback = kind(self._hear)  # kept, as ctypes does not
+        self.callback = kind(self._hear)  # ctypes does not keep a reference
         self.lib.espeak_SetSynthCallback(self.callback)
 
     def _hear(self, samples, n, _events) -> int:
@@ -119,7 +119,7 @@ class Espeak:
     def say(self, text: str, voice: str, pitch: int, rate: int) -> np.ndarray:
         """Speech as samples from -1 to 1 at `sample_rate`."""
         self.heard.clear()
-        self.lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of the breath noise; Klatt voices have another
+        self.lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # for the breath noise; Klatt voices have their own generator
         failed = self.lib.espeak_SetVoiceByName(voice.encode())
         self.lib.espeak_SetParameter(self.PITCH, pitch, 0)
         self.lib.espeak_SetParameter(self.RATE, rate, 0)
@@ -132,18 +132,18 @@ class Espeak:
 
 
 def sentence(i: int, random: np.random.RandomState) -> str:
-    """What is said in a speaker's sentence `i`: commands, dates, digits or letters, as in AN4."""
+    """The words of a speaker's sentence `i`: commands, dates, digits or letters, as in AN4."""
     slots = (LISTS.get(slot, [slot]) for slot in SENTENCES[i % len(SENTENCES)])
     return " ".join(words[random.randint(len(words))] for words in slots)
 
 
 def record(espeak: Espeak, speaker: Speaker, text: str, random: np.random.RandomState) -> np.ndarray:
-    """One utterance as int16 samples: said, then with pauses, noise and a level of its own."""
+    """An utterance as int16 samples: speech with random pauses, noise and level."""
     spoken = " ".join(word if len(word) == 1 else word.lower() for word in text.split())
     pitch = speaker.pitch + random.randint(-4, 5)
     rate = speaker.rate + random.randint(-12, 13)
     speech = espeak.say(spoken, speaker.voice, pitch, rate)
-    # A longer tract has lower resonances: play the sound slower.
+    # A longer vocal tract has lower resonances, so the sound is played slower.
     up, down = SAMPLE_RATE // 50, round(espeak.sample_rate / 50 / speaker.tract)
     speech = resample_poly(speech, up, down)
     before, after = random.randint(SAMPLE_RATE // 10, SAMPLE_RATE // 2, size=2)
@@ -155,7 +155,7 @@ def record(espeak: Espeak, speaker: Speaker, text: str, random: np.random.Random
 
 
 def write_part(espeak: Espeak, folder: Path, line: str, transcripts: Path, people, n_sentences: int) -> None:
-    """Speak all sentences of some speakers into `folder`, and write what they say in lines of the given form."""
+    """Write the audio of all sentences of `people` to `folder`, and their transcripts as lines of the form `line`."""
     transcripts.parent.mkdir(parents=True, exist_ok=True)
     with transcripts.open("w") as f:
         for speaker in people:
@@ -173,7 +173,7 @@ def synthesise(out_dir: Path, n_speakers: int, n_sentences: int) -> None:
     """Write the corpus and, last, its completion record."""
     if n_speakers < 8 or n_speakers % 2 or n_sentences < 1:
         raise InputError(
-            f"{n_speakers} speakers, {n_sentences} sentences: expected an even number from 8, and one or more"
+            f"{n_speakers} speakers, {n_sentences} sentences; expected an even number from 8, and one or more"
         )
     espeak = Espeak()
     people = speakers(n_speakers)
@@ -189,11 +189,11 @@ def synthesise(out_dir: Path, n_speakers: int, n_sentences: int) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the command line; an error is one line on stderr and exit status 1."""
+    """Read the command line. An InputError is one line on stderr and exit status 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out_dir", type=Path, help="where the corpus goes; a corpus there is replaced")
-    parser.add_argument("--speakers", type=int, default=40, help="in all, an even number (%(default)s)")
-    parser.add_argument("--sentences", type=int, default=12, help="of each speaker (%(default)s)")
+    parser.add_argument("out_dir", type=Path, help="folder for the corpus; a corpus there is replaced")
+    parser.add_argument("--speakers", type=int, default=40, help="number of speakers, even (default: %(default)s)")
+    parser.add_argument("--sentences", type=int, default=12, help="sentences of each speaker (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
         synthesise(args.out_dir, args.speakers, args.sentences)

@@ -77,7 +77,7 @@ def list_files(folder: Path, list_name: str | None = None) -> list[Path]:
         names = {Path(line.split()[-1]).name for _, line in read_lines(folder / list_name)}
         files = [path for path in files if path.name in names]
         if missing := sorted(names - {path.name for path in files}):
-            raise InputError(f"{folder / list_name}: names {missing[0]}, which is not below {folder}; unpack it anew")
+            raise InputError(f"{folder / list_name}: names {missing[0]}, which is not below {folder}; unpack it again")
     if not files:
         raise InputError(f"{folder}: no {' or '.join(sorted(SUFFIXES))} files below it; expected recordings")
     if odd := [path for path in files if re.search(r"[\s,]", str(path))]:

@@ -1,6 +1,6 @@
-"""From a batch of waveforms to what the network sees, on the device: rooms, noise, features, normalisation, masks.
+"""Turns a batch of waveforms into the network's input on the device: rooms, noise, features, normalisation, masks.
 
-What is drawn was drawn by the loader (spkr.train.waveforms); here nothing is random but dither.
+The loader (spkr.train.waveforms) has made all random choices; only dither is random here.
 """
 
 from typing import NamedTuple
@@ -15,27 +15,27 @@ from spkr.nnet.layers import within
 
 
 class Waveforms(NamedTuple):
-    """N crops with what happens to each. A crop has `margin` frames before and behind it; rows end in zeros."""
+    """N crops and how each is changed. Each has `margin` more frames at both ends; rows are padded with zeros."""
 
     speech: torch.Tensor  # (N, samples), on the scale of 16-bit integers
-    num_samples: torch.Tensor  # (N,), of `speech` without the zeros
+    num_samples: torch.Tensor  # (N,), of `speech` without the padding
     rooms: torch.Tensor | None  # (N, taps) impulse responses
     direct: int  # the tap of the direct sound
-    noise: torch.Tensor | None  # (N, samples), as loud as it is to be where the speech has unit power
-    frames: torch.Tensor  # (N, T) int64: those of the crop's frames that are seen
-    lengths: torch.Tensor  # (N,): of so many
+    noise: torch.Tensor | None  # (N, samples), scaled for speech of unit power
+    frames: torch.Tensor  # (N, T) int64: the frames of the crop that the network sees
+    lengths: torch.Tensor  # (N,): the number of these frames
     hidden_frames: torch.Tensor  # (N, T) bool: SpecAugment's masks
     hidden_bands: torch.Tensor  # (N, dim) bool
 
 
 def margin(fe: FrontEnd) -> int:
-    """Frames beside a crop from which on none sees where it was cut."""
+    """The number of frames beside a crop that are needed so that no frame of the crop depends on the cut."""
     return -(-fbank.fft_size(fe) // fe.window_shift)
 
 
 @torch.no_grad()
 def features(w: Waveforms, fe: FrontEnd) -> torch.Tensor:
-    """Features as the reader of arks gives them, (N, T, dim), but normalised over the crop; zeros behind its end."""
+    """Features (N, T, dim) as from the reader of arks, but normalised over the crop; rows are padded with zeros."""
     speech = w.speech if w.rooms is None else reverberated(w.speech, w.num_samples, w.rooms, w.direct)
     if w.noise is not None:
         speech = speech + power(speech, w.num_samples).sqrt()[:, None] * w.noise
@@ -50,15 +50,15 @@ def features(w: Waveforms, fe: FrontEnd) -> torch.Tensor:
 
 
 def power(samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Mean square (N,) of rows of (N, samples) that are zero from `lengths` (N,) on."""
+    """Mean square (N,) of the first `lengths` (N,) samples of rows of (N, samples), which are zero after them."""
     return samples.square().sum(1) / lengths
 
 
 def reverberated(speech: torch.Tensor, lengths: torch.Tensor, rooms: torch.Tensor, direct: int) -> torch.Tensor:
-    """(N, samples) through (N, taps) impulse responses whose direct sound is tap `direct`.
+    """Convolve rows of (N, samples) with impulse responses (N, taps), whose direct sound is tap `direct`.
 
-    `spkr.audio.acoustics.reverberate` of each row: the direct sound keeps its place, and the power is what it was.
-    A row whose response has no other tap stays as it is, to the bit.
+    As `spkr.audio.acoustics.reverberate`, the direct sound keeps its place, and the power is kept. A row whose response
+    has no other tap is returned unchanged, to the bit.
     """
     out = through_room(speech, rooms, direct, torch.fft).where(within(lengths, speech.shape[1]), 0)
     out = out * (power(speech, lengths) / power(out, lengths).clamp(min=POWER_FLOOR)).sqrt()[:, None]

@@ -50,7 +50,7 @@ def test_valid_holds_out_what_was_said_not_single_recordings_of_it(corpus, tmp_p
 
 def test_somebody_must_say_enough_to_hold_out(corpus):
     write_set(corpus, "train", [1, 2, 3], ["N0001"], ["7_01"])
-    assert "no speaker says ten things" in fails(corpus)
+    assert "no speaker has ten utterances" in fails(corpus)
 
 
 def test_wavs_are_found_wherever_they_lie(corpus, tmp_path):

@@ -46,12 +46,12 @@ def test_usual_spellings_of_the_decision(tmp_path, decision, target):
     "line, why",
     [
         ("SV0297_2_{}_N0001 SV0297_2_{}_N0002 yes", "decision 'yes'; expected target"),
-        ("SV0297_2_{}_N0001 SV0297_2_{}_N0002", "expected 'SV0001_2_{}_N0001.wav <another> target'"),
+        ("SV0297_2_{}_N0001 SV0297_2_{}_N0002", "expected 'SV0001_2_{}_N0001.wav <other name> target'"),
         ("SV0297_2_{}_N0001 SV0297_2_{}_N0002 target 1", "expected 'SV0001"),
         ("SV0297_2_*_N0001 SV0297_2_{}_N0002 target", "found 'SV0297_2_*_N0001"),
         ("SV0297_{}_01_N0001 SV0297_2_{}_N0002 target", "expected 'SV0001"),
-        ("SV0297_2_{}_N0001 SV0298_2_{}_N0002 target", "'target', but the speakers are SV0297, SV0298"),
-        ("SV0297_2_{}_N0001 SV0297_2_{}_N0002 0", "'0', but the speakers are SV0297, SV0297"),
+        ("SV0297_2_{}_N0001 SV0298_2_{}_N0002 target", "'target', but the speakers are SV0297 and SV0298"),
+        ("SV0297_2_{}_N0001 SV0297_2_{}_N0002 0", "'0', but the speakers are SV0297 and SV0297"),
     ],
 )
 def test_malformed_trial_is_named_with_its_line(tmp_path, line, why):
@@ -64,17 +64,17 @@ def test_malformed_trial_is_named_with_its_line(tmp_path, line, why):
 def test_trial_that_stands_there_twice_is_taken_once_and_said(tmp_path, capsys):
     (tmp_path / "trials").write_text("SV0297_2_01_N0001 SV0297_2_01_N0002 1\n" * 3)
     assert len(himia_trials.read_trials(tmp_path / "trials")) == 1
-    assert "2 trials stand there twice" in capsys.readouterr().out
+    assert "2 duplicate trials dropped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["SV0297_2_{}_N0009", "SV0297_2_04_N0001", "SV0299_7_01_N0001"])
 def test_trial_about_a_recording_that_is_not_there(corpus, tmp_path, capsys, name):
     with (corpus / "test/trials_mic").open("a") as f:
         f.write(f"SV0297_7_01_N0001.wav {name}.wav {int(name.startswith('SV0297'))}\n")
-    assert f"test/trials_mic: trial SV0297_7_01_N0001 {name}: there is no recording {name}" in fails(corpus)
+    assert f"test/trials_mic: trial SV0297_7_01_N0001 {name}: no recording {name} in the corpus" in fails(corpus)
     test = prepare(corpus, tmp_path / "data", allow_partial=True) / "test"
     assert len(lines(test / "trials_mic_averaged")) == 2
-    assert f"test/trials_mic: 1 trials dropped for want of a recording, first {name}" in capsys.readouterr().out
+    assert f"test/trials_mic: 1 trials dropped, because a recording is missing; first {name}" in capsys.readouterr().out
 
 
 def test_trial_about_a_bad_file_is_dropped_and_said(corpus, tmp_path, capsys):
@@ -83,7 +83,7 @@ def test_trial_about_a_bad_file_is_dropped_and_said(corpus, tmp_path, capsys):
         f.write("SV0297_7_01_N0001 SV0298_2_{}_N0002 0\n")
     test = prepare(corpus, tmp_path / "data", max_bad_share=0.1) / "test"
     assert [line.split()[2] for line in lines(test / "trials_mic_averaged")] == ["target", "nontarget"]
-    assert "1 trials dropped for want of a recording, first SV0298_7_01_N0001" in capsys.readouterr().out
+    assert "1 trials dropped, because a recording is missing; first SV0298_7_01_N0001" in capsys.readouterr().out
 
 
 def test_array_with_fewer_microphones_is_averaged_over_those_said_once_and_counted(corpus, tmp_path, capsys):
