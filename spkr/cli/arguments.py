@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import yaml
@@ -64,6 +65,31 @@ def shard(text: str) -> tuple[int, int]:
     if not (i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
         raise argparse.ArgumentTypeError(f"expected I/N with 1 <= I <= N, found {text!r}")
     return int(i), int(n)
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """A number that is not below zero."""
+    if (value := number(text)) < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text!r}")
+    return value
+
+
+def probability(text: str) -> float:
+    """A number from 0 to 1."""
+    if not 0 <= (value := number(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return value
 
 
 def positive(text: str) -> int:

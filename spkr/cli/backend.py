@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from spkr.backend import BACKENDS
-from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, options, recorded
+from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, not_negative, options, positive, recorded
 from spkr.errors import InputError
 
 FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
@@ -31,7 +31,7 @@ def _add_plda(verb) -> None:
     p = verb("copy-plda", _copy_plda, "copy a PLDA model, smoothed or as text", "plda plda.txt --binary false")
     p.add_argument("plda")
     p.add_argument("out")
-    p.add_argument("--smoothing", type=float, default=0.0, help="add this times B to W (default: %(default)s)")
+    p.add_argument("--smoothing", type=not_negative, default=0.0, help="add this times B to W (default: %(default)s)")
     p.add_argument("--binary", type=boolean, default=True, help="or as text (default: true)")
 
     p = verb("adapt-plda", _adapt_plda, "adapt a PLDA model to unlabelled embeddings of another domain",
@@ -71,9 +71,9 @@ def _add_steps(verb) -> None:
 
 
 def _add_scales(p) -> None:
-    p.add_argument("--within-covar-scale", type=float, default=0.3, help="(default: %(default)s)")
-    p.add_argument("--between-covar-scale", type=float, default=0.7, help="(default: %(default)s)")
-    p.add_argument("--mean-diff-scale", type=float, default=1.0, help="(default: %(default)s)")
+    p.add_argument("--within-covar-scale", type=not_negative, default=0.3, help="(default: %(default)s)")
+    p.add_argument("--between-covar-scale", type=not_negative, default=0.7, help="(default: %(default)s)")
+    p.add_argument("--mean-diff-scale", type=not_negative, default=1.0, help="(default: %(default)s)")
 
 
 def _add_score(verb) -> None:
@@ -104,12 +104,14 @@ def _add_score(verb) -> None:
                       help="take every average for one utterance, as Kaldi does without --num-utts")  # fmt: skip
     plda.add_argument("--normalize-length", type=boolean, default=True, help="in PLDA's space (default: true)")
     plda.add_argument("--simple-length-normalization", type=boolean, default=False, help="(default: false)")
-    plda.add_argument("--smoothing", type=float, default=0.0, help="add this times B to W (default: %(default)s)")
+    plda.add_argument(
+        "--smoothing", type=not_negative, default=0.0, help="add this times B to W (default: %(default)s)"
+    )
     norm = p.add_argument_group("score normalisation")
     norm.add_argument("--score-norm", choices=("none", "s-norm", "as-norm"), default="none")
     norm.add_argument("--cohort", metavar="TABLE", help="embeddings of other speakers")
     norm.add_argument("--cohort-models", metavar="SPK2UTT", help="average them, one member a speaker")
-    norm.add_argument("--top-n", type=int, help="as-norm: how many of the closest members count")
+    norm.add_argument("--top-n", type=positive, help="as-norm: how many of the closest members count")
 
 
 def boolean(text: str) -> bool:

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, positive, recorded, verb_adder
+from spkr.cli.arguments import SEED, positive, probability, recorded, verb_adder
 from spkr.errors import InputError
 
 DIR = "exp/an4/data/train"
@@ -38,9 +38,9 @@ def _add_validate(p) -> None:
     p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be in the order of their utterances")
     p.add_argument("--no-audio", action="store_true", help="do not read the recordings")
     p.add_argument("--allow-pipes", action="store_true", help="run the commands of wav.scp and read what they write")
-    p.add_argument("--max-clipped", type=float, default=0.001, metavar="SHARE",
+    p.add_argument("--max-clipped", type=probability, default=0.001, metavar="SHARE",
                    help="warn of recordings with more samples at full scale (default: %(default)s)")  # fmt: skip
-    p.add_argument("--max-silent", type=float, default=0.5, metavar="SHARE",
+    p.add_argument("--max-silent", type=probability, default=0.5, metavar="SHARE",
                    help="warn of recordings with more blocks below -70 dB (default: %(default)s)")  # fmt: skip
     p.add_argument("--nj", type=positive, default=1, help="recordings to read at a time (default: %(default)s)")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, recorded
+from spkr.cli.arguments import SEED, not_negative, probability, recorded
 
 LISTS = """\
 LISTS names each list as the results show it; scores has a file for each back-end, and the last three are optional:
@@ -36,7 +36,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--corpus", nargs="*", default=[], metavar="FILE",
                    help="files that identify the data, such as reco2sum: results.json has their digest")  # fmt: skip
     p.add_argument("--seed", **SEED)
-    p.add_argument("--priors", nargs="+", type=float, default=[], metavar="P",
+    p.add_argument("--priors", nargs="+", type=probability, default=[], metavar="P",
                    help="minDCF at these priors of a target, too: in results.json and the table")  # fmt: skip
     text = "print EER and minDCF of lines '<score> target|nontarget', as Kaldi's compute-eer takes"
     _add_eer(verb("eer", _eer, text, "exp/an4/main/scores/trials_pairs.plda "
@@ -49,10 +49,10 @@ def _add_eer(p) -> None:
     p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
     p.add_argument("--kind", choices=("kaldi", "rocch", "linear"), default="kaldi",
                    help="EER as compute-eer's, of the convex hull, interpolated (default: %(default)s)")  # fmt: skip
-    p.add_argument("--priors", nargs="+", type=float, default=[0.01, 0.001, 0.05], metavar="P",
+    p.add_argument("--priors", nargs="+", type=probability, default=[0.01, 0.001, 0.05], metavar="P",
                    help="of a target, for minDCF (default: %(default)s)")  # fmt: skip
     for name, error in (("--c-miss", "a miss"), ("--c-fa", "a false alarm")):
-        p.add_argument(name, type=float, default=1.0, help=f"cost of {error}, for minDCF (default: %(default)s)")
+        p.add_argument(name, type=not_negative, default=1.0, help=f"cost of {error}, for minDCF (default: %(default)s)")
     p.add_argument("--ties-in-order", action="store_true",
                    help="minDCF as Kaldi's compute_min_dcf.py, which depends on the order of equal scores")  # fmt: skip
 
