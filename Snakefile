@@ -22,6 +22,10 @@ from spkr.config.loading import read_config
 
 min_version("9.0")
 
+
+report: "report/workflow.rst"
+
+
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 STARTED = time.time()
 resolved = read_config(ROOT, config, workflow.overwrite_configfiles)

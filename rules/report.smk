@@ -17,6 +17,11 @@ def list_files(name):
     return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if settings.trials[of].models else {})
 
 
+def in_report(files, caption, category):
+    """Files that `snakemake --report` shows, with report/<caption>.rst."""
+    return report(files, caption=f"../report/{caption}.rst", category=category) if files else []
+
+
 rule report:
     """Measure all lists and back-ends."""
     input:
@@ -29,12 +34,17 @@ rule report:
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
         train_logs=[] if PRETRAINED else expand("{folder}/train_log.tsv", folder=TRAINED),
     output:
-        config=f"{RUN}/results/config.yaml",
+        config=in_report(f"{RUN}/results/config.yaml", "config", "Run"),
         lists=f"{RUN}/results/lists.json",
-        tables=expand(f"{RUN}/results/{{file}}", file=["results.tsv", "results.json", "table.txt", "manifest.json"]),
-        slices=[f"{RUN}/results/slices.tsv"] if ATTRIBUTES else [],
-        det=expand(f"{RUN}/results/det_{{list}}.{{end}}", list=LISTS, end=["png", "svg"]),
-        training=[] if PRETRAINED else expand(f"{RUN}/results/training.{{end}}", end=["png", "svg"]),
+        tsv=in_report(f"{RUN}/results/results.tsv", "results", "Results"),
+        table=in_report(f"{RUN}/results/table.txt", "table", "Results"),
+        json=in_report(f"{RUN}/results/results.json", "origin", "Run"),
+        manifest=f"{RUN}/results/manifest.json",
+        slices=in_report(f"{RUN}/results/slices.tsv" if ATTRIBUTES else [], "slices", "Results"),
+        det=in_report(expand(f"{RUN}/results/det_{{list}}.svg", list=LISTS), "det", "Plots"),
+        det_png=expand(f"{RUN}/results/det_{{list}}.png", list=LISTS),
+        training=in_report([] if PRETRAINED else f"{RUN}/results/training.svg", "training", "Plots"),
+        training_png=[] if PRETRAINED else f"{RUN}/results/training.png",
     log:
         f"{RUN}/log/report.log",
     benchmark:

@@ -18,7 +18,7 @@ ORDER = (
     *("corpus", "data", "augment", "feats", "merge_feats", "train", "finetune"),
     *("embed", "merge_xvectors", "backend", "adapt", "score", "report"),
 )
-WORKFLOW = ("Snakefile", "rules", "recipes", "conf", "profiles", "spkr", "local")
+WORKFLOW = ("Snakefile", "report", "rules", "recipes", "conf", "profiles", "spkr", "local")
 
 
 def read_tables() -> dict[str, list[tuple[str, str]]]:
