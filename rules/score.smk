@@ -33,7 +33,6 @@ rule score:
     input:
         trials=trials_file("trials"),
         models=trials_file("models"),
-        num_voiced=lambda w: f"{FEATS}/{LISTS[w.list][0]}/utt2num_voiced",
         xvectors=lambda w: f"{RUN}/xvectors/{LISTS[w.list][0]}/xvector.scp",
         embeddings=lambda w: xvector_files(filter(None, [LISTS[w.list][0], COHORT])),
         backend=expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
@@ -54,4 +53,4 @@ rule score:
         "score: {wildcards.list} by {wildcards.backend}"
     shell:
         "spkr --log {log} score {input.trials} {output.scores} --backend {wildcards.backend}"
-        " --backend-dir {params.backend_dir} --xvectors {input.xvectors} --num-voiced {input.num_voiced} {params.options}"
+        " --backend-dir {params.backend_dir} --xvectors {input.xvectors} {params.options}"

@@ -89,17 +89,12 @@ def lists_of(output: str) -> dict[str, dict]:
     return json.loads(re.search(r"'([^']*)' > exp/\S*/results/lists.json", output)[1])
 
 
-def test_scores_and_results_know_which_utterances_have_no_speech(snakemake, tmp_path):
-    output = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini")
-    lists = lists_of(output)
-    voiced = {
-        f"{prefix}trials_{name}": s for s, prefix in (("test", ""), ("dev", "dev_")) for name in ("pairs", "enrol3")
+def test_results_know_which_utterances_have_no_speech(snakemake, tmp_path):
+    lists = lists_of(snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini"))
+    sets = {"trials_pairs": "test", "trials_enrol3": "test", "dev_trials_pairs": "dev", "dev_trials_enrol3": "dev"}
+    assert {name: files["num_voiced"] for name, files in lists.items()} == {
+        name: f"exp/mini/feats/fbank80/{s}/utt2num_voiced" for name, s in sets.items()
     }
-    for name, s in voiced.items():
-        assert lists[name]["num_voiced"] == f"exp/mini/feats/fbank80/{s}/utt2num_voiced"
-        assert f"scores/{name}.plda --backend plda --backend-dir exp/mini/main/backend" in output
-    for s in ("test", "dev"):
-        assert output.count(f"/{s}/xvector.scp --num-voiced exp/mini/feats/fbank80/{s}/utt2num_voiced ") == 6
 
 
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
