@@ -30,6 +30,9 @@ SMALL_OF = {
     | TAIL,
     "campplus": {"type": "campplus", "filters": 8, "growth": 4, "blocks": [1, 2, 1]} | TAIL,
 }
+for path in sorted((CONF / "model").glob("*.yaml")):  # an encoder that is not here is tested as a preset has it
+    settings = yaml.safe_load(path.read_text())["model"]
+    SMALL_OF.setdefault(settings["type"], settings | TAIL)
 POOLINGS = ("xvector", "gram", "super", "attentive", "channel_attentive")
 
 
