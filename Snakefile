@@ -29,7 +29,7 @@ report: "report/workflow.rst"
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 STARTED = time.time()
 # As a module of another workflow it has the config that is passed to it; that workflow's files are not its own
-resolved = read_config(ROOT, config, [] if workflow.modifier.is_module else workflow.overwrite_configfiles)
+resolved = read_config(ROOT, config, [] if workflow.modifier.skip_configfile else workflow.overwrite_configfiles)
 settings = resolved.config
 
 # Jobs find spkr whatever environment they are started from, and end when this process is killed

@@ -12,7 +12,7 @@ def list_files(name):
         "trials": f"{EXP}/data/{s}/trials_{of}",
         "scores": {b: f"{RUN}/scores/{name}.{b}" for b in KINDS},
         "utt2spk": f"{EXP}/data/{s}/utt2spk",
-        "num_voiced": f"{FEATS}/{s}/utt2num_voiced",
+        "num_voiced": f"{RUN}/xvectors/{s}/utt2num_voiced",
     }
     return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if settings.trials[of].models else {})
 
@@ -27,7 +27,7 @@ rule report:
     input:
         trials=TRIAL_FILES,
         speakers=expand(f"{EXP}/data/{{set}}/{{file}}", set=TEST_SETS, file=["utt2spk", *ATTRIBUTES]),
-        num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=TEST_SETS),
+        num_voiced=expand(f"{RUN}/xvectors/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
         corpus=expand(f"{EXP}/data/{{set}}/reco2sum", set=SETS),
         network=MODEL,

@@ -24,6 +24,8 @@ def places(rule):
     for pattern in map(str, rule.output):
         pattern = re.sub(r"\{(\w+)[^}]*\}", r"{\1}", pattern)  # without the wildcards' constraints
         names = re.findall(r"\{(\w+)", pattern)
+        if not set(names) <= VALUES.keys():
+            return  # a rule of a workflow that uses this one
         for values in itertools.product(*(VALUES[name] for name in names)):
             yield pattern.format(**dict(zip(names, values)))
 
@@ -36,9 +38,10 @@ def is_known_to_snakemake(path):
 
 def check_places():
     """Raise InputError where a file that no run made stands in an output's place: the job would delete it."""
+    unpacked = {str(path) for path in rules.corpus.output}  # which has a record of its own
     for rule in workflow.rules:
-        if rule.name in ("all", "corpus", settings.recipe):
-            continue  # what is unpacked has a record of its own
+        if unpacked & {str(path) for path in rule.output}:
+            continue
         try:
             found = unlisted(places(rule))
         except InputError:
@@ -58,15 +61,22 @@ def flat(settings, above=""):
     return found
 
 
-def say_what_is_replaced():
+def trained_with(settings, sets, dev_trials, seed):
+    """The options of a training by name."""
+    return flat({**settings, "sets": list(sets), "dev_trials": Path(dev_trials).name, "seed": seed})
+
+
+def say_what_is_replaced(rule):
     """Say which model a change of settings replaces, how old it is, and how to keep it."""
-    path = Path(TRAINED[0]) / "final.pt"
+    path = Path(rule.params.out, "final.pt")
     try:
         made_by = json.loads(path.with_name("manifest.json").read_text())["made_by"]["options"]
-        old, date = flat({**made_by["settings"], "seed": made_by["seed"]}), datetime.fromtimestamp(path.stat().st_mtime)
+        old = trained_with(made_by["settings"], made_by["train"], made_by["dev_trials"], made_by["seed"])
+        date = datetime.fromtimestamp(path.stat().st_mtime)
     except (OSError, ValueError, KeyError, TypeError):
         return
-    new = flat({**json.loads(training_settings(settings.train, settings.network)), "seed": settings.seed})
+    given = rule.params
+    new = trained_with(json.loads(given.settings), given.sets, rule.input.dev_trials, given.seed)
     changed = [name for name in new if new[name] != old.get(name)]
     if changed and "--rerun-triggers" not in sys.argv:  # with which the user says what a change means
         name, more = changed[0], f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -80,7 +90,10 @@ def say_what_is_replaced():
 if workflow.is_main_process:
     check_places()
     if not PRETRAINED:
-        say_what_is_replaced()
-    for section in ("train", "backend"):
-        if "test" in getattr(settings, section).sets:
-            print(f"{section}.sets holds test: results on test mean nothing then", file=sys.stderr)
+        say_what_is_replaced(rules.train)
+    if FINETUNE:
+        say_what_is_replaced(rules.finetune)
+    sets = {"train.sets": settings.train.sets, "backend.sets": settings.backend.sets}
+    for key, names in {**sets, **({"finetune.train.sets": TUNED_TRAIN.sets} if FINETUNE else {})}.items():
+        if "test" in names:
+            print(f"{key} holds test: results on test mean nothing then", file=sys.stderr)

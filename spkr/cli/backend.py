@@ -7,6 +7,7 @@ from pathlib import Path
 from spkr.backend import BACKENDS
 from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, not_negative, options, positive, recorded
 from spkr.errors import InputError
+from spkr.kaldi.specifiers import source_of
 
 FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
 
@@ -162,7 +163,7 @@ def _score(args) -> None:
 
 def _beside(tables: list[str], name: str) -> list[Path]:
     """The files of that name beside tables, as `spkr embed` leaves them, if each table has one."""
-    files = [Path(table).with_name(name) for table in tables]
+    files = [source_of(table).path.with_name(name) for table in tables]
     return files if all(file.is_file() for file in files) else []
 
 

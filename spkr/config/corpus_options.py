@@ -19,6 +19,12 @@ class Archive(Options):
     )
 
 
+OF_SCRIPTS = (  # what was `corpus.<key>` before
+    *("allow_partial", "dev_points", "dev_speakers", "dev_utterances"),
+    *("expect", "max_bad_share", "microphones", "spk2gender"),
+)
+
+
 FolderBelow = Annotated[
     str, StringConstraints(pattern=r"^(\.|[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*)$")
 ]
@@ -26,6 +32,8 @@ FolderBelow = Annotated[
 
 class Corpus(Options):
     """Which corpus this is, and what knows its folders and names."""
+
+    RENAMED = {key: f"`corpus.options.{key}`" for key in OF_SCRIPTS}
 
     name: Word = option(meaning="the corpus is unpacked to exp/corpora/<name>")
     script: PathText = option(meaning="a Python file that makes data directories of it, such as local/an4.py")

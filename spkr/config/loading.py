@@ -120,6 +120,8 @@ def _presets(root: Path, sources: list[Source]) -> list[Source]:
     for section, default in PRESETS.items():
         value = settings.get(section, {})
         name = value.get("preset", default) if isinstance(value, dict) else None
+        if isinstance(value, dict) and name is None and default is not None:
+            raise InputError(f"{place([section, 'preset'], sources)}nothing; expected the name of a preset")
         if name is None:
             continue
         known = sorted(path.stem for path in (root / "conf" / section).glob("*.yaml"))

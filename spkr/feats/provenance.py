@@ -63,7 +63,7 @@ def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
     """
     path = Path(folder) / NAME
     if not path.exists():
-        logger.info("%s: no such file; assuming that the features were made with the network's front end", path)
+        logger.warning("%s: no such file; assuming that the features were made with the network's front end", path)
         return
     ignored = (*OF_READER, *(() if front_end.select_voiced else ("vad",)))
     made, expected = (

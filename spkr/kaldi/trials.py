@@ -107,6 +107,8 @@ def _in_kaldis_order(path: str | Path, table: pd.DataFrame) -> tuple[pd.DataFram
             f"{path}: every line begins and ends with 1 or 0, so that either may be the label; write target and "
             f"nontarget as '{LABELLED}'"
         )
+    if first <= KALDI_LABELS.keys() and not last & KALDI_LABELS.keys():
+        raise InputError(f"{path}:1: the label comes first; write '{LABELLED}', or 1 and 0 in front")
     is_kaldi = last <= KALDI_LABELS.keys() or last <= VOXCELEB_LABELS.keys()
     line = table.iloc[0]
     seems_voxceleb = line["enrolment"] in VOXCELEB_LABELS and line["label"] not in KALDI_LABELS | VOXCELEB_LABELS
@@ -125,9 +127,18 @@ def parse_labels(path: str | Path, column: pd.Series, form: str) -> np.ndarray:
         line = int(right.argmin())
         raise InputError(
             f"{path}:{line + 1}: label {column.iloc[line]!r}; expected {' or '.join(known)}, as the lines seem to be "
-            f"'{form}'"
+            f"'{form}'{_hint(column.iloc[line])}"
         )
     return column.map(known).to_numpy(bool)
+
+
+def _hint(label: str) -> str:
+    """What else a line may be whose label is none."""
+    try:
+        float(label)
+    except ValueError:
+        return ""
+    return "; is this a file of scores? Name the list of trials that they were computed for"
 
 
 def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, allowed: bool) -> Trials:

@@ -196,6 +196,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("seed: 1\nrun: a\nseed: 2", "mine.yaml:3: seed: is set in line 1, too; keep one of them"),
         ("recipie: an4", "mine.yaml:1: recipie: no such key; did you mean recipe?"),
         ("recipe: an5", "mine.yaml:1: recipe: no such recipe 'an5'; did you mean an4?"),
+        ("feats: {preset: }", "mine.yaml:1: feats.preset: nothing; expected the name of a preset"),
         ("feats: {preset: fbank800}", "mine.yaml:1: feats.preset: no such preset 'fbank800'; did you mean fbank80"),
         ("feats: {preset: seed}", "mine.yaml:1: feats.preset: no such preset 'seed'; it is nemo2020 now"),
         ("train: {preset: seed_himia}", "mine.yaml:1: train.preset: no such preset 'seed_himia'; it is nemo2020_himia"),
@@ -243,12 +244,15 @@ def test_a_file_of_ones_own_in_an_outputs_place_is_an_error(snakemake, tmp_path)
 
 def test_a_model_that_is_going_to_be_replaced_is_named(snakemake, tmp_path):
     commands = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini")
-    trained = json.loads(re.search(r"--settings '(.*?)' --train", commands)[1])
+    found, sets, dev_trials = re.search(
+        r"--settings '(.*?)' --train (.*?) --data .* --dev-trials (\S+)", commands
+    ).groups()
+    trained = {"settings": json.loads(found), "train": sets.split(), "dev_trials": dev_trials, "seed": 1}
     model = tmp_path / "exp/mini/main/model"
     model.mkdir(parents=True)
     for name in ("final.pt", "valid.json", "train_log.tsv"):
         (model / name).write_text("made\n")
-    made_by = {"stage": "train", "options": {"settings": trained, "seed": 1}}
+    made_by = {"stage": "train", "options": trained}
     files = {name: {"bytes": 5, "sha256": "0"} for name in ("final.pt", "valid.json", "train_log.tsv")}
     (model / "manifest.json").write_text(json.dumps({"made_by": made_by, "files": files}))
     again = ("-n", "--config", "recipe=mini")
@@ -257,6 +261,9 @@ def test_a_model_that_is_going_to_be_replaced_is_named(snakemake, tmp_path):
         r"exp/mini/main/model/final.pt of \d{4}-\d\d-\d\d \d\d:\d\d is going to be replaced: "
         r"train.epochs was 8 and is 9 and 1 more; `--config run=NAME`",
         snakemake(tmp_path, *again, "seed=2", "train={epochs: 9}"),
+    )
+    assert f"replaced: sets was {trained['train']} and is ['train'];" in snakemake(
+        tmp_path, *again, "train={augment: null}"
     )
     assert "is going to be replaced" not in snakemake(tmp_path, *again, "seed=2", "run=other")
 

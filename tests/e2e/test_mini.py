@@ -78,7 +78,7 @@ def test_two_runs_agree_to_the_byte(run, snakemake, tmp_path):
     made = [
         p.relative_to(folder)
         for p in (folder / "exp").rglob("*")
-        if p.is_file() and not {"log", "checkpoints", "pretrained"} & set(p.parts) and p.suffix != ".log"
+        if p.is_file() and not {"log", "benchmark", "checkpoints", "pretrained"} & set(p.parts) and p.suffix != ".log"
     ]
     assert len(made) > 80
     for path in made:
@@ -120,7 +120,8 @@ def test_damage_is_found_taken_away_and_mended_and_nothing_else_runs(copy, snake
     check = [str(Path(sys.executable).with_name("spkr")), "check", "exp/mini"]
     assert subprocess.run(check, cwd=copy).returncode == 1
     done = subprocess.run([*check, "--remove"], cwd=copy, check=True, capture_output=True, text=True)
-    assert done.stdout == f"snakemake --cores all {ark.relative_to(copy)}\n"
+    gone = ark.relative_to(copy), xvectors  # the failed job took its own outputs away
+    assert set(done.stdout.splitlines()) == {f"snakemake --cores all {path}" for path in gone}
     ran = jobs(snakemake(copy, *CONFIG, "-R", "embed"))
     assert ran["feats"] == ran["merge_feats"] == 1
     assert ran["embed"] > 0

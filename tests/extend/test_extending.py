@@ -95,7 +95,7 @@ def test_a_run_uses_all_that_was_added(copy, tmp_path, monkeypatch):
     printed = run(
         copy, "snakemake", "--cores", 2, "-s", copy / "recipes/folders/Snakefile", "-d", tmp_path / "work", *options
     )
-    assert re.search(r"^trials .* AUC$", printed, re.M)
+    assert re.search(r"^trials .* AUC\b", printed, re.M)
     monkeypatch.chdir(tmp_path / "work")
     with Path("exp/folders/main/results/results.tsv").open() as f:
         rows = {(row["trials"], row["backend"]): row for row in csv.DictReader(f, delimiter="\t")}
