@@ -144,7 +144,7 @@ def test_results_moved_to_another_disk_with_a_link_in_their_place(run, finish, t
     run.back_to("embed")
     shutil.move(run.folder / "exp", tmp_path / "elsewhere")
     (run.folder / "exp").symlink_to(tmp_path / "elsewhere")
-    assert finish(run) == {"embed": 3, "backend": 1, "score": 3, "report": 1}
+    assert finish(run) == {"embed": 3, "merge_xvectors": 3, "backend": 1, "score": 3, "report": 1}
 
 
 def test_logs_removed(run, finish):
