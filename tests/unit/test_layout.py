@@ -7,7 +7,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-FILES = sorted(path for folder in ("spkr", "local", "rules") for path in (ROOT / folder).rglob("*.[ps][ym]*"))
+FILES = sorted(
+    path for folder in ("spkr", "local", "rules") for end in ("py", "smk") for path in (ROOT / folder).rglob(f"*.{end}")
+)
 MODULES = [path for path in FILES if path.suffix == ".py"]
 MOST_LINES = {"file": 250, "function": 40}  # a function's docstring does not count
 
