@@ -3,11 +3,10 @@ import json
 import re
 
 from spkr.audio import EFFECTS
-from spkr.backend import BACKENDS
+from spkr.backend import BACKEND_FILES, BACKENDS
 from spkr.code import code_of
 from spkr.config.backend_options import BackendOptions
 from spkr.config.front_end_options import Reading
-from spkr.config.names import BACKEND_FILES
 from spkr.config.train_options import TrainOptions
 from spkr.feats import FEATURES
 from spkr.nnet import ENCODERS

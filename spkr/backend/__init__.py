@@ -4,6 +4,7 @@
 `spkr.backend.pipeline.Backend`, and an entry in `BACKENDS`.
 """
 
+BACKEND_FILES = ("mean.vec", "transform.mat", "plda")  # of a folder; each back-end reads those that it needs
 BACKENDS = {
     "cosine": "spkr.backend.pipeline:Cosine",
     "lda_cosine": "spkr.backend.pipeline:LdaCosine",

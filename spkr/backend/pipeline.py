@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spkr.backend import BACKENDS
+from spkr.backend import BACKEND_FILES, BACKENDS
 from spkr.backend.plda import Plda
 from spkr.backend.transforms import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
@@ -159,7 +159,7 @@ class LdaCosine(Cosine):
 class PldaBackend(Backend):
     """x - mean, LDA, length normalisation, PLDA."""
 
-    FILES = ("mean.vec", "transform.mat", "plda")
+    FILES = BACKEND_FILES
 
     def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
         """Into PLDA's space."""

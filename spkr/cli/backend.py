@@ -4,12 +4,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from spkr.backend import BACKENDS
+from spkr.backend import BACKEND_FILES, BACKENDS
 from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, not_negative, options, positive, recorded
 from spkr.errors import InputError
 from spkr.kaldi.specifiers import source_of
-
-FILES = ("mean.vec", "transform.mat", "plda")  # of a back-end's folder
 
 
 def add_verbs(verb) -> None:
@@ -144,7 +142,7 @@ def _score(args) -> None:
         raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
     cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
     optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
-    backend_files = [args.backend_dir / name for name in FILES] if args.backend_dir else []
+    backend_files = [args.backend_dir / name for name in BACKEND_FILES] if args.backend_dir else []
     num_voiced = args.num_voiced or _beside(args.xvectors, "utt2num_voiced")
     reads = [args.trials, *backend_files, *args.xvectors, *num_voiced, *optional]
     scores = Path(args.scores)

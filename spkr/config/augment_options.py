@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spkr.audio import EFFECTS, KINDS
-from spkr.config.options import Flag, Number, Options, Probability, Text, Whole, option, unique
+from spkr.config.options import Flag, Number, Options, Probability, Text, Whole, option, range_of, unique
 from spkr.errors import InputError
 
 CODECS = EFFECTS["telephone"].values
@@ -22,15 +22,6 @@ def is_hundredth(value: float) -> bool:
 def _limited(name: str):
     low, high = LIMITS[name]
     return Annotated[Number, Field(ge=low, le=high)]
-
-
-def _range_of(number):
-    def rising(values):
-        if values[0] > values[1]:
-            raise ValueError(f"{list(values)}; expected [low, high]")
-        return values
-
-    return Annotated[tuple[number, number], AfterValidator(rising)]
 
 
 def _copies(value):
@@ -69,7 +60,7 @@ class Augmentation(Options):
     keep: Probability = option(1.0, "probability that a copy is made")
     room_probability: Probability = option(0.5, "that a mixture has a room")
     noise_probability: Probability = option(0.75, "that a mixture has noise")
-    snr: _range_of(_limited("snr")) = option((5.0, 25.0), "dB, of all noise of a mixture together")
+    snr: range_of(_limited("snr")) = option((5.0, 25.0), "dB, of all noise of a mixture together")
     babble_probability: Probability = option(0.3, "that a mixture's noise is babble")
     music_probability: Probability = option(0.0, "that a mixture's noise is music")
     codec_probability: Probability = option(0.0, "that a mixture goes through a telephone")
@@ -77,16 +68,16 @@ class Augmentation(Options):
     noise_snrs: Snrs = option((15, 10, 5, 0), "dB, of each file of a copy of the kind `noise`")
     music_snrs: Snrs = option((15, 10, 8, 5), "dB, of the file of a copy of the kind `music`")
     babble_snrs: Snrs = option((20, 17, 15, 13), "dB, of each talker of a copy of the kind `babble`")
-    babble_talkers: _range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "talkers of babble")
+    babble_talkers: range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "talkers of babble")
     codecs: Annotated[tuple[Literal[CODECS], ...], Field(min_length=1), AfterValidator(unique)] = option(
         CODECS, "of a telephone"
     )
     rir_folders: Folders = option((), "impulse responses; simulated rooms where no folder is named")
-    rt60: _range_of(_limited("rt60")) = option((0.1, 0.6), "seconds, of a simulated room")
-    drr: _range_of(_limited("drr")) = option((0.0, 12.0), "dB, direct to reverberant energy of a simulated room")
+    rt60: range_of(_limited("rt60")) = option((0.1, 0.6), "seconds, of a simulated room")
+    drr: range_of(_limited("drr")) = option((0.0, 12.0), "dB, direct to reverberant energy of a simulated room")
     noise_folders: Folders = option((), "noise; coloured noise where no folder is named")
     music_folders: Folders = option((), "music; coloured noise where no folder is named")
-    slope: _range_of(_limited("slope")) = option((-2.0, 0.0), "of coloured noise: power ~ f^slope")
+    slope: range_of(_limited("slope")) = option((-2.0, 0.0), "of coloured noise: power ~ f^slope")
     speech_folders: Folders = option((), "speech for babble; the set's other speakers where no folder is named")
     fallback: Flag = option(False, "go on without folders that are not found, with a warning")
 

@@ -122,7 +122,3 @@ class FrontEnd(Reading):
     def numbers(self) -> dict:
         """The options that change what a network sees of a recording, as JSON has them."""
         return {k: v for k, v in self.to_dict().items() if k not in {"preset", *Reading.model_fields}}
-
-    def for_data_of(self, other: "FrontEnd") -> "FrontEnd":
-        """This front end, with the options of `other` that say which recordings are read and how arks are written."""
-        return self.replace(**{name: getattr(other, name) for name in Reading.model_fields})

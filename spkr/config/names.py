@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import get_args
 
+from spkr.backend import BACKEND_FILES
 from spkr.config.options import Options, SetName, read_options, suggest
 from spkr.config.schema import Config
 from spkr.errors import InputError
 
-BACKEND_FILES = ("mean.vec", "transform.mat", "plda")
 Place = Callable[..., str]  # the keys of a value, to `file:line: section.key: `
 
 

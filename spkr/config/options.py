@@ -133,7 +133,12 @@ def _rising(values: tuple) -> tuple:
     return values
 
 
-Range = Annotated[tuple[Number, Number], AfterValidator(_rising)]
+def range_of(number):
+    """The type [low, high] of numbers of a type."""
+    return Annotated[tuple[number, number], AfterValidator(_rising)]
+
+
+Range = range_of(Number)
 SetName = Literal["train", "valid", "dev", "test"]
 
 
