@@ -93,7 +93,7 @@ def test_results_know_which_utterances_have_no_speech(snakemake, tmp_path):
     lists = lists_of(snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini"))
     sets = {"trials_pairs": "test", "trials_enrol3": "test", "dev_trials_pairs": "dev", "dev_trials_enrol3": "dev"}
     assert {name: files["num_voiced"] for name, files in lists.items()} == {
-        name: f"exp/mini/feats/fbank80/{s}/utt2num_voiced" for name, s in sets.items()
+        name: f"exp/mini/main/xvectors/{s}/utt2num_voiced" for name, s in sets.items()
     }
 
 
