@@ -35,8 +35,8 @@ settings = resolved.config
 # Jobs find spkr whatever environment they are started from, and end when this process is killed
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""
-if corpora := config.get("corpora") or os.environ.get("SPKR_CORPORA") or settings.corpora:
-    os.environ["SPKR_CORPORA"] = str(corpora)
+if resolved.corpora:
+    os.environ["SPKR_CORPORA"] = resolved.corpora
 
 
 include: "rules/console.smk"

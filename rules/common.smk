@@ -1,4 +1,5 @@
 # What the rules share: names of folders, sets and lists, and settings as a job's parameter.
+import hashlib
 import json
 import re
 

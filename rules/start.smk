@@ -16,6 +16,7 @@ VALUES = {
     "shard": range(1, max(SHARDS, EMBED_SHARDS) + 1),
     "list": LISTS,
     "backend": BACKENDS,
+    "sounds": SOUNDS,
 }
 
 
@@ -61,27 +62,52 @@ def flat(settings, above=""):
     return found
 
 
-def trained_with(settings, sets, dev_trials, seed):
+def options_of(manifest):
+    """The options that the job which wrote a manifest recorded; none if there is no such job."""
+    try:
+        return json.loads(Path(manifest).read_text())["made_by"]["options"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def options_of_data(sets):
+    """The options by name that training data was made with, and those that it is made with in this run."""
+    made = {"corpus.options": ("", settings.corpus.options)}
+    for s in sets:
+        clean, _, name = s.partition("_")
+        if name:
+            made[f"augment.{name}"] = (f"{s}/", settings.augment[name].to_dict())
+    then, now = {}, {}
+    for name, (folder, options) in made.items():
+        recorded = options_of(f"{EXP}/data/{folder}manifest.json").get("options")
+        if recorded is not None:
+            then |= flat({name: recorded})
+            now |= flat({name: json.loads(as_json(options))})
+    return then, now
+
+
+def options_of_training(settings, sets, dev_trials, seed):
     """The options of a training by name."""
     return flat({**settings, "sets": list(sets), "dev_trials": Path(dev_trials).name, "seed": seed})
 
 
 def say_what_is_replaced(rule):
     """Say which model a change of settings replaces, how old it is, and how to keep it."""
-    path = Path(rule.params.out, "final.pt")
+    path, given = Path(rule.params.out, "final.pt"), rule.params
+    recorded = options_of(path.with_name("manifest.json"))
     try:
-        made_by = json.loads(path.with_name("manifest.json").read_text())["made_by"]["options"]
-        old = trained_with(made_by["settings"], made_by["train"], made_by["dev_trials"], made_by["seed"])
+        then = options_of_training(*(recorded[key] for key in ("settings", "train", "dev_trials", "seed")))
         date = datetime.fromtimestamp(path.stat().st_mtime)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return
-    given = rule.params
-    new = trained_with(json.loads(given.settings), given.sets, rule.input.dev_trials, given.seed)
-    changed = [name for name in new if new[name] != old.get(name)]
+    now = options_of_training(json.loads(given.settings), given.sets, rule.input.dev_trials, given.seed)
+    data_then, data_now = options_of_data(given.sets)
+    then, now = then | data_then, now | data_now
+    changed = [name for name in {**now, **data_then} if now.get(name) != then.get(name)]
     if changed and "--rerun-triggers" not in sys.argv:  # with which the user says what a change means
         name, more = changed[0], f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         print(
-            f"{path} of {date:%Y-%m-%d %H:%M} is going to be replaced: {name} was {old.get(name)} and is {new[name]}{more};"
+            f"{path} of {date:%Y-%m-%d %H:%M} is going to be replaced: {name} was {then.get(name)} and is {now.get(name)}{more};"
             f" `--config run=NAME`, or `run: NAME` in a config, keeps it and trains another one beside it",
             file=sys.stderr,
         )

@@ -11,6 +11,7 @@ LAUNCH = (
     " torchrun --nnodes {resources.nodes} --nproc-per-node $processes --rdzv-backend c10d --rdzv-id $job"
     ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m -- spkr"; fi; exec $launch'
 )
+SOUNDS = {}  # the options behind each list of rooms and noise
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 
 
@@ -25,8 +26,23 @@ def training_files(sets, options):
     if options.waveforms:
         files += expand(f"{EXP}/data/{{set}}/{{file}}", set=sets, file=["wav.scp", "reco2sum"])
         files += [f"{EXP}/data/{s}/utt2aug" for s in sets if s not in SETS]
-        files += [f"{EXP}/data/sounds.json"] if any(options.on_the_fly.folders().values()) else []
+        files += sounds_file(options)
     return files
+
+
+def sounds_file(options):
+    """The list of the rooms and noise that a training puts on crops, named by a hash of what names their folders."""
+    if not any(options.on_the_fly.folders().values()):
+        return []
+    chosen = as_json(options.on_the_fly.to_dict())
+    name = f"sounds.{hashlib.sha256(chosen.encode()).hexdigest()[:6]}"
+    SOUNDS[name] = chosen
+    return [f"{EXP}/data/{name}.json"]
+
+
+def sounds_option(options):
+    """The same as an option of `spkr train`."""
+    return [f"--sounds {path}" for path in sounds_file(options)]
 
 
 def training_settings(train, network):
@@ -53,13 +69,16 @@ def of_several_nodes(value):
 rule sounds:
     """Find the rooms and noise that are put on crops while the network is trained."""
     output:
-        sounds=f"{EXP}/data/sounds.json",
+        sounds=f"{EXP}/data/{{sounds}}.json",
+        manifest=f"{EXP}/data/manifest.{{sounds}}.json",
     log:
-        f"{EXP}/log/sounds.log",
+        f"{EXP}/log/{{sounds}}.log",
     benchmark:
-        f"{EXP}/benchmark/sounds.tsv"
+        f"{EXP}/benchmark/{{sounds}}.tsv"
+    wildcard_constraints:
+        sounds=r"sounds\.\w+",
     params:
-        options=as_json(settings.train.on_the_fly.to_dict()),
+        options=lambda wildcards: SOUNDS[wildcards.sounds],
         code=code("spkr.audio.augment_sounds"),
     message:
         "sounds: finding rooms and noise"
@@ -97,7 +116,7 @@ if not PRETRAINED:
             sets=TRAIN_SETS,
             data=of_sets(TRAIN_SETS, f"{EXP}/data"),
             feats=of_sets(TRAIN_SETS, FEATS),
-            sounds=f"--sounds {EXP}/data/sounds.json" if any(settings.train.on_the_fly.folders().values()) else "",
+            sounds=sounds_option(settings.train),
             seed=settings.seed,
             code=code("spkr.train.run", ENCODERS[settings.network.type][1]),
         message:
@@ -129,7 +148,7 @@ if FINETUNE:
             sets=TUNING_SETS,
             data=of_sets(TUNING_SETS, f"{EXP}/data"),
             feats=of_sets(TUNING_SETS, FEATS),
-            sounds=rules.train.params.sounds,
+            sounds=sounds_option(TUNED_TRAIN),
             seed=settings.seed,
             code=rules.train.params.code,
         message:

@@ -30,6 +30,7 @@ from spkr.files import read_lines, replacing
 
 SUFFIXES = {".wav", ".flac"}
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
+REMEDY = "put it there, or leave it out for built-in sounds"
 LISTS = {"rir": "rir_list", "noise": "noise_list"}  # by kind of recording
 
 logger = logging.getLogger(__name__)
@@ -92,16 +93,16 @@ def seconds_of(path: Path) -> float:
         return f.frames / f.samplerate
 
 
-def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -> Path | None:
-    """The path of a folder of recordings, or None if it is not found.
+def locate_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -> Path | None:
+    """The path of a folder of recordings or of the archive that is to hold it, or None if neither is found.
 
     Args:
         folder: a relative path such as `musan/noise`, or an absolute path, which is used as it is.
         corpora: the folder to search, at most two levels deep, first for `folder`, then for an archive named like
             its first part: `musan.tar.gz` or `rirs_noises.zip`.
-        unpacked: the folder to unpack the archive to, once: `<unpacked>/musan/`.
+        unpacked: the folder that archives are unpacked to: `<unpacked>/musan/`.
 
-    Raises InputError as `find_archive` and `unpack` do.
+    Raises InputError as `find_archive` does.
     """
     path = Path(folder)
     if ".." in path.parts or not path.parts:
@@ -111,14 +112,34 @@ def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -
     if corpora and (found := find_archive(folder, corpora, Path.is_dir)):
         return found
     top = path.parts[0]
-    home = Path(unpacked) / top
     names = [name + suffix for name in dict.fromkeys([top, top.lower()]) for suffix in ARCHIVES]
     if corpora and (archive := find_archive(names, corpora)):
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with home.with_name(f".{top}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # other jobs may augment other sets at the same time
-            fetch_corpus(archive.name, home, archive.parent)
+        return archive
+    home = Path(unpacked) / top
     return home / path if (home / path).is_dir() else None
+
+
+def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -> Path | None:
+    """The path of a folder of recordings, or None if it is not found. An archive that holds it is unpacked, once.
+
+    The arguments are those of `locate_folder`. Raises InputError as `find_archive` and `unpack` do.
+    """
+    found = locate_folder(folder, corpora, unpacked)
+    if found is None or found.is_dir():
+        return found
+    path = Path(folder)
+    home = Path(unpacked) / path.parts[0]
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_name(f".{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other jobs may augment other sets at the same time
+        fetch_corpus(found.name, home, found.parent)
+    return home / path if (home / path).is_dir() else None
+
+
+def no_folder(folder: str, corpora: str | Path | None) -> str:
+    """What a message says of a folder that is not found."""
+    under = f"{corpora}" if corpora else "`corpora`, which is not set"
+    return f"no such folder {folder!r}, nor an archive of it, under {under}"
 
 
 def find_sounds(
@@ -133,11 +154,9 @@ def find_sounds(
     for kind, names in folders.items():
         found = {name: find_folder(name, corpora, unpacked) for name in names}
         for name in [name for name, path in found.items() if path is None]:
-            message = (
-                f"augment.{kind}_folders: {name}: no such folder, nor an archive of it, under {corpora or 'corpora'}"
-            )
+            message = f"{kind}_folders: {no_folder(name, corpora)}"
             if not fallback:
-                raise InputError(f"{message}; put it there, or leave it out for built-in sounds")
+                raise InputError(f"{message}; {REMEDY}")
             logger.warning("%s; skipped", message)
             del found[name]
         if found:

@@ -3,9 +3,9 @@
 What only one type of features knows is declared with that type, in spkr.feats.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from spkr.config.options import (
     Above0,
@@ -16,10 +16,15 @@ from spkr.config.options import (
     Options,
     Positive,
     Probability,
+    Shards,
+    Size,
     Word,
     option,
 )
 from spkr.errors import InputError
+
+Hertz = Annotated[Positive, Field(le=1_000_000)]
+Milliseconds = Annotated[Above0, Field(le=10_000)]
 
 
 class VadOptions(Options):
@@ -27,7 +32,7 @@ class VadOptions(Options):
 
     energy_threshold: Number = option(5.5, "log energy that a voiced frame has, before the next option")
     energy_mean_scale: Number = option(0.5, "the part of the utterance's mean log energy that is added to it")
-    frames_context: Count = option(2, "frames on either side that are counted, too")
+    frames_context: Annotated[Count, Field(le=10_000)] = option(2, "frames on either side that are counted, too")
     proportion_threshold: Probability = option(0.12, "the share of these frames above the threshold")
 
 
@@ -51,7 +56,7 @@ class Reading(Options):
     )
     allow_pipes: Flag = option(False, "run the commands that a wav.scp names: `sph2pipe ... |`")
     compress: Flag = option(True, "a byte a coefficient in arks")
-    shards: Positive = option(2, "arks a set, and jobs that write them")
+    shards: Shards = option(2, "arks a set, and jobs that write them")
 
 
 class FrontEnd(Reading):
@@ -61,12 +66,12 @@ class FrontEnd(Reading):
 
     preset: Word | None = option(None, "a file of conf/feats/")
     type: str
-    sample_frequency: Positive = option(16000, "Hz; recordings of another rate: see resample")
-    frame_length: Above0 = option(25.0, "ms")
-    frame_shift: Above0 = option(10.0, "ms")
+    sample_frequency: Hertz = option(16000, "Hz; recordings of another rate: see resample")
+    frame_length: Milliseconds = option(25.0, "ms")
+    frame_shift: Milliseconds = option(10.0, "ms")
     preemphasis_coefficient: Probability = 0.97
     window_type: Literal["povey", "hamming", "hanning", "rectangular", "blackman"] = "povey"
-    num_mel_bins: Positive = 80
+    num_mel_bins: Size = 80
     low_freq: NonNegative = option(20.0, "Hz")
     high_freq: Number = option(0.0, "Hz; at or below zero it counts from the Nyquist frequency")
     select_voiced: Flag = option(True, "the network sees voiced frames alone")

@@ -6,6 +6,7 @@ Every error names the key, the file and line that set it, or the command line, a
 import hashlib
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Resolved:
     config: Config
     sources: list[Source]  # weakest first
     front_end_name: str  # the preset's name, with a hash of the values that differ from it
+    corpora: str | None  # the folder of archives: as the user set it, else SPKR_CORPORA, else as the recipe has it
 
     def where(self) -> dict[str, str]:
         """The file and line, or the command line, of each key that is not a default."""
@@ -92,8 +94,10 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
         path, message = first_error(e, settings)
         raise InputError(f"{place(path, sources)}{message}") from None
     _check_tuned(config, settings, sources)
-    check_names(config, root, lambda *path: place(path, sources))
-    return Resolved(config, sources, _front_end_name(config, root))
+    corpora = merged(*(source.settings for source in user)).get("corpora") or os.environ.get("SPKR_CORPORA")
+    corpora = corpora or config.corpora
+    check_names(config, root, corpora, lambda *path: place(path, sources))
+    return Resolved(config, sources, _front_end_name(config, root), corpora)
 
 
 def _front_end_name(config: Config, root: Path) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spkr.config.options import Above0, NonNegative, Options, Positive, Probability, Whole, Word, option
+from spkr.config.options import Above0, NonNegative, Options, Probability, Size, Whole, Word, option
 
 Growth = tuple[Probability, Probability]
 
@@ -35,7 +35,7 @@ class SubCentreHead(AngularMarginHead):
     """AAM-softmax with several directions a speaker and the inter-topK penalty."""
 
     type: Literal["subcentre"]
-    centres: Positive = option(3, "directions a speaker")
+    centres: Size = option(3, "directions a speaker")
     top_k: Annotated[Whole, Field(ge=0)] = option(5, "wrong speakers of each utterance that are penalised")
     penalty: NonNegative = option(0.06, "radians by which their angle counts as narrower")
 
@@ -51,9 +51,9 @@ class NetworkOptions(Options):
 
     preset: Word | None = option(None, "a file of conf/model/")
     type: str
-    ensemble: Positive = option(1, "networks that are trained at once, their embeddings concatenated")
+    ensemble: Size = option(1, "networks that are trained at once, their embeddings concatenated")
     pooling: Pooling = option(meaning="from frames to one vector an utterance")
-    embedding_layers: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(
+    embedding_layers: Annotated[tuple[Size, ...], Field(min_length=1)] = option(
         meaning="widths of the affine layers behind the pooling; the first is the dimension of the embedding"
     )
     head: Head = option(meaning="from the last of the embedding_layers to a score a training speaker")

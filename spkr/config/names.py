@@ -6,22 +6,29 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import get_args
 
+from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
 from spkr.backend import BACKEND_FILES
+from spkr.config.augment_options import Augmentation
 from spkr.config.options import Options, SetName, read_options, suggest
 from spkr.config.schema import Config
 from spkr.errors import InputError
 
+UNPACKED = "exp/corpora"  # where archives are unpacked
+
 Place = Callable[..., str]  # the keys of a value, to `file:line: section.key: `
 
 
-def check_names(config: Config, root: Path, place: Place) -> None:
+def check_names(config: Config, root: Path, corpora: str | None, place: Place) -> None:
     """Raise InputError for the first name of something that is nowhere.
 
-    Args: root is the folder of the Snakefile; other paths are relative to where it was started.
+    Args: root is the folder of the Snakefile, corpora that of archives; other paths are relative to where it was
+    started.
     """
     _check_corpus(config, root, place)
     for path, value in _augmentations(config):
         _known(value, config.augment, "augmentation", place(*path))
+    for path, made in _used_augmentations(config):
+        _check_folders(made, corpora, lambda key, path=path: place(*path, key))
     for path, value in _dev_lists(config):
         _known(value, [name for name, o in config.trials.items() if "dev" in o.sets], "trial list of dev", place(*path))
     for path, value in _sets(config):
@@ -72,6 +79,22 @@ def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None
     yield ("train", "augment"), config.train.augment
     yield ("backend", "augment"), config.backend.augment
     yield ("finetune", "train", "augment"), config.finetune.train.get("augment")
+
+
+def _used_augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], Augmentation]]:
+    for name in dict.fromkeys(name for _, name in _augmentations(config) if name):
+        yield ("augment", name), config.augment[name]
+    if not config.pretrained:
+        yield ("train", "on_the_fly"), config.train.on_the_fly
+        if config.finetune.preset:
+            yield ("finetune", "train", "on_the_fly"), config.tuned("final.pt")[0].on_the_fly
+
+
+def _check_folders(made: Augmentation, corpora: str | None, place: Place) -> None:
+    for kind, folders in made.folders().items():
+        for folder in folders:
+            if not made.fallback and not locate_folder(folder, corpora, UNPACKED):
+                raise InputError(f"{place(f'{kind}_folders')}{no_folder(folder, corpora)}; {REMEDY}")
 
 
 def _dev_lists(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:

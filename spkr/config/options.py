@@ -24,6 +24,8 @@ from pydantic_core import PydanticCustomError
 
 from spkr.errors import InputError
 
+MAX_WHOLE = 2**31 - 1
+
 
 class Options(BaseModel):
     """Settings that cannot be changed; an unknown key is an error that names a similar one."""
@@ -75,6 +77,8 @@ def _whole(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d*)?e\+?\d+", value):
             hint = f", such as {float(value):.0f}"
         raise ValueError(f"{shown(value)}; expected a whole number{hint}")
+    if abs(value) > MAX_WHOLE:
+        raise ValueError(f"{shown(value)}; expected at most {MAX_WHOLE}")
     return int(value)
 
 
@@ -115,6 +119,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Count = Annotated[Whole, Field(ge=0)]
 Positive = Annotated[Whole, Field(ge=1)]
 NonNegative = Annotated[Number, Field(ge=0)]
+Size = Annotated[Positive, Field(le=65_536)]  # of what takes memory
+Shards = Annotated[Positive, Field(le=10_000)]
 Above0 = Annotated[Number, Field(gt=0)]
 Probability = Annotated[Number, Field(ge=0, le=1)]
 Word = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits and . _ - only")]

@@ -43,9 +43,9 @@ class Batches(Options):
     short: Literal["tile", "pad"] = option(
         "pad", "an utterance shorter than the crop is repeated, or masked behind its end"
     )
-    time_masks: Count = option(0, "SpecAugment: masks of frames in each crop")
+    time_masks: Annotated[Count, Field(le=1000)] = option(0, "SpecAugment: masks of frames in each crop")
     time_mask_width: Count = option(0, "frames, at most, of each")
-    freq_masks: Count = option(0, "SpecAugment: masks of coefficients in each crop")
+    freq_masks: Annotated[Count, Field(le=1000)] = option(0, "SpecAugment: masks of coefficients in each crop")
     freq_mask_width: Count = option(0, "coefficients, at most, of each")
     utts_per_speaker: Count = option(
         0, "that an epoch takes of each speaker, some twice where there are fewer; 0: every utterance once"
@@ -74,7 +74,7 @@ class Batches(Options):
 class Running(Options):
     """Options that change no number of a training that goes well."""
 
-    workers: Count = option(0, "processes that read batches")
+    workers: Annotated[Count, Field(le=1000)] = option(0, "processes that read batches")
     checkpoint_steps: Positive = option(500, "steps from one checkpoint to the next; each epoch ends with one, too")
     nan_retry: Flag = option(
         False, "where the loss is not finite, resume once from the last checkpoint at half the rate"

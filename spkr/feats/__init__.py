@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from spkr.config.front_end_options import FrontEnd
-from spkr.config.options import Flag, NonNegative, Positive, option, read_options
+from spkr.config.options import Flag, NonNegative, Size, option, read_options
 from spkr.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Mfcc(KaldiFrontEnd):
     """Kaldi's MFCC (compute-mfcc-feats)."""
 
     type: Literal["mfcc"] = "mfcc"
-    num_ceps: Positive = option(30, "cepstral coefficients")
+    num_ceps: Size = option(30, "cepstral coefficients")
     cepstral_lifter: NonNegative = 22.0
 
     @model_validator(mode="after")

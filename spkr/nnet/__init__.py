@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from spkr.config.model_options import NetworkOptions
-from spkr.config.options import Flag, Positive, Probability, option, read_options
+from spkr.config.options import Flag, Probability, Size, option, read_options
 
 
 def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
@@ -20,17 +20,17 @@ def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
     return kernels
 
 
-Kernels = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_odd)]
+Kernels = Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(_odd)]
 
 
 class QuartzNet(NetworkOptions):
     """QuartzNet, the encoder of NVIDIA NeMo's 2020 speaker-recognition tutorial."""
 
     type: Literal["quartznet"]
-    filters: Positive = option(meaning="channels of every block")
+    filters: Size = option(meaning="channels of every block")
     kernels: Kernels = option(meaning="frames of each block's convolutions, odd")
-    repeat: Positive = option(meaning="convolutions in each block after the first")
-    last_filters: Positive = option(meaning="channels that are pooled")
+    repeat: Size = option(meaning="convolutions in each block after the first")
+    last_filters: Size = option(meaning="channels that are pooled")
     dropout: Probability = option(meaning="after every ReLU but the last")
     separable: Flag = option(meaning="depthwise separable convolutions, not plain ones")
 
@@ -39,34 +39,34 @@ class TDNN(NetworkOptions):
     """The x-vector network."""
 
     type: Literal["tdnn"]
-    filters: Positive = option(meaning="channels of frame1 to frame4")
-    last_filters: Positive = option(meaning="channels of frame5, which are pooled")
+    filters: Size = option(meaning="channels of frame1 to frame4")
+    last_filters: Size = option(meaning="channels of frame5, which are pooled")
 
 
 class ECAPA(NetworkOptions):
     """ECAPA-TDNN."""
 
     type: Literal["ecapa"]
-    filters: Positive = option(meaning="channels of every block")
-    last_filters: Positive = option(meaning="channels that are pooled")
+    filters: Size = option(meaning="channels of every block")
+    last_filters: Size = option(meaning="channels that are pooled")
 
 
 class ResNet(NetworkOptions):
     """ResNet of basic blocks."""
 
     type: Literal["resnet"]
-    filters: Positive = option(meaning="channels of the first stage")
-    blocks: Annotated[tuple[Positive, ...], Field(min_length=1)] = option(meaning="blocks in each stage")
+    filters: Size = option(meaning="channels of the first stage")
+    blocks: Annotated[tuple[Size, ...], Field(min_length=1)] = option(meaning="blocks in each stage")
 
 
 class TitaNet(NetworkOptions):
     """TitaNet."""
 
     type: Literal["titanet"]
-    filters: Positive = option(meaning="channels of every block")
+    filters: Size = option(meaning="channels of every block")
     kernels: Kernels = option(meaning="frames of the prolog's and of each mega block's convolutions, odd")
-    repeat: Positive = option(meaning="convolutions in each mega block")
-    last_filters: Positive = option(meaning="channels of the epilog, which are pooled")
+    repeat: Size = option(meaning="convolutions in each mega block")
+    last_filters: Size = option(meaning="channels of the epilog, which are pooled")
     dropout: Probability = option(meaning="after every ReLU of a mega block")
 
 
@@ -74,9 +74,9 @@ class CAMPPlus(NetworkOptions):
     """CAM++."""
 
     type: Literal["campplus"]
-    filters: Positive = option(meaning="channels of the layer between front-end and blocks")
-    growth: Positive = option(meaning="channels that each layer of a block adds")
-    blocks: tuple[Positive, Positive, Positive] = option(meaning="layers in each of the three blocks")
+    filters: Size = option(meaning="channels of the layer between front-end and blocks")
+    growth: Size = option(meaning="channels that each layer of a block adds")
+    blocks: tuple[Size, Size, Size] = option(meaning="layers in each of the three blocks")
 
 
 ENCODERS = {  # by type: the options, and module and class of the encoder

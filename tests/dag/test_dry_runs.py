@@ -191,6 +191,8 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ),
         ("corpus: {script: /x/an4.py}", "mine.yaml:1: corpus.script: /x/an4.py; expected a path below the folder"),
         ("corpora: /nowhere", "mine.yaml:1: corpora: no such folder '/nowhere'"),
+        ("embed: {shards: 100000}", "mine.yaml:1: embed.shards: 100000; expected at most 10000"),
+        ("model: {ensemble: 100000}", "mine.yaml:1: model.ensemble: 100000; expected at most 65536"),
         ("seed: one", "mine.yaml:1: seed: 'one'; expected a whole number"),
         ("seed: 1e3", "mine.yaml:1: seed: '1e3'; expected a whole number, such as 1000"),
         ("seed: 1\nrun: a\nseed: 2", "mine.yaml:3: seed: is set in line 1, too; keep one of them"),
@@ -268,14 +270,62 @@ def test_a_model_that_is_going_to_be_replaced_is_named(snakemake, tmp_path):
     assert "is going to be replaced" not in snakemake(tmp_path, *again, "seed=2", "run=other")
 
 
+def test_a_model_that_is_replaced_since_its_data_is_made_in_another_way_is_named(snakemake, tmp_path):
+    commands = snakemake(tmp_path, "-n", "-p")
+    trained, sets, dev_trials = re.search(
+        r"--settings '(.*?)' --train (.*?) --data .* --dev-trials (\S+)", commands
+    ).groups()
+    options = {"settings": json.loads(trained), "train": sets.split(), "dev_trials": dev_trials, "seed": 1}
+    copies = re.search(r"augment exp/an4/data/train exp/an4/data/train_speed3 --options '(.*?)'", commands)[1]
+    corpus = re.search(r"an4.py \S+ \S+ --options '(.*?)'", commands)[1]
+    for folder, made_by in {
+        "main/model": options,
+        "data": {"options": json.loads(corpus)},
+        "data/train_speed3": {"options": json.loads(copies)},
+    }.items():
+        (tmp_path / "exp/an4" / folder).mkdir(parents=True)
+        content = json.dumps({"made_by": {"options": made_by}, "files": {"final.pt": {"bytes": 0, "sha256": "0"}}})
+        (tmp_path / "exp/an4" / folder / "manifest.json").write_text(content)
+    (tmp_path / "exp/an4/main/model/final.pt").touch()
+    assert "is going to be replaced" not in snakemake(tmp_path, "-n")
+    speeds = snakemake(tmp_path, "-n", "--config", "augment={speed3: {speeds: [0.9, 1.0]}}")
+    assert "replaced: augment.speed3.speeds was [0.9, 1.0, 1.1] and is [0.9, 1.0];" in speeds
+    assert "replaced: corpus.options.seed was None and is 2;" in snakemake(
+        tmp_path, "-n", "--config", "corpus={options: {seed: 2}}"
+    )
+
+
+def test_folders_of_noise_are_looked_for_when_the_config_is_read(snakemake, tmp_path):
+    used = {"train": {"augment": None}, "backend": {"augment": "loud"}}
+    folders = {"copies": ["noise"], "noise_folders": ["musan/noise"]}
+    mine = config_file(tmp_path, augment={"loud": folders}, **used)
+    message = "augment.loud.noise_folders: no such folder 'musan/noise', nor an archive of it, under "
+    assert message + "`corpora`" in snakemake(tmp_path, "-n", "--configfile", mine, ok=False)
+    corpora = tmp_path / "corpora"
+    corpora.mkdir()
+    place = {"SPKR_CORPORA": str(corpora)}
+    assert message + f"{corpora};" in snakemake(tmp_path, "-n", "--configfile", mine, ok=False, **place)
+    (corpora / "musan.tar.gz").touch()
+    assert jobs(snakemake(tmp_path, "-n", "--configfile", mine, **place))["augment"] == 1
+    (corpora / "musan.tar.gz").unlink()
+    fallback = config_file(tmp_path, augment={"loud": folders | {"fallback": True}}, **used)
+    assert jobs(snakemake(tmp_path, "-n", "--configfile", fallback))["augment"] == 1
+    crops = {"waveforms": True, "on_the_fly": {"copies": 1, "rir_folders": ["/nowhere"]}}
+    output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, train=crops), ok=False)
+    assert "train.on_the_fly.rir_folders: no such folder '/nowhere', nor" in output
+
+
 def test_training_on_waveforms_reads_what_it_is_declared_to_read(snakemake, tmp_path):
     config = {"waveforms": True, "on_the_fly": {"copies": 1, "noise_folders": ["musan/noise"]}}
-    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train=config))
+    (tmp_path / "musan/noise").mkdir(parents=True)
+    place = {"SPKR_CORPORA": str(tmp_path)}
+    mine = config_file(tmp_path, train=config)
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", mine, **place)
     assert jobs(output)["sounds"] == 1
-    assert " --sounds exp/an4/data/sounds.json " in output
-    table = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, train=config), "--workflow-profile", "none")
+    sounds = re.search(r" --sounds exp/an4/data/(sounds.\w+.json) ", output)[1]
+    table = snakemake(tmp_path, "-n", "--configfile", mine, "--workflow-profile", "none", **place)
     reason = re.search(r"Job \d+: train: .*\nReason: (.*)", table)[1]
-    for name in ("sounds.json", "train_speed3/wav.scp", "train_speed3/reco2sum", "train_speed3/utt2aug"):
+    for name in (sounds, "train_speed3/wav.scp", "train_speed3/reco2sum", "train_speed3/utt2aug"):
         assert f"exp/an4/data/{name}" in reason, name
 
 
