@@ -65,7 +65,7 @@ def score_trials(
 
     Args:
         trials_path: `enrol test [label]`, or a list as VoxCeleb's; a name is a model of `models_path` or an utterance
-        num_utts_path: `name number`, of embeddings that are averages, on either side; a test name not in it is one utterance
+        num_utts_path: `name number`, of averaged embeddings, on either side; a test name not in it is one utterance
         ignore_num_utts: PLDA takes every average for one utterance, as Kaldi does without --num-utts
         num_voiced: utt2num_voiced of the sets; models leave out utterances without a voiced frame
         silent: warn of those, or refuse them
