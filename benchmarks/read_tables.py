@@ -22,7 +22,7 @@ import kaldiio
 import numpy as np
 from common import median_cpu, report
 
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 from spkr.kaldi.table import TableReader, TableWriter, read_ark
 
 MATRICES, ARKS, SHAPE = 20_000, 10, (300, 80)

@@ -23,7 +23,8 @@ import numpy as np
 
 from spkr.feats import Fbank
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import check_data_dir, write_data_dir, write_map
+from spkr.kaldi.datadir import check_data_dir, write_data_dir
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableWriter, read_vectors
 

@@ -18,7 +18,7 @@ from common import median_cpu, report
 
 from spkr.backend.pipeline import Backend
 from spkr.backend.score import score_trials
-from spkr.kaldi.datadir import read_spk2utt, write_spk2utt
+from spkr.kaldi.maps import read_spk2utt, write_spk2utt
 from spkr.kaldi.objects import write_array
 from spkr.kaldi.table import TableReader, TableWriter
 

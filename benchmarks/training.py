@@ -14,7 +14,7 @@ from spkr.config.model_options import NetworkOptions
 from spkr.config.train_options import TrainOptions
 from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet import network_options
 from spkr.nnet.ensemble import members

@@ -31,7 +31,9 @@ from spkr.config.options import Count, Options, Positive, Text, Whole, option
 from spkr.corpus.script import run
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
-from spkr.kaldi.datadir import invert, write_data_dir, write_spk2utt
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import write_spk2utt
+from spkr.kaldi.rules import invert
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import all_pairs, enrol_models, write_trials
 from spkr.kaldi.validate import shortened

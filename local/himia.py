@@ -36,7 +36,9 @@ from spkr.corpus.durations import Headers, read_headers
 from spkr.corpus.script import run
 from spkr.errors import InputError
 from spkr.files import read_lines, replacing
-from spkr.kaldi.datadir import invert, read_map, write_data_dir
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import read_map
+from spkr.kaldi.rules import invert
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.validate import shortened
 

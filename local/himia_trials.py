@@ -12,7 +12,8 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import read_lines
-from spkr.kaldi.datadir import invert, write_spk2utt
+from spkr.kaldi.maps import write_spk2utt
+from spkr.kaldi.rules import invert
 from spkr.kaldi.select import shuffled
 from spkr.kaldi.trials import write_trials
 

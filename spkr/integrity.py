@@ -11,7 +11,7 @@ from pathlib import Path
 from spkr.audio.fingerprint import check_fingerprint
 from spkr.errors import InputError
 from spkr.files import is_left_over, located, run_folder
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.manifest import MAX_THREADS, NAMES, arks_of, faults, read_manifest
 
 TEMPORARY = ".*.tmp"  # as spkr.files.replacing names them

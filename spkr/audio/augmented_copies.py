@@ -26,7 +26,8 @@ from spkr.audio.augment_sounds import Sounds, find_sounds
 from spkr.audio.effects import GAP, random_for
 from spkr.config.augment_options import Augmentation
 from spkr.errors import InputError
-from spkr.kaldi.datadir import check_data_dir, invert, write_data_dir
+from spkr.kaldi.datadir import check_data_dir, write_data_dir
+from spkr.kaldi.rules import invert
 
 
 def augment_data_dir(

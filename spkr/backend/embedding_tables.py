@@ -9,7 +9,7 @@ from spkr.backend.embeddings import average_embeddings, check_models
 from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.errors import InputError
 from spkr.kaldi.counts import read_silent, report_silent, without_silent
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.objects import read_matrix, read_vector
 from spkr.kaldi.table import TableReader, TableWriter, read_vectors
 from spkr.kaldi.trials import read_models

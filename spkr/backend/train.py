@@ -17,7 +17,7 @@ from spkr.backend.stats import check_speakers, speaker_stats
 from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.config.backend_options import BackendOptions
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.objects import write_array
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.table import read_vectors

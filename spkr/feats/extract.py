@@ -16,7 +16,8 @@ from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats import compute
 from spkr.feats.vad import energy_vad
-from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_map
+from spkr.kaldi.datadir import Clip, check_data_dir, clips
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.shards import utts_of_shard
 from spkr.kaldi.table import TableWriter
 

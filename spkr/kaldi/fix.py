@@ -7,7 +7,8 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import BYTE_ORDER_MARK, replacing
-from spkr.kaldi.datadir import data_files, line_of
+from spkr.kaldi.datadir import data_files
+from spkr.kaldi.maps import line_of
 from spkr.kaldi.rules import FORMATS, Files, check_order, restrict
 from spkr.kaldi.validate import validate
 

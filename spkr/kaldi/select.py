@@ -8,8 +8,8 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map
 from spkr.kaldi.fields import count
+from spkr.kaldi.maps import read_map
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 
 LISTS = ("utt2num_frames", "utt2num_voiced", "vad.scp", "feats.scp")
 

@@ -16,7 +16,7 @@ from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.compression import METHODS
 from spkr.kaldi.cursor import Cursor
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.objects import DAMAGES, encode, encode_text, read_array
 from spkr.kaldi.specifiers import place_of, source_of, target_of
 

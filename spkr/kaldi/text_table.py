@@ -74,8 +74,8 @@ def _read_text(path: str | Path) -> bytes:
         raise InputError(f"{path}: no such file") from None
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-    if text.startswith(BOM):
-        raise byte_order_mark(path)
+    if text.startswith(BOM) or b"\n" + BOM in text:
+        raise byte_order_mark(path, text[: (b"\n" + text).index(b"\n" + BOM)].count(b"\n") + 1)
     if not text:
         raise InputError(f"{path}: the file is empty; expected at least one line")
     return text

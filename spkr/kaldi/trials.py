@@ -18,7 +18,7 @@ import pandas as pd
 
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.datadir import read_spk2utt
+from spkr.kaldi.maps import read_spk2utt
 from spkr.kaldi.text_table import read_table
 
 LABELLED, UNLABELLED = "<enrolment> <test> <label>", "<enrolment> <test>"

@@ -14,7 +14,8 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.files import check_same_keys
 from spkr.kaldi.counts import read_silent, report_silent, without_silent
-from spkr.kaldi.datadir import invert, read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
+from spkr.kaldi.rules import invert
 from spkr.kaldi.shards import shard_lists
 from spkr.kaldi.table import TableReader, TableWriter
 

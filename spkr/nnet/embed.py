@@ -17,7 +17,7 @@ from spkr.config.embed_options import Embed
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model

@@ -23,7 +23,7 @@ from spkr.report.origin import count_parameters, origin
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
 from spkr.report.trial_speakers import read_sides, speakers_of_trials
-from spkr.report.tsv import write_tsv
+from spkr.tsv import write_tsv
 
 ORDER = (
     *("name", "run", "model", "seed", "trials", "backend", "primary", "n_target", "n_nontarget"),
@@ -229,7 +229,7 @@ def _write(
     out: Path, rows: list[dict], measures: Mapping, identification: dict, made_by: dict, table: str, curves: dict
 ) -> None:
     """Write all files of the results, each by rename."""
-    write_tsv(out / "results.tsv", rows, {column: DECIMALS.get(column, 4) for column in COLUMNS})
+    write_tsv(out / "results.tsv", rows, {column: f".{DECIMALS.get(column, 4)}f" for column in COLUMNS})
     order = dict.fromkeys([*COLUMNS, *measures])
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
     with replacing(out / "results.json") as f:

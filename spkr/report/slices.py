@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import Trials
 from spkr.metrics.dcf import min_dcf
 from spkr.metrics.eer import eer_kaldi
 from spkr.report.trial_speakers import Sides
-from spkr.report.tsv import write_tsv
+from spkr.tsv import write_tsv
 
 COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01")
 
@@ -95,4 +95,4 @@ def measure_slices(trials: Trials, scores: np.ndarray, attributes: Sequence[Attr
 
 def write_slices(path: str | Path, rows: Sequence[Mapping]) -> None:
     """Write COLUMNS of rows as tab-separated text, by rename."""
-    write_tsv(path, rows, dict.fromkeys(COLUMNS, 4) | {"eer": 3})
+    write_tsv(path, rows, dict.fromkeys(COLUMNS, ".4f") | {"eer": ".3f"})

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from spkr.errors import InputError
-from spkr.files import read_lines
 from spkr.report.figures import figure_at
+from spkr.tsv import read_tsv
 
 # Title, whether percent, and the columns of a panel with their names in it.
 PANELS = (
@@ -23,20 +23,12 @@ LOOKS = ({"color": "#0072B2", "linestyle": "-"}, {"color": "#D55E00", "linestyle
 
 def read_log(path: str | Path) -> dict[str, np.ndarray]:
     """The columns of a train_log.tsv, each (epochs,); InputError where one of PANELS is missing."""
-    (_, header), *lines = read_lines(path)
-    names, rows = header.split("\t"), []
-    for number, line in lines:
-        try:
-            rows.append([float(cell) for cell in line.split("\t")])
-        except ValueError as e:
-            raise InputError(f"{path}:{number}: {e}; expected numbers, as the trainer writes them") from None
-        if len(rows[-1]) != len(names):
-            raise InputError(f"{path}:{number}: {len(rows[-1])} columns; expected {len(names)}, as in the first line")
-    if missing := sorted({name for _, _, columns in PANELS for name in columns} - set(names)):
+    log = read_tsv(path)
+    if missing := sorted({name for _, _, columns in PANELS for name in columns} - set(log)):
         raise InputError(f"{path}:1: no column {missing[0]!r}; expected the train_log.tsv of a training")
-    if not rows:
+    if log.empty:
         raise InputError(f"{path}: no epoch; expected a line for each")
-    return dict(zip(names, np.array(rows).T, strict=True))
+    return {name: log[name].to_numpy() for name in log}
 
 
 def plot_training(stem: str | Path, trainings: Sequence[dict[str, np.ndarray]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models
 
 

@@ -19,7 +19,7 @@ from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_batches, plan_batches

@@ -27,8 +27,9 @@ from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
 from spkr.train.evaluation import Evaluation
 from spkr.train.loop import Run
-from spkr.train.training_log import LOG_COLUMNS, write_history
+from spkr.train.training_log import DIGITS, LOG_COLUMNS
 from spkr.train.waveforms import WaveBatches
+from spkr.tsv import write_tsv
 
 CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # which computes the numbers of a training
 
@@ -176,4 +177,4 @@ def _write_logs(out_dir: Path, run: Run) -> None:
     valid["threads"] = torch.get_num_threads()  # with another number, sums round differently
     with replacing(out_dir / "valid.json") as f:
         json.dump(valid, f)
-    write_history(out_dir / "train_log.tsv", run.history, LOG_COLUMNS)
+    write_tsv(out_dir / "train_log.tsv", run.history, dict.fromkeys(LOG_COLUMNS, DIGITS))

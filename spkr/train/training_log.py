@@ -2,16 +2,16 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from spkr.files import replacing
+from spkr.tsv import write_tsv
 
 LOG_COLUMNS = ("epoch", "step", "lr", "loss", "grad_norm", "train_accuracy", "valid_accuracy", "dev_eer")
 SPEED_COLUMNS = ("waiting", "frames_per_second")  # share of the time spent waiting for batches; no two runs share these
+DIGITS = ".6g"
 NO_SUMS = {"steps": 0, "loss": 0.0, "grad_norm": 0.0, "right": 0, "frames": 0, "seconds": 0.0, "waited": 0.0}
 
 logger = logging.getLogger("spkr.progress")  # the console shows it, too, where there is a log file
@@ -38,7 +38,7 @@ class TrainingLog:
     def epoch(self, history: list[dict], epochs: int, remaining: float) -> None:
         """Log the last row of the history: train_log.tsv whole, and the row's values for TensorBoard."""
         row, columns = history[-1], LOG_COLUMNS + SPEED_COLUMNS
-        write_history(self.folder / "train_log.tsv", history, columns)
+        write_tsv(self.folder / "train_log.tsv", history, dict.fromkeys(columns, DIGITS))
         for name in columns[2:]:
             if not math.isnan(row[name]):
                 self.board.add_scalar(name, row[name], row["step"])
@@ -64,10 +64,3 @@ class TrainingLog:
 def _speed(row: dict, remaining: float) -> str:
     left = tqdm.format_interval(remaining)
     return f"{row['frames_per_second']:.0f} frames/s, {100 * row['waiting']:.0f} % waiting, {left} left"
-
-
-def write_history(path: str | Path, history: list[dict], columns: Sequence[str]) -> None:
-    """Write these columns of the epochs' rows as tab-separated text, by rename."""
-    with replacing(path) as f:
-        f.write("\t".join(columns) + "\n")
-        f.writelines("\t".join(f"{row[c]:.6g}" for c in columns) + "\n" for row in history)

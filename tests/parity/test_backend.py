@@ -18,7 +18,7 @@ from spkr.backend.train import train_backend
 from spkr.backend.transforms import average_models, length_normalize, transform_vectors, trial_dots
 from spkr.cli import main
 from spkr.config.backend_options import BackendOptions
-from spkr.kaldi.datadir import read_map, read_spk2utt
+from spkr.kaldi.maps import read_map, read_spk2utt
 from spkr.kaldi.objects import read_matrix, read_vector, write_array, write_plda
 from spkr.kaldi.table import TableWriter, read_vectors
 

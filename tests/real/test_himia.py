@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from spkr.kaldi.datadir import check_data_dir, read_map, read_spk2utt
+from spkr.kaldi.datadir import check_data_dir
+from spkr.kaldi.maps import read_map, read_spk2utt
 from spkr.kaldi.trials import read_trials
 from tests.conftest import ROOT
 

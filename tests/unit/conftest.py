@@ -11,7 +11,8 @@ import pytest
 
 from spkr.config.front_end_options import FrontEnd
 from spkr.feats import make_front_end
-from spkr.kaldi.datadir import write_data_dir, write_map
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.table import TableWriter
 from spkr.kaldi.trials import all_pairs, write_trials
 

@@ -6,7 +6,8 @@ import pytest
 
 from spkr.audio.fingerprint import fingerprints
 from spkr.cli import main
-from spkr.kaldi.datadir import write_data_dir, write_map
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import write_map
 from spkr.manifest import artefacts
 
 

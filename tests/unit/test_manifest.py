@@ -7,7 +7,7 @@ import pytest
 
 from spkr.errors import InputError
 from spkr.files import sha256
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.table import TableWriter
 from spkr.manifest import PACKAGE, accept, artefacts, check_files, code_version, faults, read_manifest, unlisted
 

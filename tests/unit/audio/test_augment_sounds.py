@@ -16,7 +16,8 @@ from spkr.config.augment_options import AUGMENTATIONS, Augmentation
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
-from spkr.kaldi.datadir import read_map, write_data_dir
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.table import TableReader
 
 RATE = 16000

@@ -11,7 +11,8 @@ from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.extract import extract_shard
 from spkr.kaldi.combine import combine_data_dirs
-from spkr.kaldi.datadir import check_data_dir, read_map, write_data_dir
+from spkr.kaldi.datadir import check_data_dir, write_data_dir
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.subset import first, split_data_dir, subset_data_dir
 
 

@@ -6,7 +6,7 @@ import pytest
 from spkr.backend.plda import Plda
 from spkr.backend.train import train_backend
 from spkr.config.backend_options import BackendOptions
-from spkr.kaldi.datadir import write_map, write_spk2utt
+from spkr.kaldi.maps import write_map, write_spk2utt
 from spkr.kaldi.table import TableWriter
 from tests.unit.backend.scoring import embeddings
 

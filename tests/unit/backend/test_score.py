@@ -13,7 +13,7 @@ from spkr.backend.score import write_scores
 from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, write_map, write_spk2utt
+from spkr.kaldi.maps import read_map, write_map, write_spk2utt
 from spkr.kaldi.objects import read_matrix, read_vector, write_array, write_plda
 from spkr.kaldi.table import TableWriter, read_object
 from spkr.kaldi.trials import Trials

@@ -9,7 +9,7 @@ from spkr.backend import score_norm
 from spkr.backend.score import Cohort
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, write_map, write_spk2utt
+from spkr.kaldi.maps import read_map, write_map, write_spk2utt
 from spkr.kaldi.table import TableWriter, read_object
 from tests.unit.backend.scoring import NAMES, score, write_trials_of
 

@@ -7,7 +7,7 @@ import pytest
 from spkr.backend.train import train_backend
 from spkr.config.backend_options import BackendOptions
 from spkr.errors import InputError
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.objects import read_matrix
 from spkr.kaldi.table import TableReader, TableWriter
 from tests.unit.backend.scoring import embeddings, score, write_trials_of

@@ -18,7 +18,8 @@ from spkr.feats.fbank import fbank
 from spkr.feats.reader import FeatureReader
 from spkr.files import recording
 from spkr.integrity import check_tree
-from spkr.kaldi.datadir import read_map, write_data_dir
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableReader
 from tests.unit.feats.extraction import RATE, SEED, speech

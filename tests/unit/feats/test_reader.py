@@ -4,7 +4,7 @@ import pytest
 from spkr.errors import InputError
 from spkr.feats import Fbank
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.table import TableWriter
 
 

@@ -3,7 +3,7 @@ import shlex
 import pytest
 
 from spkr.cli import main, parser
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from tests.unit.kaldi.data_dirs import command, contents
 
 VERBS = ["validate", "fix", "subset", "split", "combine", "info"]

@@ -5,17 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import (
-    Clip,
-    check_data_dir,
-    clips,
-    invert,
-    read_map,
-    read_spk2utt,
-    write_data_dir,
-    write_map,
-    write_spk2utt,
-)
+from spkr.kaldi.datadir import Clip, check_data_dir, clips, write_data_dir
+from spkr.kaldi.maps import read_map, read_spk2utt, write_map, write_spk2utt
+from spkr.kaldi.rules import invert
 
 UTT2SPK = {"a-1": "a", "a-2": "a", "b-1": "b"}
 FILES = {
@@ -81,8 +73,33 @@ def test_malformed_line_is_named(tmp_path, content, message):
         read_map(tmp_path / "map")
 
 
-def test_following_the_advice_mends_a_file(tmp_path):
-    path = tmp_path / "a map's"
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a 1\na 2\n", "utt2num_frames:2: 'a' occurs twice"),
+        ("b 1\na 2\n", "utt2num_frames:2: 'a' is out of order after 'b'; sort the file: LC_ALL=C sort -k1,1 -o .*"),
+        ("a 1\n\ufeffb 2\n", "utt2num_frames:2: the line begins with a byte order mark; remove it: sed -i '2s/.*//'"),
+        ("a 1\n\nb 2\n", "utt2num_frames:2: expected '<utterance> <frames>', found ''"),
+        ("a 1\nb\n", "utt2num_frames:2: expected '<utterance> <frames>', found 'b'"),
+        ("a 1\nb 2 3\n", "utt2num_frames:2: expected '<utterance> <frames>', found 'b 2 3'"),
+        ("a 1\nb \0\n", "utt2num_frames:2: a control character"),
+    ],
+)
+def test_malformed_line_of_two_words_is_named(tmp_path, content, message):
+    (tmp_path / "utt2num_frames").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_map(tmp_path / "utt2num_frames")
+
+
+def test_words_that_look_like_numbers_or_nothing_stay_as_they_are(tmp_path):
+    lines = {"001": "01", "002": "1e3", "1": "0x10", "NA": "nan", '"q': "'"}
+    write_map(tmp_path / "utt2spk", lines)
+    assert read_map(tmp_path / "utt2spk") == lines
+
+
+@pytest.mark.parametrize("name", ["a map's", "utt2spk"])
+def test_following_the_advice_mends_a_file(tmp_path, name):
+    path = tmp_path / name
     path.write_text("\ufeffc 1\na 2\nb 3\n")
     for _ in range(2):  # the byte order mark, then the order
         with pytest.raises(InputError) as refused:
@@ -169,8 +186,8 @@ def test_nothing_is_written_of_a_faulty_data_dir(tmp_path):
         ("reco2dur", "a-1 1\na-2 1\nb-1 -1\n", "reco2dur:3: b-1 has '-1'; expected seconds above zero"),
         ("utt2num_frames", "a-1 10\na-2 9.5\nb-1 7\n", "utt2num_frames:2: a-2 has '9.5'; expected a whole number"),
         ("utt2num_frames", "a-1 10\na-2 0\nb-1 7\n", "utt2num_frames:2: a-2 has '0'"),
-        ("utt2spk", "a-1 a\na-2 a b\nb-1 b\n", "utt2spk:2: a-2 has 'a b'; expected one speaker"),
-        ("utt2lang", "a-1 en\na-2 en us\nb-1 en\n", "utt2lang:2: a-2 has 'en us'; expected one language"),
+        ("utt2spk", "a-1 a\na-2 a b\nb-1 b\n", "utt2spk:2: expected '<utterance> <speaker>', found 'a-2 a b'"),
+        ("utt2lang", "a-1 en\na-2 en us\nb-1 en\n", "utt2lang:2: expected '<utterance> <language>', found 'a-2 en us'"),
         ("wav.scp", "a-1 x\na-2 ~/x\nb-1 x\n", "wav.scp:2: a-2 has '~/x'; expected a path without ~"),
         ("spk2utt", "a a-2 a-1\nb b-1\n", "spk2utt:1: the utterances of speaker 'a' are not those of utt2spk, sorted"),
     ],

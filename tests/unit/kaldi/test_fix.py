@@ -1,8 +1,9 @@
 import pytest
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import check_data_dir, read_map, write_map
+from spkr.kaldi.datadir import check_data_dir
 from spkr.kaldi.fix import fix_data_dir
+from spkr.kaldi.maps import read_map, write_map
 from tests.unit.kaldi.data_dirs import FILES, SEGMENTED, UTT2SPK, command, contents
 
 

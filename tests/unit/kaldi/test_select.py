@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import write_map
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.select import filter_utterances, read_maps
 
 UTT2SPK = {"a-1": "a", "a-2": "a", "b-1": "b", "b-2": "b", "c-1": "c", "c-2": "c"}

@@ -2,7 +2,8 @@ import pytest
 
 from spkr.errors import InputError
 from spkr.kaldi import subset
-from spkr.kaldi.datadir import check_data_dir, write_map
+from spkr.kaldi.datadir import check_data_dir
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.subset import split_data_dir, subset_data_dir
 from tests.unit.kaldi.data_dirs import COUNTS, FILES, UTT2SPK, contents
 

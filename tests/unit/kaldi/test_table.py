@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from spkr.errors import InputError
 from spkr.kaldi import table as tables
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.table import TableReader, TableWriter, read_ark, read_object, read_vectors
 
 RNG = np.random.default_rng(1)

@@ -5,7 +5,8 @@ import pytest
 import soundfile
 
 from spkr.audio.recordings import RecordingStats, recording_stats
-from spkr.kaldi.datadir import write_data_dir, write_map
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import write_map
 from spkr.kaldi.validate import validate
 from tests.unit.kaldi.data_dirs import FILES, RATE, UTT2SPK, command
 
@@ -103,7 +104,7 @@ def test_ten_faults_of_a_kind_are_shown_and_the_rest_counted(data):
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("utt2dur", "a-0 1\na-1\n", "utt2dur:2: expected '<key> <value>', found 'a-1'"),
+        ("utt2dur", "a-0 1\na-1\n", "utt2dur:2: expected '<utterance> <seconds>', found 'a-1'"),
         ("wav.scp", "a-1 x\na-0 x\n", "wav.scp:2: 'a-0' is out of order"),
         ("wav.scp", "a-0 x\na-1 x\nb-0 x", "wav.scp: the last line has no newline"),
         ("wav.scp", "a-0 x\na-1 x\r\nb-0 x\n", "wav.scp:2: a carriage return"),

@@ -11,7 +11,8 @@ import soundfile
 from spkr.config.options import read_options
 from spkr.corpus.fetch import fetch_corpus, find_archive
 from spkr.errors import InputError
-from spkr.kaldi.datadir import check_data_dir, read_map, read_spk2utt
+from spkr.kaldi.datadir import check_data_dir
+from spkr.kaldi.maps import read_map, read_spk2utt
 from spkr.kaldi.trials import read_trials
 from tests.conftest import ROOT
 

@@ -7,7 +7,8 @@ import soundfile
 
 from spkr.audio.decoding import read_audio
 from spkr.corpus.fetch import fetch_corpus, find_archive
-from spkr.kaldi.datadir import check_data_dir, read_map
+from spkr.kaldi.datadir import check_data_dir
+from spkr.kaldi.maps import read_map
 from tests.conftest import ROOT
 from tests.unit.local.himia_corpus import fails, lines, prepare, write_audio, write_set
 

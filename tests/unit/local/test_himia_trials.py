@@ -3,7 +3,7 @@ import himia_trials
 import pytest
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, read_spk2utt
+from spkr.kaldi.maps import read_map, read_spk2utt
 from tests.unit.local.himia_corpus import ARRAY, fails, lines, prepare, write_audio, write_set
 
 

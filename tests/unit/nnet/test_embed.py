@@ -13,7 +13,7 @@ from spkr.cli import main
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 from spkr.kaldi.table import read_vectors
 from spkr.kaldi.xvectors import merge_xvectors
 from spkr.nnet import embed, network_options

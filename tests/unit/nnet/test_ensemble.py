@@ -9,7 +9,7 @@ import torch
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.nnet import network_options
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.model import SpeakerNet, init_from, load_model, make_network, save_model

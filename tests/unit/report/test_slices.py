@@ -6,7 +6,7 @@ import pytest
 
 from spkr.cli import main
 from spkr.errors import InputError
-from spkr.kaldi.datadir import write_map, write_spk2utt
+from spkr.kaldi.maps import write_map, write_spk2utt
 from spkr.kaldi.trials import all_pairs, read_trials, write_trials
 from spkr.report.lists import ScoredList
 from spkr.report.results import report

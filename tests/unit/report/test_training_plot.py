@@ -36,7 +36,7 @@ def test_the_plot_shows_all_trainings_and_is_the_same_to_the_byte(log, tmp_path)
     ("text", "message"),
     [
         (HEADER.replace("loss", "cost") + "1\t4\t0.1\t2\t3\t0\t0\t0\n", ":1: no column 'loss'; expected the train_log"),
-        (HEADER + "1\t4\tfast\t2\t3\t0\t0\t0\n", ":2: could not convert string to float: 'fast'; expected numbers"),
+        (HEADER + "1\t4\tfast\t2\t3\t0\t0\t0\n", ":2: lr 'fast'; expected a number"),
         (HEADER + "1\t4\t0.1\n", ":2: 3 columns; expected 8"),
         (HEADER, ": no epoch; expected a line for each"),
     ],

@@ -12,7 +12,7 @@ from spkr.config.options import read_options
 from spkr.config.schema import Training
 from spkr.config.train_options import Batches, TrainOptions
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.train.batches import CropBatches
 from spkr.train.run import Sets, train
 from spkr.train.training_log import LOG_COLUMNS, SPEED_COLUMNS

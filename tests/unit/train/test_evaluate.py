@@ -8,7 +8,7 @@ import torch
 
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import Trials, read_trials, write_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.nnet import network_options

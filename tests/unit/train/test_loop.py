@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 from spkr.nnet.model import read_model
 from spkr.train.batches import CropBatches
 from tests.unit.train.runs import BATCHES, EPOCHS, batches, crash, log_without_speed, only_folder, run

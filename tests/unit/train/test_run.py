@@ -7,7 +7,7 @@ import torch
 
 from spkr.config.train_options import Running
 from spkr.errors import InputError
-from spkr.kaldi.datadir import read_map, write_map
+from spkr.kaldi.maps import read_map, write_map
 from spkr.nnet.model import load_model, read_model
 from spkr.train.checkpoint import RunFolder
 from tests.unit.train.runs import EPOCHS, STEPS_PER_EPOCH, crash, log_without_speed, only_folder, run, train_options

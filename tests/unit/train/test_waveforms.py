@@ -20,7 +20,8 @@ from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
 from spkr.feats.reader import FeatureReader
-from spkr.kaldi.datadir import read_map, write_data_dir
+from spkr.kaldi.datadir import write_data_dir
+from spkr.kaldi.maps import read_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.trials import all_pairs, write_trials
 from spkr.train.batches import CropBatches, loader

@@ -1,0 +1,57 @@
+"""Tables of numbers with a head line, tab-separated, through pandas."""
+
+import csv
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import pandas as pd
+
+from spkr.errors import InputError
+from spkr.files import read_text, replacing
+
+FORM = {"sep": "\t", "quoting": csv.QUOTE_NONE}
+
+
+def write_tsv(path: str | Path, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
+    """Write these columns of the rows, by rename. Floats get the column's format, such as .4f; nan where unknown."""
+    cells = {column: [_cell(row[column], form) for row in rows] for column, form in columns.items()}
+    with replacing(path) as f:
+        pd.DataFrame(cells, dtype=str).to_csv(f, index=False, lineterminator="\n", **FORM)
+
+
+def _cell(value: object, form: str) -> str:
+    return f"{value:{form}}" if isinstance(value, float) else str(value)
+
+
+def read_tsv(path: str | Path) -> pd.DataFrame:
+    """Read a table whose cells are all numbers, or nan: a column of float64 for each name in the head line.
+
+    Raises InputError as `read_text`, and, with the line, for another number of columns and for what is no number.
+    """
+    text = read_text(path)
+    try:
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # for too many columns
+            return pd.read_csv(
+                io.StringIO(text), dtype=float, na_values=["nan"], keep_default_na=False, index_col=False,
+                skip_blank_lines=False, **FORM,
+            )  # fmt: skip
+    except (ValueError, pd.errors.ParserWarning) as e:
+        _refuse(path, text, e)
+
+
+def _refuse(path: str | Path, text: str, problem: Exception) -> NoReturn:
+    """Raise InputError for the first line that is wrong."""
+    head, *lines = text.rstrip("\n").split("\n")
+    for number, line in enumerate(lines, 2):
+        cells, names = line.split("\t"), head.split("\t")
+        if len(cells) != len(names):
+            raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(names)}, as in the first line")
+        for name, cell in zip(names, cells, strict=True):
+            try:
+                float(cell)
+            except ValueError:
+                raise InputError(f"{path}:{number}: {name} {cell!r}; expected a number") from None
+    raise InputError(f"{path}: cannot be read ({problem}); expected a head line, and numbers below it")
