@@ -15,7 +15,7 @@ demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
 
 test: install
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-faults: install
 	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults

@@ -13,41 +13,31 @@ SLIDING_VARIANCE_FLOOR, SPEAKER_VARIANCE_FLOOR = 1e-10, 1e-20  # Kaldi's
 
 def normalize(feats: np.ndarray, options: CmvnOptions, stats: np.ndarray | None = None) -> np.ndarray:
     """Normalise a (frames, dim) matrix as the front end says, float32 in and out. `stats` are sums of the speaker."""
-    if options.type == "sliding":
-        return sliding_cmvn(torch.from_numpy(feats.astype(np.float64))[None], None, options)[0].numpy()
-    if options.type == "utterance":
-        return utterance_cmvn(feats, options.norm_vars)
+    if options.type == "none":
+        return feats
     if options.type == "speaker":
         return apply_cmvn(feats, stats, options.norm_vars)
-    return feats
+    return normalize_batch(torch.from_numpy(feats.astype(np.float64))[None], None, options)[0].numpy()
 
 
-def normalize_batch(feats: torch.Tensor, lengths: torch.Tensor, options: CmvnOptions) -> torch.Tensor:
-    """Normalise the first `lengths` (N,) frames of each row of (N, T, dim); float32. Not for type "speaker"."""
+def normalize_batch(feats: torch.Tensor, lengths: torch.Tensor | None, options: CmvnOptions) -> torch.Tensor:
+    """Normalise the first `lengths` (N,) frames of each row of (N, T, dim), or all frames; float32. Not by speaker."""
     if options.type == "sliding":
         return sliding_cmvn(feats, lengths, options)
     if options.type == "utterance":
-        return utterance_cmvn_batch(feats, lengths, options.norm_vars)
+        return utterance_cmvn(feats, lengths, options.norm_vars)
     return feats
 
 
-def utterance_cmvn(feats: np.ndarray, norm_vars: bool) -> np.ndarray:
+def utterance_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, norm_vars: bool) -> torch.Tensor:
     """Subtract each column's mean (and divide by its standard deviation, of n - 1 frames) over the utterance.
 
-    `utterance_cmvn_batch` is the same for tensors. This form stays in numpy because torch adds float32 in another
-    order, which would change the last bit of the features.
+    The arguments and the result are those of `sliding_cmvn`.
     """
-    centred = feats - feats.mean(axis=0)
-    if norm_vars and len(feats) > 1:
-        centred /= feats.std(axis=0, ddof=1) + UTTERANCE_STD_GUARD
-    return centred
-
-
-def utterance_cmvn_batch(feats: torch.Tensor, lengths: torch.Tensor, norm_vars: bool) -> torch.Tensor:
-    """`utterance_cmvn` of the first `lengths` (N,) frames of each row of (N, T, dim), with sums in float64."""
-    n = lengths[:, None, None]
-    inside = torch.arange(feats.shape[1], device=feats.device)[:, None] < n  # (N, T, 1)
-    x = feats.double().where(inside, 0)
+    x = feats.double()
+    n = x.new_tensor(x.shape[1]) if lengths is None else lengths[:, None, None]
+    inside = torch.arange(x.shape[1], device=x.device)[:, None] < n  # (N, T, 1), or (T, 1)
+    x = x.where(inside, 0)
     centred = x - x.sum(1, keepdim=True) / n
     if norm_vars:
         variance = centred.square().where(inside, 0).sum(1, keepdim=True) / (n - 1).clamp(min=1)

@@ -42,28 +42,29 @@ def read_map(path: str | Path) -> dict[str, str]:
     repeated key or keys out of order.
     """
     form = FORMS.get(Path(path).name)
-    keys, values = _words(path, form) if form else _lines(path)
-    table = dict(zip(keys, values, strict=True))
-    if len(table) < len(keys) or keys != sorted(keys):
-        _refuse(path, keys)
+    entries = _words(path, form) if form else _lines(path)
+    table = dict(entries)
+    keys = list(table)
+    if len(keys) < len(entries) or keys != sorted(keys):
+        _refuse(path, [key for key, _ in entries])
     return table
 
 
-def _words(path: str | Path, form: str) -> tuple[list[str], list[str]]:
-    """The keys and values of a file whose lines are two words."""
+def _words(path: str | Path, form: str) -> list[tuple[str, str]]:
+    """The entries of a file whose lines are two words."""
     table = read_table(path, form)
-    return table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist()
+    return list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist(), strict=True))
 
 
-def _lines(path: str | Path) -> tuple[list[str], list[str]]:
-    """The keys and values of a file whose values are the rest of their line."""
+def _lines(path: str | Path) -> list[tuple[str, str]]:
+    """The entries of a file whose values are the rest of their line."""
     text = read_text(path).rstrip("\n")
     found = line_of(path).findall(text)
     if len(found) < text.count("\n") + 1:
         lines = enumerate(text.split("\n"), 1)
         number, line = next((number, line) for number, line in lines if not line_of(path).fullmatch(line))
         raise InputError(f"{path}:{number}: expected '<key> <value>', found {line!r}")
-    return [key for key, _ in found], [value for _, value in found]
+    return found
 
 
 def _refuse(path: str | Path, keys: list[str]) -> None:

@@ -109,7 +109,8 @@ def _speakers(path: Path, files: Files) -> Iterator[str]:
 def _values(path: Path, files: Files) -> Iterator[str]:
     for name, (is_good, expected) in FORMATS.items():
         table = files.get(name, {})
-        bad = [key for key, value in table.items() if not is_good(value)]
+        wrong = {value for value in set(table.values()) if not is_good(value)}  # many keys have the same value
+        bad = [key for key, value in table.items() if value in wrong] if wrong else []
         for number, key in _numbered(table, bad):
             yield f"{path}/{name}:{number}: {key} has {table[key]!r}; expected {expected}"
 
