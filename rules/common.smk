@@ -26,7 +26,7 @@ def as_options(settings):
     words = []
     for name, value in settings.items():
         if value is not None and value is not False:
-            words.append("--" + name.replace("_", "-"))
+            words.append(f"--{name.replace('_', '-')}")
             words += [] if value is True else value if isinstance(value, list) else [value]
     return shlex.join(str(word) for word in words)
 
@@ -52,7 +52,7 @@ TRAINED = [f"{RUN}/model", f"{RUN}/finetuned"] if FINETUNE else [f"{RUN}/model"]
 MODEL = PRETRAINED or f"{TRAINED[-1]}/final.pt"
 
 # Features are shared by the runs of one front end; those for a trained network are named by its path.
-FRONT_END = "of-" + re.sub(r"\W+", "-", PRETRAINED).strip("-") if PRETRAINED else resolved.front_end_name
+FRONT_END = f"of-{re.sub('[^A-Za-z0-9_]+', '-', PRETRAINED).strip('-')}" if PRETRAINED else resolved.front_end_name
 FEATS = f"{EXP}/feats/{FRONT_END}"
 
 TRAIN_SETS = settings.augmented(settings.train.sets, settings.train.augment)

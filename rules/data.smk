@@ -19,7 +19,7 @@ def fetch_options(unpacked):
     archive = ARCHIVES[unpacked].to_dict()
     for name in archive.keys() & {"file", "withdrawn"}:
         archive[name] = archive[name] and os.path.join(settings.corpus.folder or "", archive[name])
-    return shlex.join([archive.pop("file"), unpacked]) + " " + as_options(archive)
+    return f"{shlex.join([archive.pop('file'), unpacked])} {as_options(archive)}"
 
 
 if settings.corpus.synthesise:

@@ -122,7 +122,7 @@ if not PRETRAINED:
         message:
             f"train: {settings.network.name()} on {', '.join(TRAIN_SETS)}; log in {{log}}"
         shell:
-            LAUNCH + " --log {log} train {params.out} --checkpoints {params.out}/checkpoints"
+            f"{LAUNCH} --log {{log}} train {{params.out}} --checkpoints {{params.out}}/checkpoints"
             " --settings {params.settings:q} --train {params.sets} --data {params.data} --feats {params.feats}"
             " {params.sounds} --stop-after {resources.stop_after} --dev-trials {input.dev_trials} --seed {params.seed}"
 
