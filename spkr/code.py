@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from spkr.errors import InputError
+from spkr.files import sha256
 
 
 def code_digest(*paths: str | Path) -> str:
@@ -22,6 +23,15 @@ def code_digest(*paths: str | Path) -> str:
         modules |= found
     digests = sorted(_source_digest(module, _read(module)) for module in modules)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
+
+
+def code_version(*folders: Path) -> str:
+    """A digest of the Python files in some folders and below as they are, for records: a comment changes it.
+
+    It takes a tenth of the time of `code_digest`, and every job writes one into its manifest.
+    """
+    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()[:12]
 
 
 def code_of(*modules: str | Path, root: str | Path) -> str:

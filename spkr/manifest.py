@@ -9,7 +9,6 @@ seen to differ. A job that fails removes what it wrote. A file that no manifest 
 which nothing is asked.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from spkr.code import code_version
 from spkr.errors import InputError
 from spkr.files import Written, located, recording, replacing, run_folder, sha256
 from spkr.kaldi.specifiers import source_of
@@ -105,12 +105,6 @@ def _write(manifest: Path, content: dict) -> None:
 def describe(path: Path) -> dict[str, object]:
     """What a manifest says of a file: bytes and sha256."""
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
-
-
-def code_version(*folders: Path) -> str:
-    """A digest of the Python code in some folders and below."""
-    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
-    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

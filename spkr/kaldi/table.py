@@ -139,18 +139,6 @@ class TableReader(Mapping):
         return "{}:{}".format(*self.places[key])
 
 
-def read_object(where: str, key: str = "") -> np.ndarray:
-    """Read the entry at `path:offset`; values and errors are those of TableReader."""
-    try:
-        path, offset = place_of(where)
-    except ValueError as e:
-        raise InputError(f"{where}: entry {key!r}: {e}") from None
-    try:
-        return _read_at(_map(path), offset, key)
-    except DAMAGES as e:
-        raise _damaged(where, key, e) from None
-
-
 def read_ark(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (key, value) of an ark in its order, which needs no scp; values are those of TableReader.
 

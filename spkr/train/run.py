@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from spkr.audio.augment_sounds import read_sounds
+from spkr.code import code_version
 from spkr.config.front_end_options import FrontEnd
 from spkr.config.schema import Training
 from spkr.config.train_options import Running, TrainOptions
@@ -19,7 +20,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
-from spkr.manifest import PACKAGE, code_version
+from spkr.manifest import PACKAGE
 from spkr.nnet.model import FORMAT, Network, init_from, load_model, make_network, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from spkr.kaldi.objects import encode
-from spkr.kaldi.table import read_ark, read_object
+from spkr.kaldi.table import read_ark
+from tests.one_entry import read_object
 
 GOLDEN = Path(__file__).parent / "golden"
 UTT = "spk0-utt0"

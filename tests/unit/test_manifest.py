@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spkr.code import code_version
 from spkr.errors import InputError
 from spkr.files import sha256
 from spkr.kaldi.maps import write_map
 from spkr.kaldi.table import TableWriter
-from spkr.manifest import PACKAGE, accept, artefacts, check_files, code_version, faults, read_manifest, unlisted
+from spkr.manifest import PACKAGE, accept, artefacts, check_files, faults, read_manifest, unlisted
 
 
 def make(folder, **options):

@@ -15,7 +15,7 @@ from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.maps import read_map, write_map, write_spk2utt
 from spkr.kaldi.objects import read_matrix, read_vector, write_array, write_plda
-from spkr.kaldi.table import TableWriter, read_object
+from spkr.kaldi.table import TableReader, TableWriter
 from spkr.kaldi.trials import Trials
 from tests.unit.backend.scoring import NAMES, score, write_trials_of
 
@@ -138,7 +138,7 @@ def test_numbers_of_utterances_come_from_a_file_or_are_ignored(corpus):
     write_trials_of([(f"m{s}", "s00-u0") for s in range(8)])
     main(["mean-xvectors", "models", "test.scp", "means.ark", "num_utts"])
     with TableWriter("alone.ark") as table:
-        table["s00-u0"] = read_object(read_map("test.scp")["s00-u0"], "s00-u0")
+        table["s00-u0"] = TableReader("test.scp")["s00-u0"]
     averages = {"models": None, "scps": ["means.scp", "alone.scp"]}
     assert score(**averages, num_utts_path="num_utts") == score()
     assert score(**averages) == score(ignore_num_utts=True) != score()

@@ -10,7 +10,7 @@ from spkr.backend.score import Cohort
 from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.maps import read_map, write_map, write_spk2utt
-from spkr.kaldi.table import TableWriter, read_object
+from spkr.kaldi.table import TableReader, TableWriter
 from tests.unit.backend.scoring import NAMES, score, write_trials_of
 
 
@@ -50,8 +50,8 @@ def test_normalised_scores_by_the_command_know_averages_of_the_cohort(corpus, ba
     write_trials_of([(a, b) for a in NAMES for b in averages], "with_cohort")
     for name, scp in (("test", "test.scp"), ("cohort", "averages.scp")):
         with TableWriter(f"{name}_renamed.ark") as table:
-            for key, where in read_map(scp).items():
-                table[key] = read_object(where, key)
+            for key, value in TableReader(scp).items():
+                table[key] = value
     against = score(backend, "with_cohort", scps=["test_renamed.scp", "cohort_renamed.scp"], num_utts_path="num_utts")
     table = dict(zip(NAMES, np.array([float(line.split()[2]) for line in against]).reshape(-1, 20), strict=True))
     expected = normalised(plain, *zip(*pairs, strict=True), table, 5)

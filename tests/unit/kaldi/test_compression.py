@@ -10,7 +10,8 @@ from kaldiio.matio import read_kaldi
 
 from spkr.kaldi.cursor import Cursor
 from spkr.kaldi.objects import encode, read_array
-from spkr.kaldi.table import TableWriter, read_object
+from spkr.kaldi.table import TableWriter
+from tests.one_entry import read_object
 
 RNG = np.random.default_rng(1)
 MATRIX = RNG.normal(size=(40, 5)).astype(np.float32)

@@ -6,7 +6,8 @@ import pytest
 
 from spkr.errors import InputError
 from spkr.kaldi.objects import encode, read_matrix, read_plda, read_vector, write_array, write_plda
-from spkr.kaldi.table import read_ark, read_object
+from spkr.kaldi.table import read_ark
+from tests.one_entry import read_object
 
 RNG = np.random.default_rng(1)
 MATRIX = RNG.normal(size=(40, 5)).astype(np.float32)
