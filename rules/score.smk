@@ -46,11 +46,12 @@ rule score:
     benchmark:
         f"{RUN}/benchmark/score.{{list}}.{{backend}}.tsv"
     params:
+        backend="{backend}",
         backend_dir=BACKEND_DIR,
         options=score_options,
         code=lambda w: code("spkr.backend.score", BACKENDS[w.backend]),
     message:
         "score: {wildcards.list} by {wildcards.backend}"
     shell:
-        "spkr --log {log} score {input.trials} {output.scores} --backend {wildcards.backend}"
+        "spkr --log {log} score {input.trials} {output.scores} --backend {params.backend}"
         " --backend-dir {params.backend_dir} --xvectors {input.xvectors} {params.options}"
