@@ -163,7 +163,7 @@ def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
     if not np.isfinite(scores).all():
         k = int(np.argmin(np.isfinite(scores)))
         enrol, test = trials.pair(k)
-        raise InputError(f"{path}: trial {enrol} {test} has the score {scores[k]}; look at its embeddings")
+        raise InputError(f"{path}: trial {enrol} {test} has the score {scores[k]}; check its embeddings")
     enrol, test = (np.array(side, object) for side in (trials.enrol_names, trials.test_names))
     with replacing(path) as f:
         for start in range(0, len(scores), LINES):

@@ -193,7 +193,7 @@ def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
     old, new = given.state_dict(), net.state_dict()
     before_head = [{(k, v.shape) for k, v in state.items() if not HEAD.match(k)} for state in (old, new)]
     if differing := sorted(name for name, _ in before_head[0] ^ before_head[1]):
-        raise InputError(f"{path}: another network than the config's model, first in {differing[0]}; name one like it")
+        raise InputError(f"{path}: not the network of the config, first in {differing[0]}; name one that is")
     index = {spk: i for i, spk in enumerate(known)}
     both = [(i, index[spk]) for i, spk in enumerate(speakers) if spk in index]
     rows, old_rows = torch.tensor(both, dtype=torch.long).reshape(-1, 2).T
@@ -203,7 +203,7 @@ def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
         elif name in old and old[name].numel() * len(speakers) == tensor.numel() * len(known):
             of_speaker = tensor.view(len(speakers), -1)
             of_speaker[rows] = old[name].view(len(known), -1)[old_rows]
-    logger.info("weights of %s; %d of %d speakers are known to it", path, len(both), len(speakers))
+    logger.info("starting from the weights of %s, which knows %d of %d speakers", path, len(both), len(speakers))
 
 
 def _first_line(error: Exception) -> str:

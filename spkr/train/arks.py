@@ -75,7 +75,7 @@ class Arks:
         for path, seen in self.seen.items():
             if (now := _status(path)) != seen:
                 if _digest(path) != self.digests[path]:
-                    raise InputError(f"{path}: changed while it was learnt from; put back what it was, and start again")
+                    raise InputError(f"{path}: changed while it was trained on; restore it, and start again")
                 self.seen[path] = now
 
 
@@ -83,7 +83,7 @@ def _status(path: str) -> tuple[int, int]:
     try:
         status = Path(path).stat()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; put it back, or make the features again") from None
+        raise InputError(f"{path}: no such file; restore it, or make the features again") from None
     return status.st_size, status.st_mtime_ns
 
 

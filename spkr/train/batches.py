@@ -49,9 +49,7 @@ class CropBatches(Dataset):
         total = options.utts_per_speaker * len(set(labels.values())) or len(self.utts)
         self.steps_per_epoch = total // options.batch_size
         if not self.steps_per_epoch:
-            raise InputError(
-                f"train.batches.batch_size: {options.batch_size}, but only {total} utterances to learn from"
-            )
+            raise InputError(f"train.batches.batch_size: {options.batch_size}, but only {total} utterances to train on")
         self._stretches = stretches([reader.feats, reader.vad], self.utts) if options.shuffle_buffer else []
         self._epoch, self._order = 0, self._shuffle(0)
 

@@ -7,7 +7,7 @@ checkpoints/<fingerprint>/
   best.pt           that of the epoch with the lowest EER on dev
   train_log.tsv     a line an epoch
   tensorboard/
-  finished          a run that came to its end: the next one starts afresh
+  finished          a run that came to its end: the next one starts again
 """
 
 import fcntl
@@ -61,11 +61,11 @@ class RunFolder:
                 self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB
             )  # unlike flock's, not inherited by a loader's workers
         except (BlockingIOError, PermissionError):
-            raise InputError(f"{self.path}: another trainer is at work here; wait for it or stop it") from None
+            raise InputError(f"{self.path}: another trainer is running here; wait for it or stop it") from None
         for torn in self.path.glob(".*.tmp"):  # a trainer was killed while it saved
             torn.unlink()
         if (self.path / "finished").exists():
-            logger.info("%s holds a finished run; starting afresh", self.path)
+            logger.info("%s holds a finished run; starting again", self.path)
             self._clear()
         if not (self.path / "settings.json").exists():
             self._say_why_not_another(identity)
@@ -80,8 +80,8 @@ class RunFolder:
         for ark, digest in self.arks.digests.items():
             if before.get(ark, digest) != digest:
                 raise InputError(
-                    f"{ark}: changed since the training in {self.path} began; put back what it was, or remove that "
-                    "folder to start afresh"
+                    f"{ark}: changed since the training in {self.path} began; restore it, or remove that folder "
+                    "to start again"
                 )
         with replacing(file) as f:
             json.dump(self.arks.digests, f, indent=1)
@@ -92,7 +92,7 @@ class RunFolder:
             if not (other.parent / "finished").exists() and any(other.parent.glob("step-*.pt")):
                 mine, its = _flat(identity), _flat(json.loads(other.read_text()))
                 changed = sorted(key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key))
-                logger.info("not going on with %s, which differs in %s", other.parent, ", ".join(changed))
+                logger.info("not resuming %s, which differs in %s", other.parent, ", ".join(changed))
 
     def _clear(self) -> None:
         for item in sorted(self.path.iterdir(), key=lambda item: item.name == "finished"):  # the mark goes last
@@ -122,7 +122,7 @@ class RunFolder:
             try:
                 return torch.load(path, map_location="cpu", weights_only=True)
             except Exception as e:  # torch raises whatever the damaged bytes led it to
-                logger.warning("%s is damaged (%s); the one before it is tried", path, str(e).partition("\n")[0])
+                logger.warning("%s is damaged (%s); trying the one before it", path, str(e).partition("\n")[0])
                 path.unlink()
         return None
 

@@ -90,9 +90,11 @@ class Run:
         self.step, self.running, self.history = state["step"], state["running"], state["history"]
         self.averaged = {name: total.to(self.device) for name, total in state["averaged"].items()}
         self.lr_factor = state["lr_factor"]
-        logger.info("going on from step %d", self.step)
+        logger.info("resuming from step %d", self.step)
         if state["code"] != self.about["code"]:
-            logger.warning("the code has changed since that step; the run may end with other weights than either's")
+            logger.warning(
+                "the code has changed since that step; the weights may differ from those of an uninterrupted run"
+            )
 
     def checkpoint(self) -> None:
         """Save all that the next step depends on, and what the log of the epoch needs."""
@@ -154,7 +156,7 @@ class Run:
                 self.checkpoint()
             if signal or late:
                 why = f"signal {signal}" if signal else f"{minutes:g} minutes are over"
-                logger.warning("%s: stopped after step %d; the next start goes on there", why, self.step)
+                logger.warning("%s: stopped after step %d; the next start resumes there", why, self.step)
                 self.processes.leave()  # whoever ends while others save has them killed
                 raise SystemExit(128 + signal if signal else STOPPED)
             clock = time.monotonic()

@@ -51,8 +51,8 @@ class Recordings:
                 spec = parse_spec(text, f"{data_dir}/utt2aug: {utt}")
                 if spec.keys() != {"speed"}:
                     raise InputError(
-                        f"{data_dir}/utt2aug: {utt}: {text!r}; train.waveforms takes copies of other speeds alone, "
-                        "such as train.augment: speed3: train.on_the_fly says what else is done"
+                        f"{data_dir}/utt2aug: {utt}: {text!r}; train.waveforms takes copies that change the speed "
+                        "only, such as train.augment: speed3; set other effects in train.on_the_fly"
                     )
                 self.percent[utt] = round(100 * spec["speed"])
                 self.persons[utt] = spk.removeprefix(f"sp{spec['speed']:g}-")
@@ -101,11 +101,13 @@ def check_copies(copies: Augmentation) -> None:
     """Raise InputError where `train.on_the_fly` asks for what no device can do."""
     if copies.speeds != (1,):
         raise InputError(
-            f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]: take train.augment, as speed3"
+            f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]; set train.augment for other speeds"
         )
     effects = ["telephone"] if copies.codec_probability else [name for name in EFFECTS if name in copies.copy_names()]
     if effects:
-        raise InputError(f"train.on_the_fly: {effects[0]}; expected rooms and noise alone: train on arks with it")
+        raise InputError(
+            f"train.on_the_fly: {effects[0]}; expected rooms and noise only; train on arks for this effect"
+        )
 
 
 class WaveBatches(CropBatches):
@@ -114,7 +116,7 @@ class WaveBatches(CropBatches):
     A crop is heard as it is or as one of the copies that `copies` names, each as likely as if all had been made.
 
     Args:
-        data_dirs, feats_dirs: of the sets that are learnt from.
+        data_dirs, feats_dirs: of the sets that are trained on.
         copies: the config's `train.on_the_fly`.
         sounds: recordings by kind (rir, noise, music, speech); what is not there is synthesised.
         others: as of CropBatches.
@@ -135,11 +137,11 @@ class WaveBatches(CropBatches):
         check_copies(copies)
         self.front_end, self.copies = reader.front_end, copies
         if self.options.shuffle_buffer:
-            raise InputError("train.batches.shuffle_buffer: is of arks; expected 0 with train.waveforms")
+            raise InputError("train.batches.shuffle_buffer: expected 0 with train.waveforms, which reads no arks")
         if self.front_end.cmvn.type == "speaker" or self.front_end.to_dict().get("engine") == "torchaudio":
             raise InputError(
                 "train.waveforms: not with feats.cmvn.type speaker, nor with feats.engine torchaudio; change these, or "
-                "learn from the arks"
+                "train on arks"
             )
         self.recordings = Recordings(data_dirs, self.front_end)
         counts = read_maps([Path(feats_dir) / "utt2num_frames" for feats_dir in feats_dirs])

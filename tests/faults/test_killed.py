@@ -26,7 +26,7 @@ def step_of(checkpoint: Path) -> int:
 
 def went_on_from(run) -> int:
     """The step at which the last training took up an earlier one."""
-    return int(re.search(r"going on from step (\d+)", (run.exp / "main/log/train.log").read_text())[1])
+    return int(re.search(r"resuming from step (\d+)", (run.exp / "main/log/train.log").read_text())[1])
 
 
 def test_a_killed_feature_job_is_done_again(run, finish):

@@ -134,7 +134,7 @@ def test_a_training_on_two_nodes_is_resumed_and_ends_with_the_weights_of_two_pro
 def resumed_from(run, name):
     """The step from which the second job went on."""
     log = (run.folder / f"exp/mini/{name}/log/train.log").read_text()
-    return int(re.search(r"going on from step (\d+)", log)[1])
+    return int(re.search(r"resuming from step (\d+)", log)[1])
 
 
 def assert_weights_of_an_undisturbed_one(run, tmp_path, name, *start):

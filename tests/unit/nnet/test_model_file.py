@@ -147,6 +147,6 @@ def test_a_network_of_another_kind_is_no_start(tmp_path):
     path = save(tmp_path / "final.pt")
     for net in (network(filters=16), network("tdnn"), network(embedding_layers=[10])):
         before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        with pytest.raises(InputError, match="final.pt: another network than the config's model, first in "):
+        with pytest.raises(InputError, match="final.pt: not the network of the config, first in "):
             init_from(net, path, list("abcde"))
         assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())

@@ -102,7 +102,7 @@ def test_two_trainers_cannot_share_a_folder(tmp_path):
         RunFolder({str(tmp_path)!r}, {IDENTITY!r}, Arks([]))
     """
     held = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True)
-    assert f"{run.path}: another trainer is at work here" in held.stderr
+    assert f"{run.path}: another trainer is running here" in held.stderr
     run.finish()
     assert subprocess.run([sys.executable, "-c", second], capture_output=True).returncode == 0
 

@@ -37,7 +37,7 @@ def test_two_processes_train_one_network_and_go_on_together(toy, tmp_path):
         [float(line[3]) for line in log_without_speed(tmp_path / "one")[1:]], rel=0.3
     )  # batch norm's statistics, of three utterances, and dropout differ
     assert "0 minutes are over: stopped after step 1" in train(tmp_path / "parts", "--stop-after", "0")
-    assert "going on from step 1" in train(tmp_path / "parts")
+    assert "resuming from step 1" in train(tmp_path / "parts")
     whole, parts = (tmp_path / name / "model/final.pt" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
 

@@ -48,7 +48,7 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
         "n": 12,
         "threads": torch.get_num_threads(),
     }
-    assert np.mean(right) > 0.7  # and it has learnt something
+    assert np.mean(right) > 0.7  # and it has learned something
     assert float(last[7]) < 0.3
 
 

@@ -19,7 +19,7 @@ def test_a_run_that_crashed_goes_on_and_ends_with_the_same_bytes(toy, finished, 
     last = max((s for s in range(step + 1) if s % 5 == 0 or s % 3 == 0), default=0)  # an epoch's end, or every third
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path)
-    assert (f"going on from step {last}" in caplog.text) == (last > 0)
+    assert (f"resuming from step {last}" in caplog.text) == (last > 0)
     for file in ("final.pt", "valid.json"):
         assert (tmp_path / "model" / file).read_bytes() == (finished / "model" / file).read_bytes()
     assert log_without_speed(tmp_path) == log_without_speed(finished)  # sums over an epoch are taken up, too
@@ -50,15 +50,15 @@ def test_a_damaged_checkpoint_is_passed_over(toy, finished, tmp_path, monkeypatc
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path)
     assert "step-15.pt is damaged" in caplog.text
-    assert "going on from step 12" in caplog.text
+    assert "resuming from step 12" in caplog.text
     assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
 
 
-def test_a_finished_run_starts_afresh(toy, finished, tmp_path, caplog):
+def test_a_finished_run_starts_again(toy, finished, tmp_path, caplog):
     before = run(toy, tmp_path)
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path)
-    assert "holds a finished run; starting afresh" in caplog.text
+    assert "holds a finished run; starting again" in caplog.text
     assert "going on" not in caplog.text
     assert (before / "final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
 
@@ -67,7 +67,7 @@ def test_other_settings_start_in_another_folder_and_the_pace_does_not(toy, finis
     crash(monkeypatch, toy, tmp_path, 12)
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, epochs=EPOCHS, checkpoint_steps=50)
-    assert "going on from step 12" in caplog.text
+    assert "resuming from step 12" in caplog.text
     assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
     caplog.clear()
     with caplog.at_level(logging.INFO):
@@ -82,11 +82,11 @@ def test_a_run_says_why_it_goes_not_on_with_another(toy, tmp_path, monkeypatch, 
     other = only_folder(tmp_path)
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, epochs=1, lr=0.01)
-    assert f"not going on with {other}, which differs in settings.train.epochs, settings.train.lr" in caplog.text
+    assert f"not resuming {other}, which differs in settings.train.epochs, settings.train.lr" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path)  # the first again
-    assert "going on from step 12" in caplog.text
+    assert "resuming from step 12" in caplog.text
     assert "not going on" not in caplog.text
 
 
@@ -159,7 +159,7 @@ def test_a_run_without_retry_may_be_given_one(toy, tmp_path, monkeypatch, caplog
     with caplog.at_level(logging.INFO), monkeypatch.context() as patch:
         spoil(patch, [13])
         run(toy, tmp_path, nan_retry=True)
-    assert caplog.text.count("going on from step 12") == 2
+    assert caplog.text.count("resuming from step 12") == 2
 
 
 @pytest.mark.parametrize("ensemble", [1, 2])
@@ -202,12 +202,12 @@ def test_an_ark_that_changed_since_the_run_began_is_named(toy, tmp_path, monkeyp
     crash(monkeypatch, other, tmp_path, 17)
     whole = (feats / ark).read_bytes()
     change(feats / ark, 1000)
-    with pytest.raises(InputError, match=rf"{ark}: changed since the training in .*checkpoints/\w+ began; put back"):
+    with pytest.raises(InputError, match=rf"{ark}: changed since the training in .*checkpoints/\w+ began; restore"):
         run(other, tmp_path)
     (feats / ark).write_bytes(whole)  # now, not then: what it holds counts
     with caplog.at_level(logging.INFO):
         run(other, tmp_path)
-    assert "going on from step 15" in caplog.text
+    assert "resuming from step 15" in caplog.text
 
 
 def test_an_ark_that_changes_during_a_run_is_named_and_nothing_is_saved(toy, tmp_path, monkeypatch):
@@ -224,12 +224,12 @@ def test_an_ark_that_changes_during_a_run_is_named_and_nothing_is_saved(toy, tmp
         return get(self, step)
 
     monkeypatch.setattr(CropBatches, "__getitem__", changing)
-    with pytest.raises(InputError, match="feats.ark: changed while it was learnt from"):
+    with pytest.raises(InputError, match="feats.ark: changed while it was trained on"):
         run(other, tmp_path)
     assert sorted(p.name for p in only_folder(tmp_path).glob("step-*")) == ["step-10.pt", "step-12.pt"]
 
 
-def test_a_speaker_with_one_utterance_may_be_learnt_or_left_out(toy, tmp_path, caplog):
+def test_a_speaker_with_one_utterance_may_be_trained_on_or_left_out(toy, tmp_path, caplog):
     data = shutil.copytree(toy.data["train"], tmp_path / "data")
     utt2spk = read_map(data / "utt2spk") | {"s0-train0": "lonely"}
     write_map(data / "utt2spk", utt2spk)

@@ -24,7 +24,7 @@ def test_the_margin_grows_with_the_steps(toy, tmp_path, monkeypatch):
 
 
 def test_the_loss_is_of_smoothed_labels(toy, tmp_path):
-    """Of which it is a linear function while nothing is learnt."""
+    """Of which it is a linear function while nothing is trained."""
     losses = {}
     for smoothing in (0.0, 0.5, 1.0):
         out = tmp_path / str(smoothing)

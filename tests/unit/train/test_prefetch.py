@@ -1,4 +1,4 @@
-"""Batches copied to a GPU while another is learnt from."""
+"""Batches copied to a GPU while another is trained on."""
 
 from typing import NamedTuple
 

@@ -84,13 +84,13 @@ def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
     path = str(finished / "model/final.pt")
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, init_from=path, epochs=1, lr=1e-12, min_lr=0.0)
-    assert f"weights of {path}; 6 of 6 speakers are known to it" in caplog.text
+    assert f"starting from the weights of {path}, which knows 6 of 6 speakers" in caplog.text
     before, after = (load_model(p)[0] for p in (path, tmp_path / "model/final.pt"))
     for (name, a), b in zip(before.named_parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path / "new", init_from=path, epochs=1, lr=1e-12, sets=["train", "dev"])
-    assert "6 of 10 speakers are known to it" in caplog.text
+    assert "which knows 6 of 10 speakers" in caplog.text
     new = load_model(tmp_path / "new/model/final.pt")[0]
     torch.testing.assert_close(new.affine[0].weight, before.affine[0].weight)
     assert new.head.affine.weight.shape[0] == 10
@@ -98,7 +98,7 @@ def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
 
 def test_a_network_that_does_not_fit_is_no_start(toy, finished, tmp_path):
     path = str(finished / "model/final.pt")
-    with pytest.raises(InputError, match="final.pt: another network than the config's model"):
+    with pytest.raises(InputError, match="final.pt: not the network of the config"):
         run(toy, tmp_path, init_from=path, model={"filters": 8})
     other = toy.front_end.to_dict() | {"preemphasis_coefficient": 0.9}
     model = read_model(path) | {"front_end": other}
@@ -144,7 +144,7 @@ def test_a_checkpoint_says_what_is_trained_and_the_best_is_that_of_the_lowest_ee
     assert [step for step, is_best, _ in saved if is_best] == lowest
 
 
-def test_where_dev_is_learnt_from_no_epoch_is_the_best(toy, tmp_path, monkeypatch):
+def test_where_dev_is_trained_on_no_epoch_is_the_best(toy, tmp_path, monkeypatch):
     crash(monkeypatch, toy, tmp_path, 29, sets=["train", "dev"])
     assert not (only_folder(tmp_path) / "best.pt").exists()
 
@@ -173,4 +173,4 @@ def test_other_data_start_in_another_folder(toy, tmp_path, monkeypatch, caplog, 
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path, data=data, epochs=EPOCHS, **options)
     assert f"differs in data.{what}" in caplog.text
-    assert "going on from" not in caplog.text
+    assert "resuming from" not in caplog.text

@@ -48,7 +48,7 @@ def test_killed_three_times_the_command_ends_with_the_same_bytes(toy, tmp_path):
     process = spkr_train(toy, out, tmp_path, epochs=epochs, model={"dropout": 0.5})
     log = process.communicate(timeout=60)[1]
     assert process.returncode == 0
-    assert int(re.search(r"going on from step (\d+)", log)[1]) >= 60
+    assert int(re.search(r"resuming from step (\d+)", log)[1]) >= 60
     assert re.search(r"epoch 20/20: loss .*valid.*dev EER.*frames/s, .* waiting, 00:00 left", log)
     for file in ("final.pt", "valid.json"):
         assert (out / "model" / file).read_bytes() == (uninterrupted / file).read_bytes()
@@ -74,10 +74,10 @@ def test_a_signal_saves_a_checkpoint_and_has_its_exit_status(
         assert end.value.code == 128 + stop
     assert signal.getsignal(stop) == before
     assert not (tmp_path / "model").exists()
-    assert f"signal {stop:d}: stopped after step {step + 1}; the next start goes on there" in caplog.text
+    assert f"signal {stop:d}: stopped after step {step + 1}; the next start resumes there" in caplog.text
     with caplog.at_level(logging.INFO):
         run(toy, tmp_path)
-    assert f"going on from step {step + 1}" in caplog.text
+    assert f"resuming from step {step + 1}" in caplog.text
     assert (tmp_path / "model/final.pt").read_bytes() == (finished / "model/final.pt").read_bytes()
 
 
