@@ -2,8 +2,8 @@
 #
 #   corpus    find, download or synthesise the corpus, and unpack it        exp/corpora/<corpus>/
 #   data      Kaldi data directories and trial lists                        exp/<name>/data/<set>/
-#   augment   what augmented copies of a set are made                       exp/<name>/data/<set>_<augmentation>/
-#   feats     features and voice activity, raw, in Kaldi arks               exp/<name>/feats/<front end>/<set>/
+#   augment   lists of the augmented copies of a set                        exp/<name>/data/<set>_<augmentation>/
+#   feats     raw features and voice activity, in Kaldi arks                exp/<name>/feats/<front end>/<set>/
 #   train     the network, and its fine-tuning                              exp/<name>/<run>/model/
 #   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
 #   backend   mean, LDA and PLDA, and their adaptation                      exp/<name>/<run>/backend/
@@ -28,11 +28,11 @@ report: "report/workflow.rst"
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 STARTED = time.time()
-# As a module of another workflow it has the config that is passed to it; that workflow's files are not its own
+# As a module of another workflow it reads only the config that is passed to it, not that workflow's config files
 resolved = read_config(ROOT, config, [] if workflow.modifier.skip_configfile else workflow.overwrite_configfiles)
 settings = resolved.config
 
-# Jobs find spkr whatever environment they are started from, and end when this process is killed
+# Jobs find spkr in any environment, and end when this process is killed
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""
 if resolved.corpora:

@@ -71,17 +71,22 @@ def run(folder: Path, *args: str) -> tuple[float, float]:
     return time.monotonic() - begun, peak / 1e9
 
 
-def main() -> None:
-    """Make the corpus, run the data stage, and print the figures."""
-    files = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def measure(files: int) -> tuple[int, float, float, float]:
+    """Make the corpus and run the data stage: files, seconds of the graph and of the stage, and its memory in GB."""
     with tempfile.TemporaryDirectory(prefix="himia.", dir=".") as name:
         folder = Path(name)
         made = make_corpus(folder / "exp/corpora/himia", files)
+        expect = {"train": [made, 254], "dev": [made, 42], "test": [made, 44]}
         config = folder / "config.yaml"
-        config.write_text(yaml.safe_dump({"recipe": "himia", "corpus": {"allow_partial": True, "expect": {
-            "train": [made, 254], "dev": [made, 42], "test": [made, 44]}}}))  # fmt: skip
+        options = {"allow_partial": True, "expect": expect}
+        config.write_text(yaml.safe_dump({"recipe": "himia", "corpus": {"options": options}}))
         graph, _ = run(folder, "-n", "--configfile", str(config))
-        seconds, peak = run(folder, "--configfile", str(config), "--until", "data")
+        return made, graph, *run(folder, "--configfile", str(config), "--until", "data")
+
+
+def main() -> None:
+    """Print the figures."""
+    made, graph, seconds, peak = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
     print(
         f"{made} files: prepared in {seconds:.0f} s (at most {60 * MINUTES}) with {peak:.2f} GB (at most {GIGABYTES})"
     )

@@ -1,25 +1,31 @@
 """How long does the bookkeeping between stages take, and how much memory, for a million utterances?
 
-    python benchmarks/scale.py [UTTERANCES]
+    python benchmarks/scale.py                 # 1,000,000 utterances; UTTERANCES as an argument: another number
+    python benchmarks/scale.py --fill          # and write the table of docs/explanation/scale.md
 
 Lists, frame counts and embeddings are made up; each step runs in a process of its own. What the steps are in a
 recipe: a job a shard checks the data directory, the shards' lists are merged, training opens the features, and the
-back-end reads the embeddings.
+back-end reads the embeddings. benchmarks/prepare_himia.py measures the graph and the data stage.
 """
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import argparse
 import multiprocessing
-import resource
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+import prepare_himia
+from results_table import header, line
+from tables import PAGES, recipe_digest, tables_of, write
 
 from spkr.feats import Fbank
 from spkr.feats.reader import FeatureReader
@@ -27,8 +33,10 @@ from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.maps import write_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableWriter, read_vectors
+from spkr.report.origin import origin
 
 SPEAKERS, SHARDS, DIM = 254, 100, 256
+PAGE = PAGES["scale"]
 
 
 def make_data(folder: Path, n: int) -> None:
@@ -65,22 +73,27 @@ def timed(step: Callable[[], object], results) -> None:
     """Put a step's seconds and its process' peak memory in GB."""
     begun = time.monotonic()
     step()
-    results.put((time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+    results.put((time.monotonic() - begun, int(peak) / 1e6))
 
 
-def main() -> None:
-    """Print a line a step."""
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def rows(n: int) -> dict[str, tuple[float, float | None]]:
+    """Seconds and GB of each step."""
+    made, graph, seconds, peak = prepare_himia.measure(n)
+    found = {
+        f"Snakemake's graph of HI-MIA's recipe, {SHARDS} shards a set": (graph, None),
+        f"HI-MIA's data stage, {made:,} files: lists, headers, data directories, trial lists": (seconds, peak),
+    }
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
         steps = {
-            "make a data directory and its shards' lists": lambda: make_data(folder, n),
-            "check the data directory (each of 100 jobs)": lambda: check_data_dir(folder / "data"),
-            "merge 100 shards' lists": lambda: merge_shards(folder / "feats", folder / "data", SHARDS),
-            "open the features for training": lambda: FeatureReader([folder / "feats"], Fbank()),
-            f"write embeddings of {DIM} dimensions": lambda: embed(folder, n),
-            "read them": lambda: read_vectors(folder / "xvector.scp"),
+            "(writing a data directory and its shards' lists)": lambda: make_data(folder, n),
+            f"a feature job's check of the data directory (one of {SHARDS})": lambda: check_data_dir(folder / "data"),
+            f"merging the lists of {SHARDS} shards": lambda: merge_shards(folder / "feats", folder / "data", SHARDS),
+            "opening the features for training": lambda: FeatureReader([folder / "feats"], Fbank()),
+            f"writing embeddings of {DIM} dimensions": lambda: embed(folder, n),
+            "reading them for the back-end": lambda: read_vectors(folder / "xvector.scp"),
         }
         for name, step in steps.items():
             results = fork.SimpleQueue()
@@ -89,8 +102,26 @@ def main() -> None:
             process.join()
             if process.exitcode:
                 sys.exit(f"{name}: failed")
-            seconds, gigabytes = results.get()
-            print(f"{n:,} utterances, {name}: {seconds:.1f} s, {gigabytes:.2f} GB", flush=True)
+            found[name] = results.get()
+    return found
+
+
+def main() -> None:
+    """Print the table; with --fill, write it to the page that explains it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("utterances", type=int, nargs="?", default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--fill", action="store_true", help=f"write the table of {PAGE.name}")
+    args = parser.parse_args()
+    table = header(f"step, for {args.utterances:,} utterances", "seconds", "memory, GB")
+    for step, (seconds, memory) in rows(args.utterances).items():
+        table.append(line(step, f"{seconds:.1f}", "" if memory is None else f"{memory:.2f}"))
+    print("\n".join(table))
+    if args.fill:
+        ((block, mark),) = tables_of(PAGE)
+        machine, code, recipe = origin()["machine"], origin()["code"], recipe_digest(mark.config)
+        table += ["", f"Measured on {date.today()}; {machine}; code {code}, recipe {recipe}."]
+        content = "\n".join(table)
+        write(PAGE, PAGE.read_text(encoding="utf-8").replace(block[0], f"{block['begin']}{content}\n{block['end']}"))
 
 
 if __name__ == "__main__":

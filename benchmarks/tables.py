@@ -12,6 +12,7 @@ A table stands between two marks. The first one says what it shows:
     backends RUN              a row for each list, a column for each back-end
     runs NAME=RUN...          a row for each list and back-end, a column for each run; with `mean`, their mean, too
     grid                      benchmarks/grid.py writes it
+    scale                     benchmarks/scale.py writes it
 
     config=FILE,FILE          the config files of the runs; a change of their values, too, makes the table old
     lists=LIST,LIST           these lists only; `primary`: the primary back-end only
@@ -39,6 +40,7 @@ from spkr.report.origin import origin
 
 ROOT = Path(__file__).parents[1]
 KINDS = {"results": of_results, "backends": of_backends, "runs": of_runs}
+PAGES = {"scale": ROOT / "docs/explanation/scale.md"}  # beside the READMEs
 FLAGS = {"mean", "primary"}
 BLOCK = re.compile(r"(?P<begin><!-- table: (?P<words>.*?) -->\n)(?P<content>.*?)(?P<end><!-- /table -->)", re.S)
 
@@ -63,9 +65,12 @@ class Mark:
             name, _, value = word.rpartition("=")
             named |= {} if word in flags else {name or word: value}
         config, lists = (tuple(filter(None, named.pop(key, "").split(","))) for key in ("config", "lists"))
-        wanted = {"grid": len(named) == 0, "runs": len(named) > 0}.get(kind, kind in KINDS and len(named) == 1)
+        by_itself = kind in ("grid", "scale")
+        wanted = not named if by_itself else kind in KINDS and (len(named) == 1 or kind == "runs" and named)
         if not wanted or not config:
-            raise InputError(f"table: {words}: expected {', '.join(KINDS)} with their runs, or grid, and config=FILE")
+            raise InputError(
+                f"table: {words}: expected {', '.join(KINDS)} with their runs, or grid or scale, and config=FILE"
+            )
         return cls(kind, named, config, lists, frozenset(flags))
 
 
@@ -134,12 +139,14 @@ def age(mark: Mark, content: str) -> str:
 def main() -> None:
     """List the tables of the READMEs, or fill them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("readmes", nargs="*", type=Path, help="default: the README and those of the recipes")
+    parser.add_argument(
+        "readmes", nargs="*", type=Path, help="default: the README, those of the recipes, and docs/explanation/scale.md"
+    )
     parser.add_argument("--fill", action="store_true", help="write the tables whose runs are there")
     parser.add_argument("--directory", type=Path, default=ROOT, help="of exp/ (default: the repository)")
     args = parser.parse_args()
     try:
-        for readme in args.readmes or [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md"))]:
+        for readme in args.readmes or [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md")), *PAGES.values()]:
             if args.fill:
                 fill(readme, args.directory)
             for block, mark in tables_of(readme):

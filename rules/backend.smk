@@ -36,7 +36,7 @@ if not settings.backend.trained:
 if ADAPT_TO:
 
     rule adapt:
-        """Adapt the back-end to a set's embeddings, whose speakers it need not know."""
+        """Adapt the back-end to the embeddings of a set, without speaker labels."""
         input:
             backend=expand(f"{TRAINED_BACKEND}/{{file}}", file=BACKEND_FILES),
             xvectors=f"{RUN}/xvectors/{ADAPT_TO}/xvector.scp",

@@ -1,4 +1,4 @@
-# What the rules share: names of folders, sets and lists, and settings as a job's parameter.
+# What the rules share: names of folders, sets and lists, and functions for the parameters of jobs.
 import hashlib
 import json
 import re
@@ -17,12 +17,12 @@ RUN = f"{EXP}/{settings.run}"
 
 
 def as_json(value):
-    """Settings as one word for the shell, the same for the same settings."""
+    """Settings as JSON. Equal settings give equal text."""
     return json.dumps(value, sort_keys=True)
 
 
 def as_options(settings):
-    """Settings as options of a command. False and null leave an option out, true gives it no value."""
+    """Settings as options of a command. False and null leave an option out; true makes it an option without a value."""
     words = []
     for name, value in settings.items():
         if value is not None and value is not False:
@@ -32,12 +32,12 @@ def as_options(settings):
 
 
 def code(*modules):
-    """A digest of the code that a stage computes with, as a parameter: a change of it is a reason to rerun."""
+    """A digest of the code that a stage uses, as a parameter: if it changes, the stage reruns."""
     return code_of(*(module.partition(":")[0] for module in modules), root=ROOT)
 
 
 def below_root(path):
-    """A file of this checkout as a parameter. Where the checkout lies is no reason to rerun."""
+    """The path of a file of this checkout, as a parameter. Moving the checkout does not cause a rerun."""
     return lambda wildcards, input: os.path.relpath(ROOT / path)
 
 
@@ -48,10 +48,10 @@ def growing(mem_mb):
 
 PRETRAINED = settings.pretrained
 FINETUNE = not PRETRAINED and settings.finetune.preset is not None
-TRAINED = [f"{RUN}/model", f"{RUN}/finetuned"] if FINETUNE else [f"{RUN}/model"]  # embeddings are the last one's
+TRAINED = [f"{RUN}/model", f"{RUN}/finetuned"] if FINETUNE else [f"{RUN}/model"]  # the last one computes embeddings
 MODEL = PRETRAINED or f"{TRAINED[-1]}/final.pt"
 
-# Features are shared by the runs of one front end; those for a trained network are named by its path.
+# Runs with the same front end share features. Features for a pretrained network are named after its path.
 FRONT_END = f"of-{re.sub('[^A-Za-z0-9_]+', '-', PRETRAINED).strip('-')}" if PRETRAINED else resolved.front_end_name
 FEATS = f"{EXP}/feats/{FRONT_END}"
 

@@ -10,7 +10,7 @@ UNSHOWN = {"job_started", "job_finished", "progress", "resources_info"}
 
 
 class OneLine(logging.Formatter):
-    """The start of a job as the time and its rule's message, and the table of jobs as a line; all else as before."""
+    """Shows a job's start as the time and its rule's message, and the table of jobs as one line; the rest as before."""
 
     def __init__(self, before):
         super().__init__()

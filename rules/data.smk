@@ -3,7 +3,7 @@
 CORPUS = f"exp/corpora/{settings.corpus.name}"
 SETS = ["train", "valid", "dev", "test"]
 
-# What is unpacked, by the folder that it is unpacked to.
+# Each archive, by the folder that it is unpacked to.
 ARCHIVES = {os.path.normpath(f"{CORPUS}/{folder}"): archive for folder, archive in settings.corpus.archives.items()}
 DATA_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum", *settings.corpus.files, "manifest.json"]
 AUGMENTED_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum", "utt2aug", "manifest.json"]
@@ -15,7 +15,7 @@ TRIAL_FILES = [
 
 
 def fetch_options(unpacked):
-    """What `spkr fetch` is to unpack to that folder."""
+    """The arguments of `spkr fetch` for the archive that is unpacked to a folder."""
     archive = ARCHIVES[unpacked].to_dict()
     for name in archive.keys() & {"file", "withdrawn"}:
         archive[name] = archive[name] and os.path.join(settings.corpus.folder or "", archive[name])
@@ -45,7 +45,7 @@ if settings.corpus.synthesise:
 else:
 
     rule corpus:
-        """Find or download an archive and unpack it. Later rules depend on the completion record alone."""
+        """Find or download an archive and unpack it. Later rules depend only on the completion record."""
         output:
             "{unpacked}/unpacked.json",
         log:
@@ -92,7 +92,7 @@ rule data:
 
 
 rule augment:
-    """Say what the augmented copies of a set are. No audio is written."""
+    """List the augmented copies of a set. No audio is written."""
     input:
         expand(f"{EXP}/data/{{{{clean}}}}/{{file}}", file=["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum"]),
     output:
@@ -107,6 +107,6 @@ rule augment:
         options=lambda w: as_json(settings.augment[w.augment].to_dict()),
         code=code("spkr.audio.augmented_copies"),
     message:
-        "augment: copies of {wildcards.clean}, as {wildcards.augment}"
+        "augment: listing the {wildcards.augment} copies of {wildcards.clean}"
     shell:
         "spkr --log {log} augment {params.data} {params.out} --options {params.options:q}"

@@ -1,4 +1,4 @@
-# Embeddings of whole sets, a job a shard.
+# Embeddings of whole sets, one job per shard.
 
 EMBED_SHARDS = settings.embed.shards
 EMBED_FILES = ["xvector.scp", "spk_xvector.ark", "spk_xvector.scp", "num_utts", "utt2num_voiced"]

@@ -1,4 +1,4 @@
-# Features and voice activity, a job a shard, into Kaldi arks.
+# Features and voice activity in Kaldi arks, one job per shard.
 
 SHARDS = settings.feats.shards
 SHARD_LISTS = ["feats.{shard}.scp", "vad.{shard}.scp", "utt2num_frames.{shard}", "utt2num_voiced.{shard}"]
@@ -13,18 +13,18 @@ def feature_files(sets):
 
 
 def effects(wildcards):
-    """The functions of the effects that an augmented set's recordings have."""
+    """The functions of the effects in an augmented set; none for other sets."""
     names = [] if wildcards.set in SETS else settings.augment[wildcards.set.partition("_")[2]].copy_names()
     return [effect.function for name, effect in EFFECTS.items() if name in names]
 
 
 def utt2aug(wildcards):
-    """What is done to the recordings of an augmented set."""
+    """The file that says how the copies of an augmented set are made; none for other sets."""
     return [] if wildcards.set in SETS else f"{EXP}/data/{wildcards.set}/utt2aug"
 
 
 rule feats:
-    """Compute one shard of a set's features; raw, as normalisation is the reader's."""
+    """Compute one shard of a set's features. They stay raw: their reader normalises them."""
     input:
         wav_scp=f"{EXP}/data/{{set}}/wav.scp",
         utt2spk=f"{EXP}/data/{{set}}/utt2spk",
@@ -45,7 +45,7 @@ rule feats:
     params:
         data=f"{EXP}/data/{{set}}",
         out=f"{FEATS}/{{set}}",
-        # A trained network brings its front end
+        # A trained network comes with its front end
         options=as_json(settings.feats.only(Reading) if PRETRAINED else settings.feats.to_dict()),
         model=["--model", PRETRAINED] if PRETRAINED else [],
         shard=f"{{shard}}/{SHARDS}",
@@ -58,7 +58,7 @@ rule feats:
 
 
 rule merge_feats:
-    """Join the shards' lists; every utterance of the set must be there."""
+    """Join the shards' lists. Every utterance of the set must be there."""
     input:
         utt2spk=f"{EXP}/data/{{set}}/utt2spk",
         shards=expand(

@@ -1,12 +1,12 @@
 # EER with its interval, minDCF, identification accuracy, results by attribute, DET plots.
 
-# What the data rule says of utterances and speakers: microphones, distances, sex.
+# Files of the data rule that describe utterances and speakers: microphone, distance, sex.
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
 TEST_SETS = sorted({s for s, _ in LISTS.values()})
 
 
 def list_files(name):
-    """What `spkr eval` reads of a list: its trials, scores and models, and the speakers and speech of its set."""
+    """The files of a list that `spkr eval` reads: trials, scores, models, speakers, numbers of voiced frames."""
     s, of = LISTS[name]
     files = {
         "trials": f"{EXP}/data/{s}/trials_{of}",
@@ -18,12 +18,12 @@ def list_files(name):
 
 
 def in_report(files, caption, category):
-    """Files that `snakemake --report` shows, with report/<caption>.rst."""
+    """Files that `snakemake --report` shows, with report/<caption>.rst as their caption."""
     return report(files, caption=f"../report/{caption}.rst", category=category) if files else []
 
 
 rule report:
-    """Measure all lists and back-ends."""
+    """Measure the error rates of all lists and back-ends, and draw the plots."""
     input:
         trials=TRIAL_FILES,
         speakers=expand(f"{EXP}/data/{{set}}/{{file}}", set=TEST_SETS, file=["utt2spk", *ATTRIBUTES]),
@@ -51,7 +51,7 @@ rule report:
         f"{RUN}/benchmark/report.tsv"
     params:
         out=f"{RUN}/results",
-        # The input makes it a derived parameter: another line of a config file is no reason to rerun
+        # As a function of `input` it is a derived parameter: a key that moves to another line does not cause a rerun
         config=lambda wildcards, input: resolved.as_yaml(ROOT),
         lists=json.dumps({name: list_files(name) for name in LISTS}, indent=2),
         by=ATTRIBUTES,

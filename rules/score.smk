@@ -2,7 +2,7 @@
 
 
 def trials_file(kind):
-    """The data directory's trials_<list> or models_<list> behind a list's name in the results."""
+    """The file trials_<list> or models_<list> of the list that the results call `wildcards.list`."""
 
     def path(wildcards):
         s, name = LISTS[wildcards.list]
@@ -17,7 +17,7 @@ COHORT = SCORE.cohort if SCORE.score_norm != "none" else None
 
 
 def score_options(wildcards):
-    """What `spkr score` does beside the back-end's steps."""
+    """The options of `spkr score` for a list, apart from the back-end."""
     options = {"smoothing": SCORE.smoothing, "ignore_num_utts": SCORE.ignore_num_utts, "score_norm": SCORE.score_norm}
     options["silent"] = settings.embed.silent
     if models := trials_file("models")(wildcards):

@@ -1,4 +1,4 @@
-# What is checked and said before the first job: files in an output's place, and a model that is going to be replaced.
+# Checks before the first job: is another file in the place of an output, and will a model be replaced?
 import itertools
 from base64 import urlsafe_b64encode
 from datetime import datetime
@@ -104,7 +104,7 @@ def say_what_is_replaced(rule):
     data_then, data_now = options_of_data(given.sets)
     then, now = then | data_then, now | data_now
     changed = [name for name in {**now, **data_then} if now.get(name) != then.get(name)]
-    if changed and "--rerun-triggers" not in sys.argv:  # with which the user says what a change means
+    if changed and "--rerun-triggers" not in sys.argv:  # with it, the user decides what causes a rerun
         name, more = changed[0], f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         print(
             f"{path} of {date:%Y-%m-%d %H:%M} is going to be replaced: {name} was {then.get(name)} and is {now.get(name)}{more};"

@@ -1,7 +1,7 @@
 # The network.
 
-# `spkr`, in as many processes as there are GPUs, also on several nodes of SLURM, where it starts one torchrun on each.
-# The shell decides: as a parameter, another number would train anew.
+# Starts `spkr`, one process per GPU. On several nodes of SLURM, it starts one torchrun on each node.
+# The shell works this out: as a parameter, another number of GPUs would cause a rerun.
 LAUNCH = (
     "launch=spkr; processes=$((1 + ({resources.gpu} - 1) / {resources.nodes}));"  # of each node
     " if (({resources.gpu} > 1)); then export OMP_NUM_THREADS=$((1 + ({threads} - 1) / processes));"
@@ -11,7 +11,7 @@ LAUNCH = (
     " torchrun --nnodes {resources.nodes} --nproc-per-node $processes --rdzv-backend c10d --rdzv-id $job"
     ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m -- spkr"; fi; exec $launch'
 )
-SOUNDS = {}  # the options behind each list of rooms and noise
+SOUNDS = {}  # list of rooms and noise -> the options that it is made from
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 
 
@@ -102,14 +102,14 @@ if not PRETRAINED:
             f"{RUN}/benchmark/train.tsv"
         threads: 8
         resources:
-            gpu=1,  # of all nodes together; memory and threads are those of each
+            gpu=1,  # of all nodes together; memory and threads are for each node
             nodes=1,
             mpi=of_several_nodes(lambda nodes: "srun"),  # the SLURM plugin then leaves srun to the command
             tasks=of_several_nodes(lambda nodes: nodes),
-            tasks_per_gpu=of_several_nodes(lambda nodes: 0),  # else the plugin takes `tasks`
+            tasks_per_gpu=of_several_nodes(lambda nodes: 0),  # otherwise the plugin uses `tasks` for it
             mem_mb=growing(12000),
             runtime=1440,
-            stop_after="inf",  # minutes; fewer than `runtime` where a cluster's limit comes without SIGTERM
+            stop_after="inf",  # minutes; set it below `runtime` if a cluster sends no SIGTERM at its limit
         params:
             out=f"{RUN}/model",
             settings=training_settings(settings.train, settings.network),

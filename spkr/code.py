@@ -1,4 +1,4 @@
-"""A digest of Python code, which changes when the code does something else and not when a comment changes."""
+"""A digest of Python code, which changes with the code but not with comments, docstrings or layout."""
 
 import ast
 import hashlib
@@ -12,8 +12,8 @@ from spkr.files import sha256
 def code_digest(*paths: str | Path) -> str:
     """A digest of modules and of all modules in folders: 12 hexadecimal digits.
 
-    Comments, docstrings and layout do not count, nor do the files' names and folders, and the order of the arguments.
-    Raises InputError where a path does not exist, holds no module, or is not Python.
+    Comments, docstrings, layout, the files' names and folders, and the order of the arguments do not count.
+    Raises InputError if a path does not exist, holds no module, or is not Python.
     """
     modules: set[Path] = set()
     for path in map(Path, paths):
@@ -26,23 +26,23 @@ def code_digest(*paths: str | Path) -> str:
 
 
 def code_version(*folders: Path) -> str:
-    """A digest of the Python files in some folders and below as they are, for records: a comment changes it.
+    """A digest of the bytes of all Python files below some folders, for records; even a comment changes it.
 
-    It takes a tenth of the time of `code_digest`, and every job writes one into its manifest.
+    It takes a tenth of the time of `code_digest`; every job writes one into its manifest.
     """
     files = sorted(file for folder in folders for file in folder.rglob("*.py"))
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()[:12]
 
 
 def code_of(*modules: str | Path, root: str | Path) -> str:
-    """A digest of what a stage computes with: some modules, and what they import of spkr, directly or not.
+    """A digest of the code that a stage computes with: some modules and what they import, directly or indirectly.
 
-    Modules that carry no number are left out: those that read options, which are parameters of a stage, and those of
-    the top level, about files and messages.
+    Only modules of spkr and modules beside a script count. Modules that affect no number are left out: those that read
+    options, which are parameters of a stage, and those of the top level, which handle files and messages.
 
     Args:
-        modules: names, as spkr.nnet.embed, or paths of scripts below `root`.
-        root: the folder of the package.
+        modules: names, such as spkr.nnet.embed, or paths of scripts below `root`.
+        root: the folder that holds the package.
     """
     root = Path(root)
     left = [root / m if str(m).endswith(".py") else _path(root, str(m)) for m in modules]
@@ -56,7 +56,7 @@ def code_of(*modules: str | Path, root: str | Path) -> str:
 
 
 def _path(root: Path, name: str, beside: Path | None = None) -> Path | None:
-    """The file of a module that carries numbers, of spkr or beside a script; None for any other."""
+    """The file of a module that affects numbers, in spkr or beside a script; None for any other module."""
     package, *parts = name.split(".")
     if package != "spkr":
         path = beside / f"{name}.py" if beside and not beside.is_relative_to(root / "spkr") else None
@@ -69,7 +69,7 @@ def _path(root: Path, name: str, beside: Path | None = None) -> Path | None:
 
 @cache
 def _imports(path: Path) -> list[str]:
-    """Names that a module imports, anywhere in it; of `from spkr.kaldi import trials` also spkr.kaldi.trials."""
+    """The names that a module imports anywhere; `from spkr.kaldi import trials` also gives spkr.kaldi.trials."""
     names = []
     for node in ast.walk(ast.parse(_read(path), str(path))):
         if isinstance(node, ast.Import):
@@ -95,7 +95,7 @@ def _source_digest(module: Path, source: bytes) -> str:
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):  # the body of a lambda is an expression
             node.body = [s for s in body if not _is_docstring(s)] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()  # unlike ast.dump the same in all Pythons
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()  # unlike ast.dump, the same in all versions of Python
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

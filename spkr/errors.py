@@ -1,18 +1,18 @@
-"""Exceptions: the input is wrong, and here is what to do about it."""
+"""Exceptions, which say what is wrong with the input and what to do about it."""
 
 
 class InputError(ValueError):
     """Something that the user gave is wrong: a file, an archive, a setting.
 
-    The message names the file (and line, where there is one), says what was expected and what to do.
+    The message names the file (and the line, if there is one), and says what was expected and what to do.
     The command line prints it without a traceback and exits with status 1.
     """
 
 
 class DamagedAudio(ValueError):
-    """A sound file is not what its header says, or is of no kind that can be read; `remedy` says what to do about it.
+    """A sound file does not agree with its header, or has an unknown format; `remedy` says what to do about it.
 
-    Whoever opened the file makes it an InputError that names it.
+    The code that opened the file turns this into an InputError that names the file.
     """
 
     def __init__(self, message: str, remedy: str = "replace the file"):

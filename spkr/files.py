@@ -19,14 +19,14 @@ from spkr.outputs import check_writable, is_stream, open_stream
 BYTE_ORDER_MARK = "\ufeff"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
-Written = dict[Path, dict[str, object]]  # files, with what is known of each
+Written = dict[Path, dict[str, object]]  # files, with facts about each
 
 _written: ContextVar[Written | None] = ContextVar("written", default=None)
 
 
 @contextmanager
 def recording() -> Iterator[Written]:
-    """While the block runs, `replacing` adds each file that it puts in its place to the dictionary that this yields."""
+    """Yield a dictionary to which `replacing` adds each file that it writes while the block runs."""
     files: Written = {}
     before = _written.set(files)
     try:
@@ -39,16 +39,17 @@ def recording() -> Iterator[Written]:
 def replacing(
     path: str | Path, mode: str = "w", orphaned: bool = False, facts: Mapping[str, object] | None = None
 ) -> Iterator[IO]:
-    """Open a temporary file beside `path`, which takes that name when the block ends without an error.
+    """Open a temporary file beside `path`, which is renamed to `path` if the block ends without an error.
 
     On an error it is removed, so nothing half-written is ever found under its final name. While it is written it is
     locked, so that another process can tell it from one that a killed process left (`is_left_over`). A symbolic link
-    stays, and the file that it points to is replaced. A stream (`is_stream`) is written as it is.
+    stays, and the file that it points to is replaced. A stream (`is_stream`) is written directly.
 
-    `facts` are what a manifest says of the file beside its size, such as the keys of an ark; of a text, its lines.
+    `facts` are what a manifest says about the file in addition to its size and sha256, such as the number of keys of an
+    ark. For a text file, the number of lines is added.
 
-    Raises InputError where the workflow that started this process is gone, unless `orphaned` files are allowed, where
-    `check_writable` does, and where the disk is full or may only be read.
+    Raises InputError as `check_writable` does, if the disk is full or read-only, and if the workflow that started this
+    process is gone, unless `orphaned` files are allowed.
     """
     path, encoding = Path(path), None if "b" in mode else "utf-8"
     if is_stream(path):
@@ -109,7 +110,7 @@ def naming_full_disk(path: str | Path) -> Iterator[None]:
 
 
 def is_left_over(tmp: str | Path) -> bool:
-    """Whether no process writes this temporary file of `replacing` any more."""
+    """Whether a temporary file of `replacing` is left over: no process is writing it."""
     try:
         with Path(tmp).open("rb") as f:
             return _lock(f.fileno())
@@ -118,7 +119,7 @@ def is_left_over(tmp: str | Path) -> bool:
 
 
 def _lock(fd: int) -> bool:
-    """Lock an open file until it is closed; False where another process has locked it. Not all file systems lock."""
+    """Lock an open file until it is closed; False if another process has locked it. Some file systems cannot lock."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -129,26 +130,26 @@ def _lock(fd: int) -> bool:
 
 
 def located(path: str, named_in: Path) -> Path:
-    """Where a file is that a list names.
+    """The path of a file that a list names.
 
-    A relative path begins at the folder in which the workflow was started: the one whose `exp` holds the list, or else,
-    where it is not there, the working directory.
+    A relative path starts at the folder in which the workflow was started, the one whose `exp` holds the list. If the
+    file is not there but in the working directory, the path starts at the working directory.
     """
     in_run = (run_folder(named_in) or Path()) / path
     return Path(path) if os.access(path, os.F_OK) and not os.access(in_run, os.F_OK) else in_run
 
 
 def run_folder(path: Path) -> Path | None:
-    """The folder in which the workflow was started that made this file: it holds the innermost `exp` above the file."""
+    """The folder in which the workflow of this file was started: it holds the innermost `exp` above the file."""
     above = [*path.parents, *path.absolute().parents]
     return next((folder.parent for folder in above if folder.name == "exp"), None)
 
 
 def read_text(path: str | Path) -> str:
-    """The content of a non-empty UTF-8 text file, its line ends as newlines.
+    """The content of a non-empty UTF-8 text file, with newlines as line ends.
 
-    Raises InputError where the file is missing or unreadable, empty, not UTF-8, or where a line begins with a byte
-    order mark, as some editors put before the first one.
+    Raises InputError if the file is missing, unreadable, empty or not UTF-8, or if a line begins with a byte order
+    mark, which some editors put before the first line.
     """
     path = Path(path)
     try:
@@ -173,7 +174,7 @@ def byte_order_mark(path: str | Path, line: int = 1) -> InputError:
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number, line without its end) of a text file; InputError as `read_text`, and for an empty line."""
+    """Yield (line number, line without its end); raises InputError as `read_text` does, and for an empty line."""
     for number, line in enumerate(read_text(path).rstrip("\n").split("\n"), 1):
         if not line.strip():
             raise InputError(f"{path}:{number}: empty line; expected a key and a value")
@@ -187,7 +188,7 @@ def sha256(path: str | Path) -> str:
 
 
 def check_same_keys(where: str | Path, found, expected_from: str | Path, expected) -> None:
-    """Raise InputError, naming a key, unless both hold the same keys: no utterance is ever lost silently."""
+    """Raise InputError, which names a key, unless both hold the same keys: no utterance is lost silently."""
     found, expected = set(found), set(expected)
     if missing := sorted(expected - found):
         raise InputError(

@@ -51,7 +51,7 @@ class Checked:
     def commands(self) -> list[str]:
         """Commands that make damaged files again, one for each stage, in the order in which the files were made.
 
-        One command for files of several stages would also make again everything between them.
+        One command for files of several stages would also make everything between them again.
         """
         of_stage: dict[tuple[Path, str], list[str]] = {}
         for found in sorted((f for f in self.findings if f.stage), key=lambda f: f.made):
@@ -68,9 +68,9 @@ def _command(run: Path, paths: list[str]) -> str:
 
 
 def check_tree(folder: Path) -> Checked:
-    """Check all that manifests under a folder list, the audio that its data directories name, and files left over.
+    """Check the files that manifests under a folder list, the audio of its data directories, and leftover files.
 
-    Raises InputError where there is no such folder, or no manifest in it.
+    Raises InputError if the folder does not exist or holds no manifest.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected that of a recipe, such as exp/an4, or one in it")
@@ -107,7 +107,7 @@ def check_tree(folder: Path) -> Checked:
 
 
 def _refuse(error: OSError) -> None:
-    """A folder that cannot be read is not left out."""
+    """Raise InputError for a folder that cannot be read, so that it is not skipped."""
     raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
 
 

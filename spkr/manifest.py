@@ -1,12 +1,12 @@
-"""Manifests: beside what a job made, a small file that says what it was, so that damage is seen before it is read.
+"""Manifests: small files that describe what a job made, so that a damaged file is found before it is used.
 
     manifest.json, or manifest.<part>.json where several jobs write into one folder:
       made_by   stage, options, and a digest of the code
       files     name -> bytes, sha256, and facts: lines of a text, keys and dim of an ark
 
-It is written last. Until then the one of an earlier run stays, by which files that were replaced or removed since are
-seen to differ. A job that fails removes what it wrote. A file that no manifest beside it lists is the user's own, of
-which nothing is asked.
+A manifest lies beside its files and is written last. Until then, the manifest of an earlier run stays, and shows which
+files were replaced or removed since. A job that fails removes what it wrote. A file that no manifest beside it lists
+belongs to the user, and is not checked.
 """
 
 import json
@@ -26,7 +26,7 @@ from spkr.outputs import check_folders, check_outputs
 
 PACKAGE = Path(__file__).parent
 NAMES = "manifest*.json"
-MAX_THREADS = 8  # that hash files: more of them wait for the disk
+MAX_THREADS = 8  # that hash files; more would only wait for the disk
 
 
 @contextmanager
@@ -38,19 +38,19 @@ def artefacts(
     writes: Iterable[str | Path] = (),
     code: Path = PACKAGE,
 ) -> Iterator[None]:
-    """Check what a job is about to read and write, let it work, and write the manifests of what it wrote beside each.
+    """Check the files that a job will read and write, let it run, and write manifests of the files that it wrote.
 
     Args:
         stage: the rule, or the verb, that makes the files.
-        options: with what, as JSON takes it; paths are written as they are.
-        manifests: where they go; a folder that has one of them is none of `reads`.
-        reads: files and folders, as `check_files` takes them.
-        writes: files that the caller named, or that have fixed names: none of them is read (`check_outputs`).
-        code: folder of what makes the files, if it is more than spkr.
+        options: of the stage, to be written as JSON; paths are not resolved.
+        manifests: their paths; each lists the files in its own folder, which must not be one of `reads`.
+        reads: files and folders, as for `check_files`.
+        writes: output files, named by the caller or fixed; none of them may be an input (`check_outputs`).
+        code: the folder of the code that makes the files, if spkr is not all of it.
 
-    Where the job fails, what it wrote beside the manifests is removed. Where it ends, so is what an earlier run of the
-    stage made there and this one did not. Of the processes of one training, the first one alone does all this.
-    Raises InputError as `check_files` and `check_outputs` do, and where another stage wrote one of the manifests.
+    If the job fails, the files that it wrote beside the manifests are removed. If it succeeds, files there that only an
+    earlier run of the stage wrote are removed. If a training has several processes, only the first does all this.
+    Raises InputError as `check_files` and `check_outputs` do, and if another stage wrote one of the manifests.
     """
     if os.environ.get("RANK", "0") != "0":
         yield
@@ -72,19 +72,19 @@ def artefacts(
 
 
 def _record(made_by: dict, earlier: Mapping[Path, list["Entry"]], written: Written) -> None:
-    """Write each manifest of `earlier`; remove what it listed before and what was not written again."""
+    """Write each manifest of `earlier`, and remove files that it listed before and that were not written again."""
     for manifest in earlier:
         beside = {path: facts for path, facts in written.items() if path.parent == manifest.parent}
         for entry in earlier[manifest]:
-            if entry.path not in beside and not entry.fault():  # a file that was changed is the user's own
+            if entry.path not in beside and not entry.fault():  # a file that was changed belongs to the user
                 entry.path.unlink()
         _write(manifest, {"made_by": made_by, "files": {path.name: describe(path) | beside[path] for path in beside}})
 
 
 def _earlier(manifest: Path, stage: str) -> list["Entry"]:
-    """What an earlier run of a stage has listed there; InputError where another stage has.
+    """The entries of a manifest that an earlier run of a stage wrote; InputError if another stage wrote it.
 
-    All stages that make data directories count as one: data, data subset, data combine.
+    The stages that make data directories (data, data subset, data combine) count as one.
     """
     entries = read_manifest(manifest) if manifest.exists() else []
     for entry in entries:
@@ -103,7 +103,7 @@ def _write(manifest: Path, content: dict) -> None:
 
 
 def describe(path: Path) -> dict[str, object]:
-    """What a manifest says of a file: bytes and sha256."""
+    """What a manifest says about a file: bytes and sha256."""
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
@@ -118,7 +118,7 @@ class Entry:
     sha256: str
 
     def fault(self) -> str | None:
-        """How the file differs from what was made; None where it does not."""
+        """How the file differs from what the stage made; None if it does not."""
         try:
             if (found := self.path.stat().st_size) != self.bytes:
                 return f"{found} bytes; the stage {self.stage} wrote {self.bytes}"
@@ -129,7 +129,7 @@ class Entry:
             return f"cannot be read ({e.strerror})"
 
     def is_current(self) -> bool:
-        """Whether the manifest still lists it so: it may have been replaced or removed since it was read."""
+        """Whether the manifest still has this entry; another job may have replaced or removed the manifest."""
         try:
             return self in read_manifest(self.manifest)
         except InputError:
@@ -137,7 +137,7 @@ class Entry:
 
 
 def read_manifest(path: Path) -> list[Entry]:
-    """The entries of a manifest; InputError where the file is no manifest."""
+    """The entries of a manifest; InputError if the file is not a manifest."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         stage, entries = content["made_by"]["stage"], []
@@ -153,16 +153,16 @@ def read_manifest(path: Path) -> list[Entry]:
 
 
 def check_files(*paths: str | Path, arks: bool = True) -> None:
-    """Compare files with what the manifests beside them say, each once; of a folder, all files that they list.
+    """Compare each file once with the manifests beside it; of a folder, compare all files that its manifests list.
 
-    A table may be named as Kaldi does (`ark:FILE`); its `arks` are checked with the scp that names them. Raises
-    InputError, naming a file that differs, what was expected, and what to do.
+    A table may have one of Kaldi's names (`ark:FILE`). With `arks`, the arks that an scp names are checked, too.
+    Raises InputError for a file that differs, with what was expected and what to do.
     """
     _verify(_named(paths, arks))
 
 
 def _named(paths: Iterable[str | Path], arks: bool = True) -> dict[Path, Entry | None]:
-    """The files that `check_files` compares, with what a manifest says of them."""
+    """The files that `check_files` compares, each with its entry in a manifest, or None."""
     listed = cache(entries_beside)
     found: dict[Path, Entry | None] = {}
     left = [source_of(path).path for path in paths]
@@ -188,9 +188,9 @@ def entries_beside(folder: Path) -> dict[str, Entry]:
 
 
 def unlisted(paths: Iterable[str | Path]) -> list[Path]:
-    """Of these files, those that are there and that no manifest beside them lists: they may be the user's own.
+    """Those of these files that exist and that no manifest beside them lists: they may belong to the user.
 
-    Raises InputError where a manifest beside them cannot be read.
+    Raises InputError if a manifest beside them cannot be read.
     """
     listed = cache(entries_beside)
     there = [path for path in map(Path, paths) if path.is_symlink() or path.exists()]
@@ -198,7 +198,7 @@ def unlisted(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def arks_of(scp: Path) -> list[Path]:
-    """The arks that a table's scp names; none of a list of other files, or where there is no such file."""
+    """The arks that a table's scp names; empty if it lists other files or does not exist."""
     if not scp.is_file():
         return []
     try:
@@ -210,7 +210,7 @@ def arks_of(scp: Path) -> list[Path]:
 
 
 def faults(entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
-    """The files that differ from what was made, and how; a few files are read at a time."""
+    """Yield the entries whose files differ from what was made, and how; a few files are read at a time."""
     with ThreadPoolExecutor(min(MAX_THREADS, len(os.sched_getaffinity(0)))) as pool:
         entries = list(entries)
         for entry, fault in zip(entries, pool.map(Entry.fault, entries), strict=True):
@@ -229,7 +229,7 @@ def repair(path: Path) -> str:
 
 
 def accept(path: Path) -> None:
-    """Write what a file is now into the manifest that lists it; InputError where no manifest does."""
+    """Update a file's size and sha256 in the manifest that lists it; InputError if no manifest does."""
     for manifest in sorted(path.parent.glob(NAMES)):
         if path in [entry.path for entry in read_manifest(manifest)]:
             content = json.loads(manifest.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """Jobs whose workflow is gone: if Snakemake is killed with kill -9, the jobs that it started must end, too.
 
-The workflow writes its name into the environment variable SPKR_WORKFLOW, which its jobs inherit. A job looks for that
-process in /proc if it ran on the same machine. Without /proc no job looks for it.
+The workflow writes its name into the environment variable SPKR_WORKFLOW, which its jobs inherit. A job on the same
+machine looks for that process in /proc. Without /proc, no job looks for it.
 """
 
 import os
@@ -15,9 +15,9 @@ SECONDS = 0.5  # between two checks
 
 
 def name_of(pid: int | str) -> str | None:
-    """A name that no other process ever has: the machine since its start, the process id and its start time.
+    """A name that no other process ever has: the machine and its boot, the process id, and the process's start time.
 
-    None where there is no such process, or where it is a zombie.
+    None if there is no such process, or if it is a zombie.
     """
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc(5): from field 3 on
@@ -28,7 +28,7 @@ def name_of(pid: int | str) -> str | None:
 
 def _machine() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"  # processes are numbered anew in a container
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"  # a container has process ids of its own
 
 
 def is_orphan() -> bool:

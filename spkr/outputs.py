@@ -1,4 +1,4 @@
-"""What a job is asked to write, looked at before it starts: no output is an input, and each of them can be written."""
+"""Checks of a job's outputs before it starts: none of them is an input, and all of them can be written."""
 
 import os
 import stat
@@ -8,14 +8,14 @@ from typing import IO
 
 from spkr.errors import InputError
 
-MAX_LINKS = 40  # one behind the other, as Linux follows them
+MAX_LINKS = 40  # in a chain, the limit of Linux
 
 
 def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Raise InputError where an output cannot be written, is an input, or stands there twice.
+    """Raise InputError if an output cannot be written, is an input, or is listed twice.
 
-    Two paths are one file if they lead to it over symbolic links, or are hard links of each other. Streams may stand
-    anywhere.
+    Two paths are the same file if they lead to it through symbolic links, or are hard links of each other. Outputs that
+    are streams are not checked.
     """
     taken = {place: ("is an input, too", path) for path in inputs for place in _places(path)}
     for path in outputs:
@@ -31,7 +31,7 @@ def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
 
 
 def check_folders(folders: Iterable[Path], reads: Iterable[str | Path]) -> None:
-    """Raise InputError where a folder that is to be written to is none, or is one of the folders that are read."""
+    """Raise InputError if an output folder is a file or a broken link, or if it is one of the inputs."""
     read = {os.path.realpath(path) for path in reads}
     for folder in dict.fromkeys(folders):
         if folder.exists() and not folder.is_dir():
@@ -43,7 +43,7 @@ def check_folders(folders: Iterable[Path], reads: Iterable[str | Path]) -> None:
 
 
 def _places(path: str | Path) -> list[object]:
-    """What two names of one file have in common."""
+    """The real path of a file, and its device and inode; two names of one file share at least one of these."""
     places: list[object] = [os.path.realpath(path)]
     try:
         found = Path(path).stat()
@@ -54,7 +54,7 @@ def _places(path: str | Path) -> list[object]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise InputError where no file can take this name: it is a folder, or the folder it would lie in is read-only."""
+    """Raise InputError if no file can be written to this path: it is a folder, or its folder is read-only."""
     target = Path(os.path.realpath(path))
     if target.is_symlink():
         raise InputError(f"{path}: is a symbolic link that leads to itself; name another output")
@@ -81,13 +81,13 @@ def is_stream(path: str | Path) -> bool:
 
 
 def open_stream(path: str | Path, mode: str, encoding: str | None) -> IO:
-    """Open a stream for writing; of a descriptor a copy, so that the file behind it is neither cut nor closed."""
+    """Open a stream for writing. A descriptor is copied, so that its file is neither truncated nor closed."""
     number = _descriptor(path)
     return open(path if number is None else os.dup(number), mode, encoding=encoding)  # noqa: PTH123, a number too
 
 
 def _descriptor(path: str | Path) -> int | None:
-    """N of /dev/fd/N and /proc/self/fd/N, or of a link to one, as /dev/stdout is."""
+    """N for /dev/fd/N, /proc/self/fd/N, or a link to one of them, such as /dev/stdout; None for any other path."""
     path = Path(path).absolute()
     for _ in range(MAX_LINKS):
         if str(path.parent) in ("/dev/fd", "/proc/self/fd", f"/proc/{os.getpid()}/fd") and path.name.isdecimal():

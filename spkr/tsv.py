@@ -1,4 +1,4 @@
-"""Tables of numbers with a head line, tab-separated, through pandas."""
+"""Tab-separated tables of numbers with a header line, which pandas reads and writes."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ FORM = {"sep": "\t", "quoting": csv.QUOTE_NONE}
 
 
 def write_tsv(path: str | Path, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
-    """Write these columns of the rows, by rename. Floats get the column's format, such as .4f; nan where unknown."""
+    """Write these columns of the rows, by rename. Floats get the column's format, such as .4f; unknown ones are nan."""
     cells = {column: [_cell(row[column], form) for row in rows] for column, form in columns.items()}
     with replacing(path) as f:
         pd.DataFrame(cells, dtype=str).to_csv(f, index=False, lineterminator="\n", **FORM)
@@ -27,9 +27,10 @@ def _cell(value: object, form: str) -> str:
 
 
 def read_tsv(path: str | Path) -> pd.DataFrame:
-    """Read a table whose cells are all numbers, or nan: a column of float64 for each name in the head line.
+    """Read a table whose cells are all numbers or nan: a float64 column for each name in the header line.
 
-    Raises InputError as `read_text`, and, with the line, for another number of columns and for what is no number.
+    Raises InputError as `read_text` does and, with the line, for a wrong number of columns or a cell that is not a
+    number.
     """
     text = read_text(path)
     try:

@@ -137,7 +137,7 @@ def find_folder(folder: str, corpora: str | Path | None, unpacked: str | Path) -
 
 
 def no_folder(folder: str, corpora: str | Path | None) -> str:
-    """What a message says of a folder that is not found."""
+    """What a message says about a folder that is not found."""
     under = f"{corpora}" if corpora else "`corpora`, which is not set"
     return f"no such folder {folder!r}, nor an archive of it, under {under}"
 

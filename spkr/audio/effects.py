@@ -54,7 +54,7 @@ def random_for(seed: int, name: str) -> np.random.Generator:
 
 
 def parse_spec(text: str, where: str) -> Spec:
-    """Parse a line of utt2aug. Raises InputError, naming `where`, if it is malformed."""
+    """Parse a line of utt2aug. Raises InputError, which names `where`, if it is malformed."""
     items = [item.split("=", 1) for item in text.split(" ")]
     names = [name for name, *_ in items]
     noises = NOISES.intersection(names)

@@ -34,7 +34,7 @@ class RecordingStats:
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """Limits of recordings: shorter ones than `min_samples` are faults, above the others there is a warning."""
+    """Limits: an utterance shorter than `min_samples` is a fault; a recording above another limit gets a warning."""
 
     rate: int  # Hz, of the front end
     min_samples: int  # of an utterance at that rate: a frame

@@ -23,15 +23,15 @@ def adapt_plda(
     between_covar_scale: float = 0.7,
     mean_diff_scale: float = 1.0,
 ) -> Plda:
-    """The model with the mean of unlabelled embeddings and, where these vary more than it says, larger covariances.
+    """Adapt a model to unlabelled embeddings: it gets their mean, and larger covariances where they vary more.
 
-    In a space in which W + B = I, and where the covariance V of the embeddings is diag(s), what goes beyond the
-    model, s - 1, is shared among W and B (Kaldi's `PldaUnsupervisedAdaptor`, src/ivector/plda.cc, f4007661).
+    In a space where W + B = I and the covariance V of the embeddings is diag(s), the excess over the model, s - 1 if
+    positive, is shared between W and B (Kaldi's `PldaUnsupervisedAdaptor`, src/ivector/plda.cc, f4007661).
 
     Args:
-        vectors: (N, D) processed as those were that PLDA was trained on
+        vectors: (N, D), processed like the embeddings that PLDA was trained on
         within_covar_scale, between_covar_scale: the shares of W and B in s - 1
-        mean_diff_scale: how much of the outer product of the difference of both means is added to V
+        mean_diff_scale: the factor with which the outer product of the difference of both means is added to V
     Raises InputError for another dimension, fewer than two embeddings, and a scale that is not a number from 0 on.
     """
     for scale in (within_covar_scale, between_covar_scale, mean_diff_scale):
@@ -58,8 +58,8 @@ def adapt_plda(
 def adapt_backend(backend_dir: str | Path, xvector_scp: str | Path, out_dir: str | Path, **scales: float) -> None:
     """Adapt a whole back-end to a set of unlabelled embeddings, as Kaldi's sre16 recipe does.
 
-    Writes to `out_dir` the embeddings' own mean.vec, the same transform.mat, and PLDA adapted to the embeddings after
-    both and length normalisation. `scales` are those of `adapt_plda`, whose errors it raises.
+    Writes to `out_dir` the mean.vec of the embeddings, the same transform.mat, and PLDA adapted to the embeddings after
+    mean, transform and length normalisation. `scales` are those of `adapt_plda`. Raises InputError as it does.
     """
     backend = Backend.read("plda", backend_dir)
     _, vectors = read_vectors(xvector_scp)

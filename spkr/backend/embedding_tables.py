@@ -1,4 +1,4 @@
-"""Tables of embeddings from tables of embeddings, a step at a time, as Kaldi's ivector programs make them."""
+"""Single steps from one table of embeddings to another, as Kaldi's ivector programs do them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ def transform_table(
     normalize_length: bool = False,
     scaleup: bool = True,
 ) -> None:
-    """Write x - mean, its affine transform and that of the length that is wanted, leaving out steps not asked for.
+    """Subtract the mean from embeddings, transform them and normalise their length; steps not asked for are skipped.
 
     These are Kaldi's `ivector-subtract-global-mean`, `transform-vec` and `ivector-normalize-length --scaleup`.
-    Raises InputError where files are wrong, or their dimensions do not fit.
+    Raises InputError if files are wrong, or if their dimensions do not fit.
     """
     keys, x = read_vectors(xvectors)
     if mean:
@@ -55,10 +55,10 @@ def average_table(
     num_utts_path: str | Path,
     num_voiced: Sequence[str | Path] = (),
 ) -> None:
-    """Write the mean embedding of each speaker or model, and of how many it is (Kaldi's `ivector-mean spk2utt`).
+    """Write the mean embedding and number of utterances of each speaker or model (Kaldi's `ivector-mean spk2utt`).
 
-    Utterances without a voiced frame, as files utt2num_voiced say, are left out of averages with others.
-    Raises InputError, with its line, for a speaker with an utterance that has no embedding; Kaldi leaves that out.
+    Utterances without a voiced frame, by the files utt2num_voiced, are left out of averages that have other utterances.
+    Raises InputError, with the line, for a speaker with an utterance that has no embedding; Kaldi skips the utterance.
     """
     models, vectors = read_models(spk2utt), TableReader(xvectors)
     check_models(spk2utt, models, models, vectors)

@@ -11,15 +11,15 @@ from spkr.kaldi.table import TableReader
 
 
 def average_embeddings(utts: Sequence[Sequence[str]], table: TableReader) -> tuple[np.ndarray, np.ndarray]:
-    """The average embedding of the utterances of each name, and their number.
+    """The average embedding of the utterances of each name, and the number of its utterances.
 
-    Args: utts, all of which the table has: of a model, or an utterance by itself.
+    Args: utts: those of each name, a model or a single utterance; the table has all of them.
     Returns: (number of names, dim) float32 and (number of names,).
     Raises InputError as the table does, and for embeddings of different dimensions.
     """
     row = {utt: k for k, utt in enumerate(dict.fromkeys(utt for of_name in utts for utt in of_name))}
     vectors = read_embeddings(list(row), table)
-    if len(row) == len(utts) == sum(map(len, utts)):  # each name is an utterance, as in the order of `row`
+    if len(row) == len(utts) == sum(map(len, utts)):  # each name is one utterance, in the order of `row`
         return vectors, np.ones(len(utts), int)
     return average_models(utts, row, vectors)
 
@@ -42,7 +42,7 @@ def read_embeddings(utts: Sequence[str], table: TableReader) -> np.ndarray:
 def check_models(
     path: str | Path | None, models: Mapping[str, Sequence[str]], names: Iterable[str], table: TableReader
 ) -> None:
-    """Raise InputError, with its line in `path`, for the first of these models with an utterance not in the table."""
+    """Raise InputError, with the line in `path`, for the first of `names` with an utterance not in the table."""
     for name in names:
         for utt in models.get(name, ()):
             if utt not in table:

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis as Kaldi's `ivector-compute-lda` does it, after a PCA where data are few."""
+"""Linear discriminant analysis as Kaldi's `ivector-compute-lda` does it, after a PCA if there are few data."""
 
 import logging
 
@@ -17,17 +17,17 @@ def compute_lda(
     covariance_floor: float = 1e-6,
     pca_dim: int | None = None,
 ) -> np.ndarray:
-    """The transform, with its offset, after which speakers differ most for how much each of them varies.
+    """The transform, with its offset, that makes speakers differ most in relation to how much each of them varies.
 
     Args:
         stats: of N embeddings of dimension D from K speakers
-        lda_dim: dimension wanted; fewer come where there are fewer speakers - 1, or dimensions after the PCA
-        total_covariance_factor: a in a T + (1 - a) W, the covariance that is made white before the one between
-            speakers, B, is diagonalised; W is the covariance within speakers and T = W + B
+        lda_dim: dimension wanted; it is limited to K - 1 and to the dimension after the PCA
+        total_covariance_factor: a in a T + (1 - a) W, which is whitened before B is diagonalised; W and B are the
+            covariances within and between speakers, and T = W + B
         covariance_floor: eigenvalues of a T + (1 - a) W below this times the largest are raised to it
-        pca_dim: dimension of a PCA before LDA; None, as in Kaldi, for none, unless data are too few (`_pca`)
-    Returns: [A, -A mean] (d, D + 1), the offset in the last column, as Kaldi's `transform-vec` takes it.
-    Raises InputError for a dimension below 1, or where the utterances of each speaker are all alike.
+        pca_dim: dimension of a PCA before LDA; None for no PCA, as in Kaldi, unless there are too few data (`_pca`)
+    Returns: [A, -A mean] (d, D + 1), the offset in the last column, as for Kaldi's `transform-vec`.
+    Raises InputError for a dimension below 1, or if the utterances of each speaker are all alike.
     """
     if lda_dim < 1 or (pca_dim is not None and pca_dim < 1):
         raise InputError(f"LDA to {lda_dim} dimensions after PCA to {pca_dim}; expected at least 1")
@@ -46,12 +46,12 @@ def compute_lda(
         logger.info("LDA: %d of %d eigenvalues raised to %g of the largest", floored, len(s), covariance_floor)
     P = (U / np.sqrt(np.maximum(s, floor))).T  # P (a T + (1 - a) W) P^T = I
     _, V = np.linalg.eigh(P @ B @ P.T)
-    A = V[:, : -dim - 1 : -1].T @ P @ pca  # eigenvalues rise, so the last come first
+    A = V[:, : -dim - 1 : -1].T @ P @ pca  # `eigh` sorts eigenvalues upwards, so the last come first
     return np.column_stack([A, -A @ mean])
 
 
 def _covariances(centred: SpeakerStats) -> tuple[np.ndarray, np.ndarray]:
-    """W and B (D, D), both over the number of utterances, so that T = W + B."""
+    """W and B (D, D), both divided by the number of utterances, so that T = W + B."""
     weighted = np.sqrt(centred.counts)[:, None] * centred.means
     return centred.offset_scatter / centred.num_utts, weighted.T @ weighted / centred.num_utts
 

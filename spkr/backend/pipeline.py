@@ -4,7 +4,8 @@
     lda_cosine   x - mean, LDA, cosine
     plda         x - mean, LDA, length normalisation, log likelihood ratio of PLDA
 
-where x is an embedding, or the average of a model's. A trial's score depends on that trial alone: see `transforms`.
+where x is an embedding, or the average of a model's embeddings. A trial's score does not depend on other trials: see
+`transforms`.
 """
 
 import math
@@ -28,8 +29,8 @@ ROWS = 1024  # embeddings processed at a time: few enough to stay in the process
 class Backend:
     """The steps from embeddings of dimension D to scores: subtract the mean, apply LDA, `project`, `score`.
 
-    A subclass names the FILES that it needs, and has the last two steps. A step that is None is skipped. `processed`
-    embeddings went through mean, LDA and length normalisation already.
+    A subclass names the FILES that it needs, and has the last two steps. A step that is None is skipped. If embeddings
+    are `processed`, mean, LDA and length normalisation have been applied before.
     """
 
     FILES: ClassVar[tuple[str, ...]]  # some of mean.vec, transform.mat and plda
@@ -51,10 +52,10 @@ class Backend:
         normalize_length: bool = True,
         simple_length_normalization: bool = False,
     ) -> "Backend":
-        """Read what the back-end `name`, one of BACKENDS, needs of mean.vec, transform.mat and plda in a folder.
+        """Read the back-end `name`, one of BACKENDS, from those of mean.vec, transform.mat and plda that it needs.
 
         Args:
-            folder: none is needed for the cosine of processed embeddings
+            folder: of these files; may be None for the cosine of processed embeddings
             processed: mean, transform and length normalisation were applied before, and are skipped
             smoothing, normalize_length, simple_length_normalization: of PLDA, as in Kaldi
         Raises InputError for an unknown name, and for files that are missing or do not fit together.
@@ -84,7 +85,7 @@ class Backend:
         return backend
 
     def _check(self, folder: Path) -> None:
-        """Raise InputError where the parts have dimensions that do not fit."""
+        """Raise InputError if the dimensions of the parts do not fit."""
         if self.transform is None:
             return
         rows, columns = self.transform.shape
@@ -101,15 +102,15 @@ class Backend:
 
     @property
     def dim(self) -> int | None:
-        """D, where the back-end's files say."""
+        """D, or None if the back-end's files do not say."""
         if self.mean is not None:
             return len(self.mean)
         return len(self.plda.mean) if self.plda else None
 
     def process(self, raw: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
-        """Bring averages (N, D) of num_utts (N,) embeddings to what `score` takes.
+        """Turn averages (N, D) of num_utts (N,) embeddings into the input of `score`.
 
-        Raises InputError where D is not the back-end's.
+        Raises InputError if D is not the back-end's.
         """
         if self.dim not in (None, raw.shape[1]):
             raise InputError(
@@ -125,11 +126,11 @@ class Backend:
         return self.project(x, num_utts)
 
     def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
-        """The last step before `score`, of x (N, d) after mean and LDA; each row depends on that row alone."""
+        """The last step before `score`, for x (N, d) after mean and LDA; each row depends only on its own input row."""
         raise NotImplementedError
 
     def score(self, enrol, num_enrol, test, num_test, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """The score of every trial of row i[t] of enrol (E, d) against row j[t] of test (T, d), both processed.
+        """The score of every trial t: row i[t] of enrol (E, d) against row j[t] of test (T, d), both from `process`.
 
         num_enrol (E,) and num_test (T,) are the numbers of utterances that the rows are averages of.
         """
@@ -142,7 +143,7 @@ class Cosine(Backend):
     FILES = ("mean.vec",)
 
     def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
-        """Length 1."""
+        """Scale to length 1."""
         return length_normalize(x, scaleup=False)
 
     def score(self, enrol, num_enrol, test, num_test, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -162,7 +163,7 @@ class PldaBackend(Backend):
     FILES = BACKEND_FILES
 
     def project(self, x: np.ndarray, num_utts: np.ndarray) -> np.ndarray:
-        """Into PLDA's space."""
+        """Transform into PLDA's space."""
         x = x if self.processed else length_normalize(x)
         return self.plda.transform_embedding(x, num_utts, self.normalize_length, self.simple_length_normalization)
 

@@ -2,7 +2,7 @@
 
 An embedding is x = mean + y + z with y ~ N(0, B), one for each speaker, and z ~ N(0, W), one for each utterance
 (S. Ioffe, "Probabilistic linear discriminant analysis", ECCV 2006; training by EM as in Kaldi's src/ivector/plda.h).
-`transform` brings W to the identity and B to diag(psi), psi falling, so that dimensions are scored one by one.
+`transform` brings W to the identity and B to diag(psi), psi descending, so that each dimension is scored by itself.
 """
 
 import logging
@@ -19,7 +19,7 @@ from spkr.kaldi.objects import encode_text, read_plda, write_plda
 
 logger = logging.getLogger(__name__)
 
-ROUNDING = 1e-9  # relative; a change of the objective below this is none
+ROUNDING = 1e-9  # relative; a smaller change of the objective is a rounding error
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Plda:
 
     mean: np.ndarray  # (D,)
     transform: np.ndarray  # (D, D); transform W transform^T = I, transform B transform^T = diag(psi)
-    psi: np.ndarray  # (D,) between-speaker variances, falling
+    psi: np.ndarray  # (D,) between-speaker variances, descending
 
     @classmethod
     def read(cls, path: str | Path) -> "Plda":
@@ -43,13 +43,13 @@ class Plda:
             f.write(b"<Plda> " + b"".join(map(encode_text, (self.mean, self.transform, self.psi))) + b"</Plda> ")
 
     def smooth(self, smoothing: float) -> "Plda":
-        """The model with W + smoothing B for W (Kaldi's `ivector-copy-plda --smoothing`)."""
+        """The model with W + smoothing B in place of W (Kaldi's `ivector-copy-plda --smoothing`)."""
         d = 1 + smoothing * self.psi  # W + smoothing B is diag(d) in the space of `transform`
         return Plda(self.mean, self.transform / np.sqrt(d)[:, None], self.psi / d)
 
     @property
     def offset(self) -> np.ndarray:
-        """(D,) transform x + offset has zero mean."""
+        """(D,) such that transform x + offset has zero mean."""
         return -self.transform @ self.mean
 
     def transform_embedding(
@@ -63,8 +63,8 @@ class Plda:
 
         Args:
             num_utts: n, the number of utterances that each embedding is the average of; scalar or (N,)
-            normalize_length: scale u such that sum_d u_d^2 / (psi_d + 1/n) = D, what it would be on average
-            simple_length_normalization: scale to length sqrt(D) in its place
+            normalize_length: scale u such that sum_d u_d^2 / (psi_d + 1/n) = D, its expected value
+            simple_length_normalization: scale to length sqrt(D) instead
         """
         u = transform_vectors(vectors, np.column_stack([self.transform, self.offset]))
         if not normalize_length:
@@ -77,12 +77,12 @@ class Plda:
     def log_likelihood_ratio(self, enrol, num_enrol, test, num_test, i, j) -> np.ndarray:
         """log p(enrol, test | same speaker) - log p(enrol, test | two speakers), of every trial t.
 
-        In each dimension both averages have the variances a = psi + 1/n and b = psi + 1/m, for n and m
-        utterances, and the covariance psi if the speaker is the same, else 0; hence, with det = a b - psi^2,
+        In each dimension, the averages u and v of n and m utterances have the variances a = psi + 1/n and
+        b = psi + 1/m, and the covariance psi if the speaker is the same, else 0. Hence, with det = a b - psi^2,
 
             llr = -1/2 sum_d [ log(det/ab) + psi^2/(a det) u^2 + psi^2/(b det) v^2 - 2 psi/det u v ].
 
-        For m = 1 this is what Kaldi's `LogLikelihoodRatio` gives by way of p(v | u).
+        For m = 1, this equals Kaldi's `LogLikelihoodRatio`, which uses p(v | u).
 
         Args:
             enrol: (E, D) from `transform_embedding`; num_enrol: (E,) n
@@ -116,7 +116,7 @@ def train_plda(stats: SpeakerStats, iters: int = 10) -> Plda:
     Each iteration works in the space of the last model, where W = I and B = diag(psi): no inverse is needed
     there, and speakers of different numbers of utterances are treated at once.
 
-    Raises InputError where there are no more utterances than dimensions.
+    Raises InputError if there are no more utterances than dimensions.
     """
     K, D = stats.means.shape
     if stats.num_utts <= D:
@@ -139,7 +139,7 @@ def _em_step(centred: SpeakerStats, psi: np.ndarray) -> tuple[np.ndarray, np.nda
     """W and B (D, D) of the next model, in the space of this one (W = I, B = diag(psi))."""
     n, m = centred.counts[:, None], centred.means  # (K, 1), (K, D)
     phi = psi / (1 + n * psi)  # (K, D) variance of the speaker's y given its utterances
-    w = n * phi * m  # (K, D) mean of it
+    w = n * phi * m  # (K, D) its mean
     r = np.sqrt(n) * (m - w)
     B = (np.diag(phi.sum(axis=0)) + w.T @ w) / len(n)
     W = (centred.offset_scatter + np.diag((n * phi).sum(axis=0)) + r.T @ r) / centred.num_utts
@@ -147,9 +147,9 @@ def _em_step(centred: SpeakerStats, psi: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def diagonalize(W: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """T and psi with T W T^T = I and T B T^T = diag(psi), psi falling and not below zero, for W and B (D, D).
+    """T and psi with T W T^T = I and T B T^T = diag(psi), psi descending and not below zero, for W and B (D, D).
 
-    Raises InputError where W is singular. A psi below zero, as rounding may leave it, is raised to it and logged.
+    Raises InputError if W is singular. A psi that rounding has left below zero is raised to zero and logged.
     """
     try:
         whiten = np.linalg.inv(np.linalg.cholesky(W))

@@ -1,4 +1,4 @@
-"""Scoring trial lists: embeddings and a list in, a score for each of its trials out."""
+"""Scoring trial lists: a score for each trial of a list, from the embeddings of its utterances."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,9 +64,9 @@ def score_trials(
     """Write the score of every trial, in the list's order, as `enrol test score`; tables hold the embeddings.
 
     Args:
-        trials_path: `enrol test [label]`, or a list as VoxCeleb's; a name is a model of `models_path` or an utterance
+        trials_path: `enrol test [label]`, or VoxCeleb's form; a name is a model of `models_path` or an utterance
         num_utts_path: `name number`, of averaged embeddings, on either side; a test name not in it is one utterance
-        ignore_num_utts: PLDA takes every average for one utterance, as Kaldi does without --num-utts
+        ignore_num_utts: PLDA treats every average as one utterance, as Kaldi does without --num-utts
         num_voiced: utt2num_voiced of the sets; models leave out utterances without a voiced frame
         silent: warn of those, or refuse them
         allow_duplicates: score a repeated trial once
@@ -98,7 +98,7 @@ def _scores(
     """The score of every trial, (number of trials,).
 
     Args: utts are those of each enrolment and test name; counts are the numbers of utterances of averages on disk, by
-    name, or None where PLDA takes every average for one utterance.
+    name, or None if PLDA treats every average as one utterance.
     """
     members = cohort.read(backend) if cohort else None
     enrol, test = (
@@ -112,7 +112,7 @@ def _scores(
     elif counts:
         num_utts = np.array([counts.get(name, n) for name, n in zip(names, num_utts.tolist(), strict=True)])
     vectors = backend.process(raw, num_utts)
-    i, first = trials.enrol, min(row[entry] for entry in test)  # enrolment names come first, and so keep their numbers
+    i, first = trials.enrol, min(row[entry] for entry in test)  # enrolment names come first, so their numbers are rows
     j = np.array([row[entry] for entry in test])[trials.test]
     last = len(enrol)
     scores = backend.score(vectors[:last], num_utts[:last], vectors[first:], num_utts[first:], i, j - first)
@@ -123,7 +123,7 @@ def _scores(
 
 
 def _without_silent(trials_path, trials: Trials, utts, num_voiced, action: str):
-    """The utterances of each name that are not silent; says how many trials rest on one that is."""
+    """The utterances of each name that are not silent; reports how many trials rest on silent ones."""
     used = dict.fromkeys(utt for side in utts for of_name in side for utt in of_name)
     silent = read_silent(num_voiced, used)
     count = int(rest_on_silence(trials, utts, silent).sum())
@@ -132,7 +132,7 @@ def _without_silent(trials_path, trials: Trials, utts, num_voiced, action: str):
 
 
 def _num_utts(path: str | Path, trials: Trials, trials_path: str | Path, models) -> dict[str, int]:
-    """name -> number of utterances; InputError, with its line, for an enrolment name that has none."""
+    """name -> number of utterances; InputError, with its line, for an enrolment name without a number."""
     counts = read_counts([path], "utterances", least=1)
     for k, name in enumerate(trials.enrol_names):
         if name not in counts and name not in models:
@@ -146,7 +146,7 @@ def _num_utts(path: str | Path, trials: Trials, trials_path: str | Path, models)
 
 def _cohort_statistics(backend: Backend, names, vectors, num_utts, members, num_members, top_n):
     def score(i, j):
-        first, last = i[0], i[-1] + 1  # the rows of one call stand together
+        first, last = i[0], i[-1] + 1  # the rows of one call are consecutive
         return backend.score(vectors[first:last], num_utts[first:last], members, num_members, i - first, j)
 
     return cohort_statistics(names, len(members), score, top_n)
@@ -155,7 +155,7 @@ def _cohort_statistics(backend: Backend, names, vectors, num_utts, members, num_
 def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:
     """Write `enrol test score` lines as Kaldi does, float32 with seven significant digits; by rename.
 
-    Raises InputError where there is not one finite score for each trial.
+    Raises InputError unless there is one finite score for each trial.
     """
     if scores.shape != trials.enrol.shape:
         raise InputError(f"{path}: {len(scores)} scores for {len(trials)} trials; expected one for each")

@@ -23,8 +23,8 @@ def cohort_statistics(
     Args:
         names: of the embeddings, for messages
         score: (i, j) -> the scores of embeddings i against cohort members j, both (number of pairs,)
-    Returns: (number of names,) twice. The standard deviation is over the number, as wespeaker has it.
-    Raises InputError where these scores are all the same.
+    Returns: both (number of names,). The standard deviation is divided by the number of scores, as in wespeaker.
+    Raises InputError if the scores of an embedding are all the same.
     """
     top = cohort_size if top_n is None else top_n
     mean, std = np.empty(len(names)), np.empty(len(names))
@@ -40,7 +40,7 @@ def cohort_statistics(
 
 
 def normalize_scores(scores: np.ndarray, mean: np.ndarray, std: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """The mean of a trial's score as either side has it, in standard deviations from its cohort scores.
+    """Standardise each trial's score by the cohort scores of either side, and take the mean of the two.
 
     Args: scores, i, j (number of trials,); mean, std (number of names,) from `cohort_statistics`, rows i and j.
     """

@@ -35,7 +35,7 @@ class SpeakerStats:
 
 
 def check_speakers(speakers: Iterable[str], where: str | Path) -> None:
-    """Raise InputError, naming `where`, unless there are two speakers, and one of them with two utterances."""
+    """Raise InputError, which names `where`, unless there are two speakers, and one of them has two utterances."""
     counts = Counter(speakers)
     if len(counts) < 2:
         raise InputError(
@@ -51,7 +51,7 @@ def check_speakers(speakers: Iterable[str], where: str | Path) -> None:
 def speaker_stats(vectors: np.ndarray, speakers: Sequence) -> SpeakerStats:
     """Accumulate the statistics of embeddings (N, D), whose speakers are `speakers` (N,).
 
-    Raises InputError where `check_speakers` does.
+    Raises InputError as `check_speakers` does.
     """
     check_speakers(speakers, "embeddings")
     number = {name: k for k, name in enumerate(sorted(set(speakers)))}

@@ -37,17 +37,17 @@ def train_backend(
     """Train mean, LDA and PLDA on the embeddings of one or more sets and write them to `out_dir`.
 
     Args:
-        xvector_scps, utt2spks: for each set, its embeddings, and the speaker of every one of them and of no other
+        xvector_scps, utt2spks: for each set, its embeddings, and the speakers of exactly these
         options: dimensions, and which utterances and speakers are left out
         num_voiced: for each set, its utt2num_voiced; without it no utterance is left out for its length
-    Raises InputError where the two files disagree, or where speakers or utterances are too few.
+    Raises InputError if the two files disagree, or if there are too few speakers or utterances.
     """
     kept = _speakers(xvector_scps, utt2spks, options, num_voiced)
     tables = [read_vectors(scp) for scp in xvector_scps]
     keys = [key for keys, _ in tables for key in keys]
     vectors = np.concatenate([vectors for _, vectors in tables])[[key in kept for key in keys]]
     labels = [kept[key] for key in keys if key in kept]
-    # On disk these are float32: rounded now, so that PLDA learns from what scoring will give it.
+    # Mean and LDA are float32 on disk; they are rounded now, so that PLDA is trained on what scoring will give it.
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     stats = speaker_stats(vectors - mean, labels)
     _warn_of_outlier([key for key in keys if key in kept], vectors - mean)
@@ -82,7 +82,7 @@ def _speakers(
 
 
 def _warn_of_outlier(keys: Sequence[str], centred: np.ndarray) -> None:
-    """Name the utterance that has most of the variance of all embeddings, if there is one: LDA then sees little else.
+    """Warn of an utterance that has most of the variance of all embeddings: LDA would fit little else.
 
     Args: centred (N, D), the embeddings less their mean.
     """

@@ -1,8 +1,8 @@
 """What happens to embeddings between the table and the score: averages, affine transforms, length normalisation.
 
-Every row of a result depends on that row of the input alone, to the last bit, so that a score is the same whatever
-else is scored with it. The rounding of a matrix product depends on how many rows there are; so one is only taken of
-a fixed number of rows, and `np.vecdot`, one dot product a pair, elsewhere.
+Every row of a result depends only on its own row of the input, to the last bit, so that a score does not depend on what
+else is scored. The rounding of a matrix product depends on its number of rows. Matrix products are therefore always of
+the same number of rows; elsewhere, `np.vecdot` computes one dot product a pair.
 """
 
 import logging
@@ -13,8 +13,8 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 ROWS = 256  # of every matrix product
-CHUNK = 128  # trials whose vectors are gathered at a time, and
-BLOCK = 1024  # test vectors among which they choose: few enough to stay in the processor's cache
+CHUNK = 128  # trials whose vectors are gathered at a time
+BLOCK = 1024  # test vectors that consecutive trials share: few enough to stay in the processor's cache
 
 
 def average_models(
@@ -36,10 +36,11 @@ def average_models(
 
 
 def transform_vectors(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """y = A x, or A x + b where the matrix has b as one column more (Kaldi's `transform-vec`).
+    """y = A x, or A x + b if the matrix has b as an additional column (Kaldi's `transform-vec`).
 
     Args: vectors (N, D), matrix (d, D) or (d, D + 1). Returns: (N, d), float64.
-    In float64 always: Kaldi takes float32 for float32, but there some processors round by a row's place in the product.
+    It always computes in float64. Kaldi uses float32 for float32, but some processors then round a row by its place in
+    the product.
     """
     dim = vectors.shape[1]
     A = np.ascontiguousarray(matrix[:, :dim], np.float64)
@@ -73,8 +74,8 @@ def trial_dots(enrol: np.ndarray, test: np.ndarray, i: np.ndarray, j: np.ndarray
     if np.prod([rows.sum() for rows in used]) <= 3 * len(i):  # all pairs, or half of them: copying rows would cost most
         grid = _grid(*(vectors[np.flatnonzero(rows)] for vectors, rows in zip((enrol, test), used, strict=True)))
         return grid[tuple((np.cumsum(rows) - 1)[side] for rows, side in zip(used, (i, j), strict=True))]
-    # Neighbours in this order have the same vectors, so that these come from memory a few times only. It need not be
-    # exact, and sorting 16-bit numbers takes no time.
+    # Neighbours in this order share vectors, so that these come from memory only a few times. The order need not be
+    # exact, and sorting 16-bit numbers takes almost no time.
     blocks = (i // (1 + len(enrol) // 2**16), j // max(BLOCK, 1 + len(test) // 2**16))
     order = np.lexsort([block.astype(np.uint16) for block in blocks])
     i, j, dots = i[order], j[order], np.empty(len(i))

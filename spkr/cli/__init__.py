@@ -1,8 +1,8 @@
 """The command `spkr <verb>`: arguments, logging and exit status; each verb is a function on paths.
 
-Exit status: 0 done; 1 the input was wrong, or something failed; 2 the command line was wrong; 143 (SIGTERM), 130
-(SIGINT) or 75 (time was up) a training was stopped: it has saved a checkpoint, and the same command resumes it; 141
-(SIGPIPE) the reader of the output has closed it.
+Exit status: 0: done; 1: the input was wrong, or something failed; 2: the command line was wrong; 143 (SIGTERM), 130
+(SIGINT) or 75 (time was up): a training was stopped, has saved a checkpoint, and the same command resumes it; 141
+(SIGPIPE): the reader of the output has closed it.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
 
 LOG_LINE = "%(asctime)s %(message)s"
-PROGRESS = "spkr.progress"  # the logger of a training's epochs, which the console shows beside warnings
+PROGRESS = "spkr.progress"  # the logger of a training's epochs, which the console shows along with warnings
 STDOUT = 1  # its descriptor
 
 logger = logging.getLogger("spkr")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, a subcommand for each verb."""
+    """The command line, with a subcommand for each verb."""
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
     top.add_argument("--log", type=Path, metavar="FILE", help="log to FILE; the console then shows warnings, "
                      "errors and the progress of training only")  # fmt: skip
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one verb; wrong input is one line on stderr and exit status 1."""
+    """Run one verb. Wrong input gives one line on stderr and exit status 1."""
     args = parser().parse_args(argv)
     # Idle threads spin for some microseconds between two operations of a network, then sleep
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
     try:
-        if args.log and os.environ.get("RANK", "0") == "0":  # of torchrun's processes, one has the file
+        if args.log and os.environ.get("RANK", "0") == "0":  # only one of torchrun's processes writes the file
             _log_to(args.log)
         args.run(args)
         sys.stdout.flush()
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(1)
     except Exception as e:
         if isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at exit
             sys.exit(128 + signal.SIGPIPE)
         if isinstance(e, OSError) and e.filename:
             logger.error("spkr %s: error: %s: cannot be read or written (%s)", args.verb, e.filename, e.strerror)
@@ -74,7 +74,7 @@ def _stdout_is_closed() -> bool:
 
 
 def _log_to(path: Path) -> None:
-    """Have what is logged in a file, too."""
+    """Write the log to a file, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_LINE, "%H:%M:%S"))

@@ -15,7 +15,7 @@ SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(de
 
 
 def verb_adder(verbs, group: str = ""):
-    """A function that adds a verb to `verbs` (of argparse), which are those of a group, as `spkr <group> <verb>`."""
+    """A function that adds a verb to `verbs`, argparse's subparsers: `spkr <verb>`, or `spkr <group> <verb>`."""
 
     def verb(name: str, run, text: str, example: str) -> argparse.ArgumentParser:
         full = f"{group} {name}".strip()
@@ -35,7 +35,7 @@ def recorded(args: argparse.Namespace) -> dict[str, object]:
 
 
 def options(text: str, section: str | None = None) -> dict:
-    """Settings, from JSON on the command line or a YAML file's path; those under `section`, if that is all there is."""
+    """Settings from JSON on the command line or from a YAML file; if `section` is their only key, those below it."""
     is_json = text.lstrip().startswith("{")
     try:
         settings = json.loads(text) if is_json else yaml.safe_load(Path(text).read_text(encoding="utf-8"))

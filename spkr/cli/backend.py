@@ -160,7 +160,7 @@ def _score(args) -> None:
 
 
 def _beside(tables: list[str], name: str) -> list[Path]:
-    """The files of that name beside tables, as `spkr embed` leaves them, if each table has one."""
+    """The file `name` beside each table, as `spkr embed` writes it. None of them if a table has no such file."""
     files = [source_of(table).path.with_name(name) for table in tables]
     return files if all(file.is_file() for file in files) else []
 

@@ -1,4 +1,4 @@
-"""Verbs that bring in a corpus."""
+"""Verbs that fetch a corpus and augment its recordings."""
 
 import os
 from pathlib import Path

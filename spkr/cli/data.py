@@ -73,7 +73,7 @@ def _validate(args) -> None:
         from spkr.audio.recordings import AudioLimits, check_recordings
         from spkr.feats import Fbank
 
-        frame = Fbank()  # the shortest utterance is a frame of the default front end
+        frame = Fbank()  # the shortest accepted recording has one frame of the default front end
         limits = AudioLimits(frame.sample_frequency, frame.min_samples, args.max_clipped, args.max_silent)
         kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj)
         faults = [fault for kind in kinds for fault in shortened(kind)]

@@ -46,7 +46,7 @@ def _feats(args) -> None:
 
 
 def _of_model(model: str, options: dict):
-    """A network's front end, with the options that change no number; InputError where another one is not the same."""
+    """A network's front end, with the given options that do not change features. InputError if another one differs."""
     from spkr.config.front_end_options import Reading
     from spkr.feats import make_front_end
     from spkr.feats.provenance import differing
@@ -68,7 +68,7 @@ def _merge(args, shards: int) -> None:
     from spkr.kaldi.shards import merge_shards, shard_lists
     from spkr.manifest import artefacts, check_files
 
-    # The arks that these lists name are checked by whoever reads them
+    # The arks that these lists name are checked when they are read
     check_files(*shard_lists(args.out_dir, shards), arks=False)
     check_files(*(shard_file(args.out_dir, i + 1) for i in range(shards)))
     with artefacts("merge_feats", recorded(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):

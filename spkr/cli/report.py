@@ -1,4 +1,4 @@
-"""Verbs that measure."""
+"""Verbs that measure error rates."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The section `augment`: named augmentations, each of which says what copies are made beside a clean recording."""
+"""The section `augment`: named augmentations. Each says which copies are made in addition to a clean recording."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ MAX_COPIES = 1000
 
 
 def is_hundredth(value: float) -> bool:
-    """Whether a number has two decimals at most."""
+    """Whether a number has at most two decimals."""
     return abs(100 * value - round(100 * value)) < 1e-9
 
 
@@ -46,40 +46,40 @@ Folders = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], AfterValid
 
 
 class Augmentation(Options):
-    """What copies are made beside each clean recording: so many mixtures, or one of each kind that `copies` names.
+    """Which copies are made in addition to each clean recording: mixtures, or one copy of each kind in `copies`.
 
-    A range is [low, high], drawn from uniformly; of a list, each value is as likely.
+    Values are drawn uniformly from a range [low, high]. From a list, each value is equally likely.
     """
 
     speeds: Annotated[tuple[_limited("speed"), ...], Field(min_length=1), AfterValidator(unique)] = option(
-        (1.0,), "of each recording; a voice at another speed is another speaker"
+        (1.0,), "of each recording; a voice at another speed counts as another speaker"
     )
     copies: Annotated[int | tuple[Literal[KINDS], ...], BeforeValidator(_copies)] = option(
-        0, "beside each clean recording: how many mixtures, or of which kinds one each"
+        0, "for each clean recording: the number of mixtures, or a list of kinds, for one copy of each"
     )
     keep: Probability = option(1.0, "probability that a copy is made")
-    room_probability: Probability = option(0.5, "that a mixture has a room")
-    noise_probability: Probability = option(0.75, "that a mixture has noise")
-    snr: range_of(_limited("snr")) = option((5.0, 25.0), "dB, of all noise of a mixture together")
-    babble_probability: Probability = option(0.3, "that a mixture's noise is babble")
-    music_probability: Probability = option(0.0, "that a mixture's noise is music")
-    codec_probability: Probability = option(0.0, "that a mixture goes through a telephone")
-    # The next three are those of Kaldi's voxceleb recipe
-    noise_snrs: Snrs = option((15, 10, 5, 0), "dB, of each file of a copy of the kind `noise`")
-    music_snrs: Snrs = option((15, 10, 8, 5), "dB, of the file of a copy of the kind `music`")
-    babble_snrs: Snrs = option((20, 17, 15, 13), "dB, of each talker of a copy of the kind `babble`")
-    babble_talkers: range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "talkers of babble")
+    room_probability: Probability = option(0.5, "probability that a mixture has reverberation")
+    noise_probability: Probability = option(0.75, "probability that a mixture has noise")
+    snr: range_of(_limited("snr")) = option((5.0, 25.0), "dB, of all noise in a mixture together")
+    babble_probability: Probability = option(0.3, "probability that the noise of a mixture is babble")
+    music_probability: Probability = option(0.0, "probability that the noise of a mixture is music")
+    codec_probability: Probability = option(0.0, "probability that a mixture goes through a telephone codec")
+    # The next three defaults are those of Kaldi's voxceleb recipe
+    noise_snrs: Snrs = option((15, 10, 5, 0), "dB, of each noise file in a copy of the kind `noise`")
+    music_snrs: Snrs = option((15, 10, 8, 5), "dB, of the music file in a copy of the kind `music`")
+    babble_snrs: Snrs = option((20, 17, 15, 13), "dB, of each talker in a copy of the kind `babble`")
+    babble_talkers: range_of(Annotated[Whole, Field(ge=1, le=1000)]) = option((3, 7), "number of talkers in babble")
     codecs: Annotated[tuple[Literal[CODECS], ...], Field(min_length=1), AfterValidator(unique)] = option(
-        CODECS, "of a telephone"
+        CODECS, "telephone codecs to draw from"
     )
-    rir_folders: Folders = option((), "impulse responses; simulated rooms where no folder is named")
+    rir_folders: Folders = option((), "folders of impulse responses; if empty, rooms are simulated")
     rt60: range_of(_limited("rt60")) = option((0.1, 0.6), "seconds, of a simulated room")
     drr: range_of(_limited("drr")) = option((0.0, 12.0), "dB, direct to reverberant energy of a simulated room")
-    noise_folders: Folders = option((), "noise; coloured noise where no folder is named")
-    music_folders: Folders = option((), "music; coloured noise where no folder is named")
+    noise_folders: Folders = option((), "folders of noise; if empty, coloured noise is used")
+    music_folders: Folders = option((), "folders of music; if empty, coloured noise is used")
     slope: range_of(_limited("slope")) = option((-2.0, 0.0), "of coloured noise: power ~ f^slope")
-    speech_folders: Folders = option((), "speech for babble; the set's other speakers where no folder is named")
-    fallback: Flag = option(False, "go on without folders that are not found, with a warning")
+    speech_folders: Folders = option((), "folders of speech for babble; if empty, other speakers of the set are used")
+    fallback: Flag = option(False, "continue without folders that are not found, and warn")
 
     @model_validator(mode="after")
     def _check(self):
@@ -90,7 +90,7 @@ class Augmentation(Options):
         return self
 
     def copy_names(self) -> tuple[str, ...]:
-        """What is put behind an utterance's name, for each of its copies."""
+        """What is appended to an utterance's name, for each of its copies."""
         return self.copies if isinstance(self.copies, tuple) else tuple(f"aug{i + 1}" for i in range(self.copies))
 
     def folders(self) -> dict[str, tuple[str, ...]]:
@@ -98,7 +98,7 @@ class Augmentation(Options):
         return {name.removesuffix("_folders"): getattr(self, name) for name in FOLDERS}
 
 
-AUGMENTATIONS = {  # what every recipe has
+AUGMENTATIONS = {  # available in every recipe
     "speed3": {"speeds": [0.9, 1.0, 1.1], "copies": 0},
     "speed3_noise2": {"speeds": [0.9, 1.0, 1.1], "copies": 2},
     "kaldi4": {  # Kaldi's voxceleb recipe

@@ -26,19 +26,25 @@ BackendName = Literal[tuple(BACKENDS)]
 class Adapt(Options):
     """Kaldi's ivector-adapt-plda."""
 
-    within_covar_scale: NonNegative = option(0.3, "share of the within-speaker covariance in what varies more")
-    between_covar_scale: NonNegative = option(0.7, "share of the between-speaker covariance")
-    mean_diff_scale: NonNegative = option(1.0, "weight of the difference of both means")
+    within_covar_scale: NonNegative = option(
+        0.3, "share of the excess variance that goes to the within-speaker covariance"
+    )
+    between_covar_scale: NonNegative = option(
+        0.7, "share of the excess variance that goes to the between-speaker covariance"
+    )
+    mean_diff_scale: NonNegative = option(1.0, "weight of the difference between the two means")
 
 
 class Score(Options):
     """How trials are scored."""
 
-    smoothing: NonNegative = option(0.0, "of PLDA: this times B is added to W")
-    ignore_num_utts: Flag = option(False, "PLDA takes the average of a model for one utterance")
+    smoothing: NonNegative = option(
+        0.0, "PLDA: this times the between-speaker covariance is added to the within-speaker covariance"
+    )
+    ignore_num_utts: Flag = option(False, "PLDA treats the average of a model as one utterance")
     score_norm: Literal["none", "s-norm", "as-norm"] = option("none", "score normalisation by a cohort")
     cohort: Word | None = option(None, "the set whose speakers are the cohort")
-    top_n: Positive = option(300, "of as-norm: how many of the closest members count")
+    top_n: Positive = option(300, "as-norm: how many of the closest members are used")
 
     @model_validator(mode="after")
     def _check(self):
@@ -48,14 +54,18 @@ class Score(Options):
 
 
 class BackendOptions(Options):
-    """What the training of a back-end takes."""
+    """Options of back-end training."""
 
     lda_dim: Positive = option(128, "dimensions after LDA")
-    total_covariance_factor: Probability = option(0.0, "share of the total covariance in the one that LDA makes white")
-    covariance_floor: NonNegative = option(1e-6, "of the eigenvalues of that covariance, as a part of the largest")
-    pca_dim: Positive | None = option(None, "dimensions of a PCA before LDA; as many as the data carry if null")
+    total_covariance_factor: Probability = option(
+        0.0, "share of the total covariance in the covariance that LDA whitens"
+    )
+    covariance_floor: NonNegative = option(1e-6, "of the eigenvalues of that covariance, as a fraction of the largest")
+    pca_dim: Positive | None = option(
+        None, "dimensions of a PCA before LDA; if null, a PCA is used only for too few data"
+    )
     plda_iters: Positive = option(10, "iterations of EM")
-    min_voiced_frames: Count = option(25, "of an utterance; shorter ones are left out")
+    min_voiced_frames: Count = option(25, "utterances with fewer are left out")
     min_utts_per_speaker: Positive = option(2, "speakers with fewer are left out")
 
 
@@ -66,13 +76,13 @@ class Backend(BackendOptions):
     kinds: Annotated[tuple[BackendName, ...], Field(min_length=1), AfterValidator(unique)] = option(
         ("cosine", "lda_cosine", "plda"), "back-ends that score all lists"
     )
-    primary: BackendName = option("cosine", "the one that was chosen on dev")
+    primary: BackendName = option("cosine", "the back-end that was chosen on dev")
     sets: Sets = option(("train",), "sets that the back-end is trained on")
-    augment: Word | None = option(None, "an augmentation of the section augment, whose copies it is trained on")
+    augment: Word | None = option(None, "an augmentation of the section augment; its copies are used for training")
     trained: PathText | None = option(
-        None, "a folder of mean.vec, transform.mat and plda to take instead", alias="from"
+        None, "a folder of mean.vec, transform.mat and plda to use without training", alias="from"
     )
-    adapt_to: Word | None = option(None, "a set to whose embeddings the back-end is adapted, without labels")
+    adapt_to: Word | None = option(None, "a set; the back-end is adapted to its embeddings, without labels")
     adapt: Adapt = Adapt()
     score: Score = Score()
 

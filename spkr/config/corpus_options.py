@@ -15,11 +15,11 @@ class Archive(Options):
     url: Text | None = option(None, "where it is downloaded from")
     sha256: Annotated[Text, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = option(None, "its checksum")
     withdrawn: Text | None = option(
-        None, "name of an earlier version, which is taken with a warning if it is there alone"
+        None, "name of an earlier version, which is used with a warning if only that one is found"
     )
 
 
-OF_SCRIPTS = (  # what was `corpus.<key>` before
+OF_SCRIPTS = (  # these options used to be `corpus.<key>`
     *("allow_partial", "dev_points", "dev_speakers", "dev_utterances"),
     *("expect", "max_bad_share", "microphones", "spk2gender"),
 )
@@ -31,20 +31,22 @@ FolderBelow = Annotated[
 
 
 class Corpus(Options):
-    """Which corpus this is, and what knows its folders and names."""
+    """Which corpus this is, and which script knows its folders and names."""
 
     RENAMED = {key: f"`corpus.options.{key}`" for key in OF_SCRIPTS}
 
     name: Word = option(meaning="the corpus is unpacked to exp/corpora/<name>")
-    script: PathText = option(meaning="a Python file that makes data directories of it, such as local/an4.py")
-    options: dict[str, Any] = option({}, "of that script, which says what there is")
+    script: PathText = option(meaning="a Python file that makes its data directories, such as local/an4.py")
+    options: dict[str, Any] = option({}, "of that script, which declares them")
     archives: dict[FolderBelow, Archive] = option(
-        {}, "by the folder below exp/corpora/<name> that each is unpacked to; `.` is that one itself"
+        {}, "by the folder below exp/corpora/<name> that each is unpacked to; `.` is exp/corpora/<name> itself"
     )
     folder: Text | None = option(None, "folder of the archives under `corpora`; any if null")
-    synthesise: PathText | None = option(None, "a script that makes the corpus, where there is no archive")
+    synthesise: PathText | None = option(None, "a script that makes the corpus if it has no archive")
     synthesise_options: Annotated[Text, StringConstraints(pattern="^[A-Za-z0-9 ._=-]*$")] = option("", "of that script")
-    files: tuple[Word, ...] = option(("spk2gender", "text"), "of data directories, beside those that all have")
+    files: tuple[Word, ...] = option(
+        ("spk2gender", "text"), "of data directories, in addition to those that all corpora have"
+    )
 
     @model_validator(mode="after")
     def _check(self):
@@ -58,5 +60,7 @@ class Corpus(Options):
 class TrialList(Options):
     """One trial list of test and of dev."""
 
-    models: Flag = option(meaning="models_<list> names the utterances of each enrolment model")
-    sets: Annotated[tuple[Literal["test", "dev"], ...], Field(min_length=1)] = option(("test", "dev"), "that have it")
+    models: Flag = option(meaning="whether models_<list> names the utterances of each enrolment model")
+    sets: Annotated[tuple[Literal["test", "dev"], ...], Field(min_length=1)] = option(
+        ("test", "dev"), "sets that have this list"
+    )

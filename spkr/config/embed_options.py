@@ -6,11 +6,11 @@ from spkr.config.options import Options, Positive, Shards, option
 
 
 class Embed(Options):
-    """How utterances are embedded. Shards and jobs change no number."""
+    """How utterances are embedded. Numbers of shards and jobs do not change the embeddings."""
 
-    shards: Shards = option(1, "arks a set, and jobs that write them")
-    batch_frames: Positive = option(10_000, "frames in a batch of utterances of like length, padding included")
+    shards: Shards = option(1, "number of arks per set, and of jobs that write them")
+    batch_frames: Positive = option(10_000, "frames in a batch of utterances of similar length, with padding")
     precision: Literal["float32", "bfloat16"] = option(
-        "float32", "of the encoder; bfloat16 has three digits, and is faster"
+        "float32", "of the encoder; bfloat16 is faster, but has only three digits"
     )
     silent: Literal["warn", "refuse"] = option("warn", "what to do about utterances without a voiced frame")

@@ -1,6 +1,6 @@
-"""The section `feats`: every setting that makes a feature matrix what it is, under Kaldi's names.
+"""The section `feats`: every setting that affects the features, under Kaldi's names.
 
-What only one type of features knows is declared with that type, in spkr.feats.
+Options of a single type of features are declared with that type, in spkr.feats.
 """
 
 from typing import Annotated, Literal
@@ -30,10 +30,10 @@ Milliseconds = Annotated[Above0, Field(le=10_000)]
 class VadOptions(Options):
     """Kaldi's energy VAD (compute-vad), on the log energy of each frame."""
 
-    energy_threshold: Number = option(5.5, "log energy that a voiced frame has, before the next option")
-    energy_mean_scale: Number = option(0.5, "the part of the utterance's mean log energy that is added to it")
-    frames_context: Annotated[Count, Field(le=10_000)] = option(2, "frames on either side that are counted, too")
-    proportion_threshold: Probability = option(0.12, "the share of these frames above the threshold")
+    energy_threshold: Number = option(5.5, "constant part of the threshold on a frame's log energy")
+    energy_mean_scale: Number = option(0.5, "this times the utterance's mean log energy is added to it")
+    frames_context: Annotated[Count, Field(le=10_000)] = option(2, "frames on either side that are also counted")
+    proportion_threshold: Probability = option(0.12, "share of these frames that must be above the threshold")
 
 
 class CmvnOptions(Options):
@@ -42,25 +42,25 @@ class CmvnOptions(Options):
     type: Literal["none", "utterance", "speaker", "sliding"] = option(
         "sliding", "over the utterance, the speaker's utterances, or a sliding window"
     )
-    norm_vars: Flag = option(False, "divide by the standard deviation, too")
-    window: Positive = option(300, "frames, of sliding")
-    center: Flag = option(True, "sliding: the window lies round the frame, not before it")
-    min_window: Positive = option(100, "frames at the beginning, where the window is not centred")
+    norm_vars: Flag = option(False, "also divide by the standard deviation")
+    window: Positive = option(300, "sliding: frames in the window")
+    center: Flag = option(True, "sliding: the window is around the frame, not before it")
+    min_window: Positive = option(100, "sliding, not centred: frames in the window at the beginning")
 
 
 class Reading(Options):
-    """Options of the front end that change no number of a recording that is accepted."""
+    """Options of the front end that do not change the computed features of an accepted recording."""
 
     resample: Literal["never", "down", "any"] = option(
         "never", "accept recordings of a higher sampling rate (down), or of any (any)"
     )
     allow_pipes: Flag = option(False, "run the commands that a wav.scp names: `sph2pipe ... |`")
-    compress: Flag = option(True, "a byte a coefficient in arks")
-    shards: Shards = option(2, "arks a set, and jobs that write them")
+    compress: Flag = option(True, "store one byte per coefficient in arks")
+    shards: Shards = option(2, "number of arks per set, and of jobs that write them")
 
 
 class FrontEnd(Reading):
-    """What all types of features share. Frequencies in Hz, lengths in ms."""
+    """Options that all types of features share. Frequencies in Hz, lengths in ms."""
 
     RENAMED = {"allow_downsample": "`resample`, down in place of true"}
 
@@ -74,7 +74,7 @@ class FrontEnd(Reading):
     num_mel_bins: Size = 80
     low_freq: NonNegative = option(20.0, "Hz")
     high_freq: Number = option(0.0, "Hz; at or below zero it counts from the Nyquist frequency")
-    select_voiced: Flag = option(True, "the network sees voiced frames alone")
+    select_voiced: Flag = option(True, "the network sees only voiced frames")
     vad: VadOptions = VadOptions()
     cmvn: CmvnOptions = CmvnOptions()
 
@@ -111,7 +111,7 @@ class FrontEnd(Reading):
         return False
 
     def without_dither(self) -> "FrontEnd":
-        """The same front end, which adds no noise."""
+        """The same front end without dither."""
         return self
 
     @property
@@ -121,9 +121,9 @@ class FrontEnd(Reading):
 
     @property
     def dim(self) -> int:
-        """Coefficients a frame."""
+        """Coefficients per frame."""
         return self.num_mel_bins
 
     def numbers(self) -> dict:
-        """The options that change what a network sees of a recording, as JSON has them."""
+        """The options that change what a network sees of a recording, as JSON types."""
         return {k: v for k, v in self.to_dict().items() if k not in {"preset", *Reading.model_fields}}

@@ -48,7 +48,7 @@ def default_yaml() -> str:
 
 
 def _of_types(union: dict, default: str | None) -> list[str]:
-    """The options of all types of a section: those of the default type, and then what each other one has beside it."""
+    """The options of all types of a section: first those that all types share, then the other options of each type."""
     kinds = sorted(union.items(), key=lambda item: item[0] != default)
     shared = set.intersection(*(set(options.model_fields) for _, (options, _) in kinds)) - {"preset", "type"}
     lines = [f"  type: {default}"] if default else []
@@ -101,7 +101,7 @@ def _plain(value: Any, only_set: bool = False) -> Any:
 
 
 def _class_of(annotation: Any) -> type[Options] | None:
-    """The class of options of a section; None of any other type."""
+    """The class of options of a section; None for any other type."""
     if get_origin(annotation) in (Annotated, Union, UnionType):
         found = [c for c in map(_class_of, get_args(annotation)) if c]
         return found[0] if len(found) == 1 else None
@@ -121,7 +121,7 @@ def schema_yaml() -> str:
 
 
 def _optional(schema: Any) -> Any:
-    """A schema without required keys, titles and defaults: a part of the settings fits several types."""
+    """A schema without required keys, titles and defaults, with anyOf: partial settings may fit several types."""
     if isinstance(schema, dict):
         dropped = ("required", "default", "discriminator") + (
             ("title",) if isinstance(schema.get("title"), str) else ()

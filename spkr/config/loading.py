@@ -1,4 +1,4 @@
-"""A config from its sources: defaults, presets, the recipe, the user's files and the command line, each over the last.
+"""A config from its sources: defaults, presets, recipe, user's files, command line. Each overrides the one before it.
 
 Every error names the key, the file and line that set it, or the command line, and what was expected.
 """
@@ -23,7 +23,7 @@ from spkr.config.sources import Source, place, read_source, rest, typed
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 
-RENAMED_PRESETS = {"seed": "nemo2020", "seed_himia": "nemo2020_himia"}  # old name -> today's
+RENAMED_PRESETS = {"seed": "nemo2020", "seed_himia": "nemo2020_himia"}  # old name -> new name
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Resolved:
     config: Config
     sources: list[Source]  # weakest first
     front_end_name: str  # the preset's name, with a hash of the values that differ from it
-    corpora: str | None  # the folder of archives: as the user set it, else SPKR_CORPORA, else as the recipe has it
+    corpora: str | None  # the folder of archives: what the user set, else SPKR_CORPORA, else what the recipe has
 
     def where(self) -> dict[str, str]:
         """The file and line, or the command line, of each key that is not a default."""
@@ -79,8 +79,8 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
     Args:
         root: folder of recipes/ and conf/.
         given: what the user set, merged: the files and the command line.
-        files: the files that `given` comes from, the strongest last; what they do not set, the command line did.
-    Raises InputError for a key that is unknown, a value out of range, and a name of something that is nowhere.
+        files: the files that `given` comes from, the strongest last; what they do not set comes from the command line.
+    Raises InputError for an unknown key, a value out of range, or a name of something that does not exist.
     """
     root = Path(root)
     user = [read_source(path) for path in files]
@@ -144,7 +144,7 @@ def _presets(root: Path, sources: list[Source]) -> list[Source]:
 
 
 def _check_tuned(config: Config, settings: dict, sources: list[Source]) -> None:
-    """Raise InputError where what a fine-tuning changes does not fit."""
+    """Raise InputError if the changes of a fine-tuning are not valid."""
     if config.pretrained or not config.finetune.preset:
         return
     try:

@@ -1,4 +1,4 @@
-"""The section `model`: what all networks share. The options of each encoder are declared in spkr.nnet."""
+"""The section `model`: options that all networks share. The options of each encoder are declared in spkr.nnet."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,9 @@ class AdditiveMarginHead(Options):
     type: Literal["am"]
     margin: NonNegative = option(0.2, "of the cosine")
     scale: Above0 = option(30.0, "of the cosines")
-    margin_growth: Growth = option((0.0, 0.0), "where the margin begins and ends to grow from 0, as parts of all steps")
+    margin_growth: Growth = option(
+        (0.0, 0.0), "when the margin starts and stops growing from 0, as fractions of all steps"
+    )
 
 
 class AngularMarginHead(AdditiveMarginHead):
@@ -32,12 +34,12 @@ class AngularMarginHead(AdditiveMarginHead):
 
 
 class SubCentreHead(AngularMarginHead):
-    """AAM-softmax with several directions a speaker and the inter-topK penalty."""
+    """AAM-softmax with several directions per speaker and the inter-topK penalty."""
 
     type: Literal["subcentre"]
-    centres: Size = option(3, "directions a speaker")
-    top_k: Annotated[Whole, Field(ge=0)] = option(5, "wrong speakers of each utterance that are penalised")
-    penalty: NonNegative = option(0.06, "radians by which their angle counts as narrower")
+    centres: Size = option(3, "directions per speaker")
+    top_k: Annotated[Whole, Field(ge=0)] = option(5, "number of nearest wrong speakers of each utterance to penalise")
+    penalty: NonNegative = option(0.06, "radians that are subtracted from their angle")
 
 
 Head = Annotated[SoftmaxHead | AdditiveMarginHead | AngularMarginHead | SubCentreHead, Field(discriminator="type")]
@@ -45,18 +47,18 @@ Pooling = Literal["xvector", "gram", "super", "attentive", "channel_attentive"]
 
 
 class NetworkOptions(Options):
-    """What all networks share."""
+    """Options that all networks share."""
 
     RENAMED = {"affine": "`embedding_layers`"}
 
     preset: Word | None = option(None, "a file of conf/model/")
     type: str
-    ensemble: Size = option(1, "networks that are trained at once, their embeddings concatenated")
-    pooling: Pooling = option(meaning="from frames to one vector an utterance")
+    ensemble: Size = option(1, "networks that are trained at once; their embeddings are concatenated")
+    pooling: Pooling = option(meaning="from frames to one vector per utterance")
     embedding_layers: Annotated[tuple[Size, ...], Field(min_length=1)] = option(
-        meaning="widths of the affine layers behind the pooling; the first is the dimension of the embedding"
+        meaning="widths of the affine layers after the pooling; the first is the dimension of the embedding"
     )
-    head: Head = option(meaning="from the last of the embedding_layers to a score a training speaker")
+    head: Head = option(meaning="from the last of the embedding_layers to a score per training speaker")
 
     def name(self) -> str:
         """The preset, and how many networks of it are trained at once: quartznet3x1_small-x4."""
@@ -65,8 +67,8 @@ class NetworkOptions(Options):
 
 
 class HeadChanges(Options):
-    """What a fine-tuning changes of the head."""
+    """What a fine-tuning changes in the head."""
 
     margin: NonNegative | None = option(None, "of all heads but softmax")
     margin_growth: Growth | None = option(None, "of all heads but softmax")
-    penalty: NonNegative | None = option(None, "of subcentre; other heads have none")
+    penalty: NonNegative | None = option(None, "of subcentre only")

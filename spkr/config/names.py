@@ -1,4 +1,4 @@
-"""Whether what a config names exists, or is made by a rule: paths, sets, trial lists and augmentations."""
+"""Checks that everything a config names exists or is made by a rule: paths, sets, trial lists and augmentations."""
 
 import importlib.util
 import sys
@@ -15,14 +15,14 @@ from spkr.errors import InputError
 
 UNPACKED = "exp/corpora"  # where archives are unpacked
 
-Place = Callable[..., str]  # the keys of a value, to `file:line: section.key: `
+Place = Callable[..., str]  # from the keys of a value to `file:line: section.key: `
 
 
 def check_names(config: Config, root: Path, corpora: str | None, place: Place) -> None:
-    """Raise InputError for the first name of something that is nowhere.
+    """Raise InputError for the first name of something that does not exist.
 
-    Args: root is the folder of the Snakefile, corpora that of archives; other paths are relative to where it was
-    started.
+    Args: root is the folder of the Snakefile, corpora that of archives; other paths are relative to the working
+    directory.
     """
     _check_corpus(config, root, place)
     for path, value in _augmentations(config):

@@ -1,6 +1,6 @@
 """What the classes of all sections share: a base class, and types whose errors say what was expected.
 
-The computing code takes these objects as they are. Their errors become an InputError that names the option
+The computing code uses these objects directly. Their errors become an InputError that names the option
 (`read_options`), or the file and line that set it (spkr.config.loading).
 """
 
@@ -50,16 +50,16 @@ class Options(BaseModel):
         return type(self).model_validate(self.to_dict() | changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """All values as JSON has them."""
+        """All values, as JSON types."""
         return self.model_dump(mode="json", by_alias=True)
 
     def only(self, part: type["Options"]) -> dict[str, Any]:
-        """The values of the options that a base class declares, as JSON has them."""
+        """The values of the options that a base class declares, as JSON types."""
         return self.model_dump(mode="json", by_alias=True, include=set(part.model_fields))
 
 
 def suggest(unknown: str, known: Iterable[str]) -> str:
-    """`did you mean x?` for a name that is nearly a known one; else the known ones."""
+    """`did you mean x?` if a known name is similar; otherwise the known names."""
     known = list(known)
     close = get_close_matches(unknown, known, n=1)
     return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
@@ -140,7 +140,7 @@ def _rising(values: tuple) -> tuple:
 
 
 def range_of(number):
-    """The type [low, high] of numbers of a type."""
+    """The type of a range [low, high] of numbers."""
     return Annotated[tuple[number, number], AfterValidator(_rising)]
 
 
@@ -149,7 +149,7 @@ SetName = Literal["train", "valid", "dev", "test"]
 
 
 def unique(values: tuple) -> tuple:
-    """The values, for a validator; ValueError where one is there twice."""
+    """A validator: return the values; ValueError if one of them occurs twice."""
     if len(set(values)) < len(values):
         raise ValueError(f"{list(values)}; expected each once")
     return values
@@ -161,7 +161,7 @@ def option(default: Any = ..., meaning: str = "", **limits: Any) -> Any:
 
 
 def read_options(kind: Any, settings: Any, where: str) -> Any:
-    """`settings` as an object of `kind`, a class of options or a union; InputError names `where` and the option."""
+    """`settings` as an object of `kind`, a class of options or a union. An error begins with `where` and the option."""
     try:
         return TypeAdapter(kind).validate_python(settings)
     except ValidationError as e:
@@ -172,7 +172,7 @@ def read_options(kind: Any, settings: Any, where: str) -> Any:
 def first_error(error: ValidationError, settings: Any) -> tuple[list[str], str]:
     """Where the first mistake is, as keys from the top of the settings, and what was expected.
 
-    An unknown key comes first: a mistyped key is the reason of most other errors.
+    An unknown key is reported first, because a mistyped key causes most other errors.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "unknown_key")[0]
     path, at = [], settings
@@ -195,7 +195,7 @@ def first_error(error: ValidationError, settings: Any) -> tuple[list[str], str]:
     return path, message
 
 
-KEY = re.compile(r"([a-z_.]+): ")  # with which a message of several options begins
+KEY = re.compile(r"([a-z_.]+): ")  # the beginning of a message about several options
 LIMITS = {
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",

@@ -38,7 +38,7 @@ class Config(Options):
 
     recipe: Word = option("an4", "a folder of recipes/")
     name: Word | None = option(None, "folder under exp/; the recipe's name if null")
-    run: Word = option("main", "folder under exp/<name>/: another network, front end or seed is another run")
+    run: Word = option("main", "folder under exp/<name>/; use another run for another network, front end or seed")
     seed: Count = option(1, "of weights, batches and dropout")
     corpora: Text | None = option(None, "folder of corpus archives; --config corpora=DIR and SPKR_CORPORA override it")
     corpus: Corpus
@@ -48,7 +48,7 @@ class Config(Options):
         {name: Augmentation(**options) for name, options in AUGMENTATIONS.items()},
         "augmentations by name; train.augment and backend.augment choose among them",
     )
-    model: Model = option(meaning="the network; or a trained one's path, and nothing is trained")
+    model: Model = option(meaning="the network; or the path of a trained one, and then no network is trained")
     train: Train = Train()
     finetune: Finetune = Finetune()
     embed: Embed = Embed()
@@ -56,12 +56,12 @@ class Config(Options):
 
     @property
     def network(self) -> NetworkOptions:
-        """The section `model` where it is not the path of a trained network."""
+        """The section `model`, unless it is the path of a trained network."""
         return self.model
 
     @property
     def pretrained(self) -> str | None:
-        """The path of a trained network that is taken as it is."""
+        """The path of a trained network that is used as it is."""
         return self.model if isinstance(self.model, str) else None
 
     @property
@@ -72,7 +72,7 @@ class Config(Options):
     def tuned(self, init_from: str) -> tuple[Train, NetworkOptions]:
         """The sections `train` and `model` of a fine-tuning that starts from a model file.
 
-        Raises InputError where the head has no margin to change; pydantic's error for a wrong option.
+        Raises InputError if the head has no margin to change, and pydantic's error for a wrong option.
         """
         train = Train.model_validate(merged(self.train.to_dict(), self.finetune.train, {"init_from": init_from}))
         changes = {k: v for k, v in self.finetune.head.to_dict().items() if v is not None}
@@ -96,7 +96,7 @@ class Config(Options):
 
 
 class Training(Options):
-    """What `spkr train` takes."""
+    """The settings of `spkr train`."""
 
     model: AnyNetwork
     train: TrainOptions
@@ -104,7 +104,7 @@ class Training(Options):
 
 
 def merged(*settings: dict) -> dict:
-    """Settings of which later ones override earlier ones; dictionaries merge."""
+    """Settings, merged: later ones override earlier ones, and dictionaries merge key by key."""
     result: dict = {}
     for one in settings:
         for key, value in one.items():

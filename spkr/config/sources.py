@@ -14,14 +14,14 @@ Keys = tuple[str, ...]  # of a value, from the top of the settings
 
 @dataclass(frozen=True)
 class Source:
-    """Settings, and where they stand."""
+    """Settings, and where they were set."""
 
     name: str  # the file's path, or "command line"
     settings: dict[str, Any]
     lines: dict[Keys, int] = field(default_factory=dict)  # of each key; of a file only
 
     def sets(self, path: Sequence[str]) -> bool:
-        """Whether it has this key."""
+        """Whether it sets this key."""
         at: Any = self.settings
         for key in path:
             if not isinstance(at, dict) or key not in at:
@@ -35,7 +35,7 @@ class Source:
 
 
 def place(path: Sequence[str], sources: Iterable[Source]) -> str:
-    """`file:line: section.key: ` of the last source that sets the key, or else the section that it is missing in."""
+    """`file:line: section.key: ` of the last source that sets the key or, if none does, the section around it."""
     key = ".".join(path)
     for n in range(len(path), 0, -1):
         for source in reversed(list(sources)):
@@ -45,7 +45,7 @@ def place(path: Sequence[str], sources: Iterable[Source]) -> str:
 
 
 def read_source(path: str | Path) -> Source:
-    """A YAML file; InputError, with the line, where it is none, sets a key twice, or is not keys with values."""
+    """Read a YAML file. Raises InputError if it is not YAML, sets a key twice, or is not keys with values."""
     try:
         loader = yaml.SafeLoader(Path(path).read_text(encoding="utf-8"))
         node = loader.get_single_node()
@@ -77,7 +77,7 @@ def _add_lines(node: yaml.MappingNode, above: Keys, lines: dict[Keys, int], path
 
 
 def rest(given: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """What `given` has beyond `known`, or other than there: of a merged config, what the command line set."""
+    """The settings of `given` that `known` lacks or has with other values: in a merged config, the command line's."""
     result = {}
     for key, value in given.items():
         if isinstance(value, dict) and isinstance(known.get(key), dict):
@@ -89,7 +89,7 @@ def rest(given: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def typed(value: Any) -> Any:
-    """A value of the command line, whose nested numbers and truth values Snakemake leaves as text, as YAML reads it."""
+    """A value of the command line as YAML reads it: Snakemake leaves nested numbers and truth values as text."""
     if isinstance(value, dict):
         return {key: typed(below) for key, below in value.items()}
     if isinstance(value, list):

@@ -31,7 +31,7 @@ Sets = Annotated[tuple[SetName, ...], Field(min_length=1), AfterValidator(unique
 class Filter(Options):
     """Which utterances a network is trained on."""
 
-    min_voiced_frames: Count = option(25, "of an utterance; shorter ones are left out")
+    min_voiced_frames: Count = option(25, "utterances with fewer are left out")
     min_utts_per_speaker: Count = option(2, "speakers with fewer are left out")
 
 
@@ -41,19 +41,21 @@ class Batches(Options):
     batch_size: Annotated[Whole, Field(ge=2)] = option(64, "crops, of all processes together")
     crop: Range = option((8, 8), "seconds: one length is drawn from [low, high] for each batch")
     short: Literal["tile", "pad"] = option(
-        "pad", "an utterance shorter than the crop is repeated, or masked behind its end"
+        "pad", "an utterance shorter than the crop is repeated (tile), or padded and masked (pad)"
     )
     time_masks: Annotated[Count, Field(le=1000)] = option(0, "SpecAugment: masks of frames in each crop")
-    time_mask_width: Count = option(0, "frames, at most, of each")
+    time_mask_width: Count = option(0, "largest width of such a mask, in frames")
     freq_masks: Annotated[Count, Field(le=1000)] = option(0, "SpecAugment: masks of coefficients in each crop")
-    freq_mask_width: Count = option(0, "coefficients, at most, of each")
+    freq_mask_width: Count = option(0, "largest width of such a mask, in coefficients")
     utts_per_speaker: Count = option(
-        0, "that an epoch takes of each speaker, some twice where there are fewer; 0: every utterance once"
+        0, "utterances of each speaker in an epoch, some twice if there are fewer; 0: every utterance once"
     )
-    utts_per_speaker_in_batch: Positive = option(1, "of utts_per_speaker; divides it and batch_size")
+    utts_per_speaker_in_batch: Positive = option(
+        1, "how many of these are side by side in a batch; must divide utts_per_speaker and batch_size"
+    )
     # From a cold disk a buffer of 3,000 loaded 1.5 to 1.9 times as many utterances a second (docs/howto/training.md)
     shuffle_buffer: Count = option(
-        0, "utterances that are read in stretches of the arks before one is chosen; 0: each is read where it lies"
+        0, "size, in utterances, of a buffer that stretches of the arks are read into; 0: random access to the arks"
     )
 
     @model_validator(mode="after")
@@ -72,44 +74,44 @@ class Batches(Options):
 
 
 class Running(Options):
-    """Options that change no number of a training that goes well."""
+    """Options that do not change the result of a training without errors."""
 
     workers: Annotated[Count, Field(le=1000)] = option(0, "processes that read batches")
-    checkpoint_steps: Positive = option(500, "steps from one checkpoint to the next; each epoch ends with one, too")
+    checkpoint_steps: Positive = option(500, "steps from one checkpoint to the next; each epoch also ends with one")
     nan_retry: Flag = option(
-        False, "where the loss is not finite, resume once from the last checkpoint at half the rate"
+        False, "if the loss or gradient is not finite, resume once from the last checkpoint at half the learning rate"
     )
 
 
 class TrainOptions(Running):
-    """What the trainer takes."""
+    """Options of the trainer."""
 
     filter: Filter = Filter()
     batches: Batches = Batches()
     waveforms: Flag = option(
-        False, "cut crops from the recordings, and compute their features where the network is trained"
+        False, "cut crops from the recordings, and compute their features on the device that trains"
     )
     on_the_fly: Augmentation = option(
-        Augmentation(), "with waveforms: each crop is heard clean or as one of these copies, drawn anew each time"
+        Augmentation(), "with waveforms: each crop is used clean or as one of these copies, drawn again each time"
     )
     epochs: Positive = 25
     optimizer: Literal["novograd", "adamw", "sgd"] = "novograd"
     lr: Above0 = option(0.01, "learning rate after the warm-up")
     min_lr: NonNegative = option(0.0, "learning rate at the end")
-    warmup: Probability = option(0.1, "part of all steps in which the rate grows from 0")
+    warmup: Probability = option(0.1, "fraction of all steps in which the learning rate grows from 0")
     betas: tuple[Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0, lt=1)]] = option(
         (0.95, 0.5), "of novograd and adamw; the first is the momentum of sgd"
     )
     weight_decay: NonNegative = 0.001
     label_smoothing: Probability = 0.0
-    init_from: PathText | None = option(None, "a model file whose weights training starts from")
-    average: Positive = option(1, "epochs at the end whose weights are averaged")
+    init_from: PathText | None = option(None, "a model file; training starts from its weights")
+    average: Positive = option(1, "number of last epochs whose weights are averaged")
     accumulate: Positive = option(
         1, "parts of a batch that are computed one after another: less memory, the same steps"
     )
     mixed_precision: Flag = option(False, "bfloat16, or float16 on GPUs without it")
     compile: Flag = option(False, "torch.compile the network")
-    deterministic: Flag = option(False, "the same bytes from a GPU, too; slower there")
+    deterministic: Flag = option(False, "the same bytes each time on a GPU, too; slower there")
 
     @model_validator(mode="after")
     def _check(self):
@@ -127,12 +129,12 @@ class Train(TrainOptions):
 
     preset: Word | None = option(None, "a file of conf/train/")
     sets: Sets = option(("train",), "sets that the network is trained on")
-    augment: Word | None = option(None, "an augmentation of the section augment, whose copies it is trained on")
+    augment: Word | None = option(None, "an augmentation of the section augment; its copies are used for training")
     dev_trials: Word = option("pairs", "the trial list of dev that is scored after each epoch")
 
 
 class Finetune(Options):
-    """The section `finetune`: where it has a preset, the trained network is trained on, and then taken."""
+    """The section `finetune`. If it has a preset, the trained network is fine-tuned; later stages use the result."""
 
     preset: Word | None = option(None, "a file of conf/finetune/")
     train: dict[str, Any] = option({}, "what differs from the section train")

@@ -52,7 +52,7 @@ class Fbank(KaldiFrontEnd):
 
     @property
     def dim(self) -> int:
-        """Coefficients a frame."""
+        """Coefficients per frame."""
         return self.num_mel_bins + self.use_energy
 
 
@@ -71,7 +71,7 @@ class Mfcc(KaldiFrontEnd):
 
     @property
     def dim(self) -> int:
-        """Coefficients a frame."""
+        """Coefficients per frame."""
         return self.num_ceps
 
 

@@ -30,7 +30,7 @@ def normalize_batch(feats: torch.Tensor, lengths: torch.Tensor | None, options: 
 
 
 def utterance_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, norm_vars: bool) -> torch.Tensor:
-    """Subtract each column's mean (and divide by its standard deviation, of n - 1 frames) over the utterance.
+    """Subtract each column's mean (and divide by its standard deviation, with divisor n - 1) over the utterance.
 
     The arguments and the result are those of `sliding_cmvn`.
     """

@@ -29,9 +29,9 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
 
     Writes feats.<shard>.{ark,scp}, vad.<shard>.{ark,scp}, utt2num_frames.<shard> and utt2num_voiced.<shard> to
     `out_dir`. Features are raw: the reader normalises them and selects frames. Raises InputError if the data directory
-    or utt2aug is malformed or a recording cannot be used; before any work, if the headers show it.
+    or utt2aug is malformed or a recording cannot be used. It does so before any work if the headers show it.
     """
-    torch.set_num_threads(1)  # a process a shard; also, sums then do not depend on the number of cores
+    torch.set_num_threads(1)  # one process per shard; also, sums then do not depend on the number of cores
     files = check_data_dir(data_dir)
     n, shards = len(files["utt2spk"]), front_end.shards
     if n < shards:
@@ -71,7 +71,7 @@ class Source:
         self.without_dither = front_end.without_dither()
         self.audio_options = front_end.sample_frequency, front_end.resample, front_end.allow_pipes
         self.specs, heard, parts = {}, {}, {}
-        self.extents: dict[Clip, Extent | None] = {}  # None of a command
+        self.extents: dict[Clip, Extent | None] = {}  # None for a command
         for utt in utts:
             where = f"{data_dir}/utt2aug: {utt}"
             self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}

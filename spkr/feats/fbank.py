@@ -54,7 +54,7 @@ def in_pieces(
     """Features (..., n, dim) and log energies (..., n) of n frames, computed in pieces to save memory.
 
     Args:
-        of_frames: computes both from a first frame up to, but without, a last one.
+        of_frames: computes both from a first frame up to, but not including, a last one.
     """
     ends = [*range(PIECE, n - PIECE + 1, PIECE), n]  # the last piece is the longest, so that none is short
     feats, energy = of_frames(0, ends[0])
@@ -112,7 +112,7 @@ def _centred_frames(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) 
 def _strided(samples: torch.Tensor, fe: FrontEnd, first: int, last: int) -> torch.Tensor:
     """Overlapping frames `first` to `last` of the recording, reflected at its ends: sample -1 is 0 (ExtractWindow)."""
     size, shift, length = fe.window_size, fe.window_shift, samples.shape[-1]
-    begin = first * shift + (0 if fe.snip_edges else shift // 2 - size // 2)  # then t is centred on shift * (t + 1/2)
+    begin = first * shift + (0 if fe.snip_edges else shift // 2 - size // 2)  # else centred on shift * (t + 1/2)
     end = begin + (last - first - 1) * shift + size
     before, after = max(0, -begin), max(0, end - length)
     ends = samples[..., :before].flip(-1), samples[..., length - after :].flip(-1)

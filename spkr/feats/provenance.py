@@ -1,4 +1,4 @@
-"""The record of the front end that a folder of features was made with. A network accepts only features of its own.
+"""The record of the front end that made a folder of features. A network accepts only features made with its own.
 
     front_end.<shard>.json    of one shard, written by `spkr feats`
     front_end.json            of the whole folder, written by `spkr merge-feats`

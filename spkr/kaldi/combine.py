@@ -1,4 +1,4 @@
-"""One data directory of several, as combine_data.sh makes it."""
+"""Combining several data directories into one, as combine_data.sh does it."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.rules import Files
 
-# The lines of files that some directories have, for the utterances of a directory that does not
+# The lines of a file that only some directories have, for the utterances of the other directories
 NEUTRAL: dict[str, Callable[[Files, str], str]] = {
     "utt2uniq": lambda files, utt: utt,
     "utt2aug": lambda files, utt: "speed=1",
@@ -19,13 +19,14 @@ logger = logging.getLogger(__name__)
 
 
 def combine_data_dirs(out_dir: str | Path, paths: Sequence[str | Path]) -> None:
-    """Write one data directory of several's utterances.
+    """Write one data directory with the utterances of several.
 
-    A file that is not in all of them is left out, and the log says so; but utt2uniq, utt2aug and segments are completed
-    (each utterance is itself, unchanged, and whole). Trials and models are left out.
+    A file that is not in all of them is left out, and the log says so. But utt2uniq, utt2aug and segments are
+    completed: an utterance without a line is its own original, unchanged, and a whole recording. Trials and models are
+    left out.
 
-    Raises InputError, before anything is written, where a directory is malformed, or two of them
-    have different values for one utterance, speaker or recording.
+    Raises InputError, before anything is written, if a directory is malformed, or if two of them have different values
+    for one utterance, speaker or recording.
     """
     if Path(out_dir).resolve() in {Path(path).resolve() for path in paths}:
         raise InputError(f"{out_dir}: is one of the directories to combine; name another for the result")

@@ -1,17 +1,16 @@
-"""Kaldi's compressed matrices: a byte or two an element.
+"""Kaldi's compressed matrices: one or two bytes an element.
 
     CM  low span rows cols      four 16-bit quantiles a column, then a byte an element by columns, linear in between
     CM2 low span rows cols      two bytes an element by rows, linear in [low, low + span]
     CM3 low span rows cols      one byte an element, likewise
 
-`low` and `span` are float32, `rows` and `cols` int32. Kaldi's methods choose among them:
+`low` and `span` are float32, `rows` and `cols` int32. Kaldi's methods choose the format:
 
     1  CM2 for up to eight rows, else CM       2  CM
-    3  CM2 in the matrix' range                4  CM2 in [-32768, 32767]
-    5  CM3 in the matrix' range                6  CM3 in [0, 255]            7  CM3 in [0, 1]
+    3  CM2 in the matrix's range               4  CM2 in [-32768, 32767]
+    5  CM3 in the matrix's range               6  CM3 in [0, 255]            7  CM3 in [0, 1]
 
-Methods 4, 6 and 7 take a value outside their range for its end. Source: Kaldi, src/matrix/compressed-matrix.{h,cc}
-(commit f4007661).
+Methods 4, 6 and 7 clip values to their range. Source: Kaldi, src/matrix/compressed-matrix.{h,cc} (commit f4007661).
 """
 
 import struct
@@ -20,7 +19,7 @@ import numpy as np
 
 from spkr.kaldi.cursor import Cursor
 
-METHODS = {  # kind, and the range (low, span) unless it is the matrix'
+METHODS = {  # kind, and the range (low, span), or None for the matrix's
     2: (b"CM ", None),
     3: (b"CM2 ", None),
     4: (b"CM2 ", (-32768.0, 65535.0)),
@@ -29,7 +28,7 @@ METHODS = {  # kind, and the range (low, span) unless it is the matrix'
     7: (b"CM3 ", (0.0, 1.0)),
 }
 FEW_ROWS = 8
-PIECE = 1 << 22  # elements that are compressed at once, in some 100 MB
+PIECE = 1 << 22  # elements that are compressed at once, in about 100 MB of memory
 RANGE_AND_SIZE = struct.Struct("<ffii")
 DTYPES = {b"CM ": "u1", b"CM2 ": "<u2", b"CM3 ": "u1"}
 STEPS = (64, 128, 63)  # of a column's bytes, between its quantiles at 0, 25, 75 and 100 %
@@ -38,7 +37,7 @@ QUANTILE_WEIGHTS = np.array([np.interp(range(256), QUANTILE_BYTES, one) for one 
 
 
 def compress(x: np.ndarray, method: int) -> bytes:
-    """A float32 matrix (rows, cols) by one of Kaldi's methods; ValueError where float32 does not hold its range."""
+    """Compress a float32 matrix (rows, cols) by one of Kaldi's methods; ValueError if float32 cannot hold its range."""
     rows, cols = x.shape
     kind, fixed = METHODS[method if method > 1 else 2 if rows > FEW_ROWS else 3]
     low, span = fixed or _range(x)
@@ -47,7 +46,7 @@ def compress(x: np.ndarray, method: int) -> bytes:
 
 
 def _range(x: np.ndarray) -> tuple[float, float]:
-    """Its least value and its width, which is never 0."""
+    """The least value of a matrix and the width of its range, which is never 0."""
     low, high = float(x.min()), float(x.max())
     span = high - low or 1 + abs(low)
     if span > np.finfo(np.float32).max:
@@ -56,12 +55,12 @@ def _range(x: np.ndarray) -> tuple[float, float]:
 
 
 def _linear(x: np.ndarray, low: float, span: float, dtype: str) -> np.ndarray:
-    """The codes of [low, low + span] in all integers of a type; rounded as Kaldi does, by 0.499 in float64."""
+    """Map [low, low + span] to all integers of a type, rounded as Kaldi does: 0.499 is added in float64."""
     return np.add(((x - low) / span).clip(0, 1) * np.iinfo(dtype).max, 0.499, dtype=np.float64).astype(dtype)
 
 
 def _columns(x: np.ndarray, low: float, span: float) -> bytes:
-    """(rows, cols) as quantiles of the columns and, between those, bytes; of a long matrix, few columns at a time."""
+    """The quantiles of all columns, then the bytes of all columns; only a few columns at a time if they are long."""
     some = max(1, PIECE // len(x))
     parts = [_quantiles_and_bytes(x[:, at : at + some], low, span) for at in range(0, x.shape[1], some)]
     return b"".join(part for kind in zip(*parts, strict=True) for part in kind)
@@ -71,7 +70,7 @@ def _quantiles_and_bytes(x: np.ndarray, low: float, span: float) -> tuple[bytes,
     rows, quarter = len(x), len(x) // 4
     ranks = (0, quarter, 3 * quarter, rows - 1) if rows > 4 else np.minimum(range(4), rows - 1)
     columns = np.ascontiguousarray(x.T)
-    codes = _linear(np.sort(columns)[:, ranks], low, span, "<u2").astype(np.int32)  # (cols, 4), now made to rise
+    codes = _linear(np.sort(columns)[:, ranks], low, span, "<u2").astype(np.int32)  # (cols, 4); made to rise below
     for k in range(4):
         codes[:, k] = np.clip(codes[:, k], codes[:, k - 1] + 1 if k else 0, 65532 + k)
     begins = (low + span / 65535 * codes).astype(np.float32)
@@ -83,7 +82,7 @@ def _quantiles_and_bytes(x: np.ndarray, low: float, span: float) -> tuple[bytes,
 
 
 def decompress(at: Cursor) -> np.ndarray:
-    """The matrix (rows, cols), float32, that begins here with its kind; ValueError where it is cut short."""
+    """The float32 matrix (rows, cols) that begins here with its kind; ValueError if it is cut short."""
     kind = at.peek(4).partition(b" ")[0] + b" "
     if kind not in DTYPES:
         raise ValueError(f"found {kind!r}, which begins no vector or matrix of Kaldi's")

@@ -1,4 +1,4 @@
-"""Copying a table into another form: binary, compressed, text; one ark of several, with or without an scp."""
+"""Copying a table to another form: binary, compressed or text; several arks joined; with or without an scp."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from spkr.outputs import check_outputs, is_stream
 
 
 def copy_table(source: str | Path, target: str | Path, compress: int = 0) -> int:
-    """Write a table as another, sorted by key, and return the number of entries; names are those of `spkr copy-table`.
+    """Copy a table, sorted by key, and return the number of entries; names are those of `spkr copy-table`.
 
-    What was written is read again, unless it is a pipe or a device. Raises InputError where an output is an input, an
-    entry cannot be read, or what was written has other keys.
+    The copy is read again, unless it is a pipe or a device. Raises InputError if an output is an input, an entry cannot
+    be read, or the copy has other keys.
     """
     table, files = TableReader(source), target_of(target)
     check_outputs(files.files, {source_of(source).path, *(path for path, _ in table.places.values())})

@@ -1,9 +1,9 @@
-"""Numbers of utterances and of voiced frames, and what rests on utterances without one voiced frame.
+"""Numbers of utterances and of voiced frames, and what rests on utterances without a voiced frame.
 
     num_utts         <name> <number of utterances>        of an average
     utt2num_voiced   <utterance> <number of voiced frames>
 
-The embedding of silence says nothing about a speaker, yet any two of them are much alike.
+An embedding of silence says nothing about a speaker, yet any two of them are much alike.
 """
 
 import logging
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 
 
 def read_counts(paths: Sequence[str | Path], of: str, least: int = 0) -> dict[str, int]:
-    """Whole numbers by name, of several files with different names; `of` says what they count, for messages.
+    """Read whole numbers by name from files that share no name; `of` says what they count, for messages.
 
-    Raises InputError for a number below `least` and for text that is none.
+    Raises InputError for a number below `least` and for text that is not a number.
     """
     counts = read_maps(paths)
     for name, number in counts.items():
@@ -36,7 +36,7 @@ def read_counts(paths: Sequence[str | Path], of: str, least: int = 0) -> dict[st
 
 
 def read_silent(paths: Sequence[str | Path], utts: Iterable[str]) -> set[str]:
-    """Those of these utterances that have no voiced frame, as their sets' utt2num_voiced say; none without a file.
+    """Those of these utterances that have no voiced frame, by the utt2num_voiced of their sets; empty without files.
 
     Raises InputError for an utterance without a line, and as `read_counts` does.
     """
@@ -51,7 +51,7 @@ def read_silent(paths: Sequence[str | Path], utts: Iterable[str]) -> set[str]:
 
 
 def report_silent(where: str | Path, silent: set[str], consequence: str, action: str = "warn") -> None:
-    """Name an utterance without a voiced frame, if there is one: in the log, or in an InputError to `refuse` it."""
+    """Log the number of utterances without a voiced frame and the first one; InputError if `action` is `refuse`."""
     if not silent:
         return
     count = f"{len(silent)} utterances have" if len(silent) > 1 else "an utterance has"
@@ -62,11 +62,11 @@ def report_silent(where: str | Path, silent: set[str], consequence: str, action:
 
 
 def without_silent(utts: Iterable[Sequence[str]], silent: set[str]) -> Utterances:
-    """The utterances of each name less the silent ones; a name that has no others keeps them."""
+    """The utterances of each name without the silent ones; a name that has only silent ones keeps them."""
     return [tuple(utt for utt in of_name if utt not in silent) or tuple(of_name) for of_name in utts]
 
 
 def rest_on_silence(trials: Trials, utts: tuple[Utterances, Utterances], silent: set[str]) -> np.ndarray:
-    """Which trials have silent utterances alone on one side; bool (number of trials,)."""
+    """Which trials have only silent utterances on at least one side; bool (number of trials,)."""
     enrol, test = (np.array([silent.issuperset(of_name) for of_name in side]) for side in utts)
     return enrol[trials.enrol] | test[trials.test]

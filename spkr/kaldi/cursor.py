@@ -5,14 +5,14 @@ from mmap import mmap
 
 import numpy as np
 
-FEW = 16  # bytes, of which a copy takes less time than a view
+FEW = 16  # bytes; a copy of fewer takes less time than a view
 
 
 class Cursor:
-    """A place in the content of a file, which moves on as it is read from.
+    """A place in the content of a file, which moves on with each read.
 
-    It has the `read` of a file, so kaldiio takes it for one. A read beyond the end raises ValueError, where a file
-    would return fewer bytes and kaldiio a shorter vector. What `read` and `numbers` return is a view, not a copy.
+    It has the `read` method of a file, so kaldiio can read from it. A read beyond the end raises ValueError; a file
+    would return fewer bytes, and kaldiio a shorter vector. `read` and `numbers` return views, except of a few bytes.
     """
 
     __slots__ = ("data", "position")
@@ -21,7 +21,7 @@ class Cursor:
         self.data, self.position = data, position
 
     def read(self, count: int) -> bytes | memoryview:
-        """The next bytes, exactly so many."""
+        """The next `count` bytes; ValueError if there are fewer."""
         begin = self.position
         self.position = end = begin + count
         piece = self.data[begin:end] if count < FEW else memoryview(self.data)[begin:end]
@@ -30,7 +30,7 @@ class Cursor:
         return piece
 
     def peek(self, count: int) -> bytes:
-        """The next bytes, fewer at the end; the cursor stays where it is."""
+        """The next `count` bytes, or fewer at the end; the cursor stays where it is."""
         return self.data[self.position : self.position + count]
 
     def read_to(self, mark: bytes) -> bytes:

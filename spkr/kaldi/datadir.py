@@ -11,8 +11,8 @@
       text        <utterance> <words>                (optional)
       utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augmented_copies)
 
-Without segments a recording is an utterance. Any other utt2* is by utterance, spk2* by speaker and reco2* by
-recording. Every file is sorted by its first field in byte order (LC_ALL=C), and holds each key once.
+Without segments, each recording is an utterance. Other files are by utterance (utt2*), by speaker (spk2*) or by
+recording (reco2*). Every file is sorted by its first field in byte order (LC_ALL=C), and holds each key once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ REQUIRED = ("wav.scp", "utt2spk", "spk2utt")
 
 
 def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) -> None:
-    """Check the named files of a data directory, then write them and spk2utt, each by rename.
+    """Check the files of a data directory, given by name, then write them and spk2utt, each by rename.
 
-    Other files of a data directory that are there belong to an earlier one, and are removed.
+    Other files of an earlier data directory at `path` are removed.
     Raises InputError as `check_data_dir` does, before anything is written.
     """
     path = Path(path)
@@ -47,7 +47,7 @@ def write_data_dir(path: str | Path, files: Mapping[str, Mapping[str, object]]) 
 
 
 def data_files(path: str | Path) -> list[str]:
-    """The names of a data directory's files by utterance, by speaker and by recording."""
+    """The names of the files in a data directory whose keys are utterances, speakers or recordings."""
     path = Path(path)
     return sorted(p.name for p in path.iterdir() if index_of(p.name) and p.is_file()) if path.is_dir() else []
 
@@ -55,9 +55,9 @@ def data_files(path: str | Path) -> list[str]:
 def check_data_dir(path: str | Path, required: Sequence[str] = REQUIRED) -> dict[str, dict[str, str]]:
     """Check a data directory by Kaldi's rules and return its files' content by name.
 
-    Raises InputError, naming the file, the line or the key, where a file is missing or malformed, where two
-    files disagree about the utterances, speakers or recordings, or where utterances in order have speakers out of
-    order (then sorting by utterance and by speaker differ, and Kaldi's tables break).
+    Raises InputError, which names the file, the line or the key, if a file is missing or malformed, if two files
+    disagree about the utterances, speakers or recordings, or if the speakers of sorted utterances are not sorted (the
+    orders by utterance and by speaker then differ, and Kaldi's tables break).
     """
     path = Path(path)
     files = {name: read_data_file(path, name) for name in dict.fromkeys([*required, *data_files(path)])}
@@ -66,7 +66,7 @@ def check_data_dir(path: str | Path, required: Sequence[str] = REQUIRED) -> dict
 
 
 def read_data_file(path: Path, name: str) -> dict[str, str]:
-    """Read a file of a data directory as `read_map` does; where spk2utt is missing, InputError says what makes it."""
+    """Read a file of a data directory as `read_map` does; if spk2utt is missing, the InputError says how to make it."""
     if name == "spk2utt" and not (path / name).exists():
         raise InputError(f"{path}/{name}: no such file; `spkr data fix {path}` makes it from utt2spk")
     return read_map(path / name)

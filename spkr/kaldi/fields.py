@@ -1,6 +1,6 @@
 """Numbers in the fields of text files, read as Kaldi reads them.
 
-Python's own `float` and `int` take more: `1_0`, `nan`, blanks around the digits, digits of other scripts.
+Python's own `float` and `int` accept more: `1_0`, `nan`, blanks around the digits, digits of other scripts.
 """
 
 import math

@@ -32,10 +32,10 @@ def fix_data_dir(path: str | Path) -> None:
 
     spk2utt is made from utt2spk. Utterances whose speaker is missing in one of SPEAKERS_OF are dropped, too, and so are
     segments whose recording is missing in wav.scp. All other files, such as vad.scp, keep only these utterances. The
-    original files are kept in `.backup`; where nothing is wrong, nothing is written.
+    original files are kept in `.backup`. If nothing is wrong, nothing is written.
 
-    Raises InputError, before anything is written, where utt2spk is missing, a file is no text, no utterance remains,
-    or speakers and utterances do not sort alike; and in the end where faults are left, each of which is logged.
+    Raises InputError, before anything is written, if utt2spk is missing, a file is not text, no utterance remains, or
+    speakers and utterances do not sort alike; and at the end, if faults are left, each of which is logged.
     """
     path = Path(path)
     names = data_files(path)
@@ -59,7 +59,7 @@ def fix_data_dir(path: str | Path) -> None:
 
 
 def _read_sorted(path: Path) -> dict[str, str]:
-    """A file in byte order, with the first line of each key; malformed and repeated ones are logged."""
+    """Read a file, sorted in byte order, with the first line of each key; malformed and repeated lines are logged."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (UnicodeDecodeError, OSError) as e:

@@ -1,7 +1,7 @@
-"""Maps: files of a key and a value a line, such as utt2spk, wav.scp and text.
+"""Maps: files with a key and a value on each line, such as utt2spk, wav.scp and text.
 
-A file is sorted by its keys in byte order (LC_ALL=C), and holds each key once. Where the value is one word, pandas
-reads the file; other values are the rest of the line, as a path, a command or a transcript is.
+A file is sorted by its keys in byte order (LC_ALL=C), and holds each key once. If the values are single words, pandas
+reads the file. Other values, such as a path, a command or a transcript, are the rest of the line.
 """
 
 import re
@@ -31,14 +31,14 @@ UNREADABLE = re.compile(f"[\\r\\ud800-\\udfff]|^{BYTE_ORDER_MARK}")  # \ud800 an
 
 
 def line_of(path: str | Path) -> re.Pattern[str]:
-    """The form of a map's lines; in `text`, the value may be missing: the transcript is empty."""
+    """The form of a map's lines; in `text`, the value may be missing, because a transcript may be empty."""
     return LINE_OF_TEXT if Path(path).name == "text" else LINE
 
 
 def read_map(path: str | Path) -> dict[str, str]:
     """Read a map; the value is empty only in `text`.
 
-    Raises InputError, with the line, for a line without a value, one of more than a word where FORMS has the file, a
+    Raises InputError, with the line, for a line without a value, a value of several words in a file of FORMS, a
     repeated key or keys out of order.
     """
     form = FORMS.get(Path(path).name)
@@ -68,7 +68,7 @@ def _lines(path: str | Path) -> list[tuple[str, str]]:
 
 
 def _refuse(path: str | Path, keys: list[str]) -> None:
-    """Raise InputError for the first key that was there before, or should have been."""
+    """Raise InputError for the first key that is repeated or out of order."""
     seen: set[str] = set()
     previous = ""
     for number, key in enumerate(keys, 1):
@@ -82,14 +82,14 @@ def _refuse(path: str | Path, keys: list[str]) -> None:
 
 
 def write_map(path: str | Path, table: Mapping[str, object]) -> None:
-    """Write a map, sorted, by rename; InputError for a key or value that could not be read again."""
+    """Write a map, sorted, by rename; InputError for a key or value that could not be read back."""
     text = map_text(path, table)
     with replacing(path) as f:
         f.write(text)
 
 
 def map_text(path: str | Path, table: Mapping[str, object]) -> str:
-    """A map as the text of its file, sorted; InputError for a key or value that could not be read again."""
+    """A map as the text of its file, sorted; InputError for a key or value that could not be read back."""
     lines = []
     for key in sorted(table):
         value = str(table[key])

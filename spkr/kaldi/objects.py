@@ -1,4 +1,4 @@
-"""Kaldi's objects, as they stand in arks and in files of their own: vectors, matrices, a PLDA model.
+"""Kaldi's objects, in arks and in files of their own: vectors, matrices, PLDA models.
 
     binary   \\0B FV <size> data                  a float32 vector; DV float64
              \\0B FM <rows> <columns> data        a float32 matrix, by rows; DM float64
@@ -6,11 +6,12 @@
              \\0B CM ..., CM2 ..., CM3 ...        a compressed matrix (spkr.kaldi.compression)
              \\0B <size> <number> <number> ...    a vector of integers
              \\0B <Plda> DV.. DM.. DV.. </Plda>
-    text     [ 1.5 2 ]    and a row a line in a matrix; 1 2 3 for integers
+    text     [ 1.5 2 ]    a vector; a matrix has a row on each line; 1 2 3 for integers
 
-Each <number> is a byte 4 and a little-endian int32. kaldiio reads and writes what is binary and neither compressed nor
-packed. It is called only where such an object begins, because it would unpickle others. It reads from a Cursor, as it
-takes a vector that is cut short for a shorter one. Text is read here: kaldiio guesses the type from the first number.
+Each <number> is a byte 4 and a little-endian int32. kaldiio reads and writes binary objects that are neither compressed
+nor packed. It is called only if such an object begins here, because it would unpickle others. It reads from a Cursor,
+because from a file that is cut short it would return a shorter vector. Text is read here, because kaldiio guesses the
+type from the first number.
 """
 
 import struct
@@ -36,7 +37,7 @@ PLDA_SHAPE = (1, 2, 1)  # mean (D,), transform (D, D), psi (D,)
 
 
 def read_vector(path: str | Path) -> np.ndarray:
-    """Read a vector, binary or text, as float64 (dim,). Raises InputError where it is none, or cut short."""
+    """Read a vector, binary or text, as float64 (dim,). Raises InputError if it is not a vector, or is cut short."""
     return _read_file(path, (1,))[0]
 
 
@@ -54,7 +55,7 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
 def read_plda(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read Kaldi's `Plda`, binary or text: mean (D,), transform (D, D), psi (D,), in float64.
 
-    Raises InputError where the file is no PLDA model, is cut short, or its parts do not fit together.
+    Raises InputError if the file is not a PLDA model or is cut short, or if its parts do not fit together.
     """
     mean, transform, psi = _read_file(path, PLDA_SHAPE, b"<Plda>", b"</Plda>")
     dim = len(mean)
@@ -74,9 +75,10 @@ def write_plda(path: str | Path, mean: np.ndarray, transform: np.ndarray, psi: n
 
 
 def encode(array: np.ndarray, method: int = 0) -> bytes:
-    """A vector or matrix of float32 or float64, or a vector of int32, in binary.
+    """Encode a vector or matrix of float32 or float64, or a vector of int32, in binary.
 
-    A matrix is compressed by Kaldi's method 1 to 7, and as it is by 0. Raises ValueError as `compress` does.
+    `method` compresses a matrix by one of Kaldi's methods, 1 to 7; 0 does not compress. Raises ValueError as
+    `compress` does.
     """
     if method and array.ndim == 2:
         return BINARY + compress(array, method)
@@ -86,7 +88,7 @@ def encode(array: np.ndarray, method: int = 0) -> bytes:
 
 
 def encode_text(array: np.ndarray) -> bytes:
-    """The same arrays as text, each number with the digits that give it back."""
+    """Encode the same arrays as text, each number with enough digits to read the same value back."""
     rows = [" ".join(row) for row in np.atleast_2d(array).astype(str)]
     if array.dtype.kind == "i":
         return f"{rows[0]} \n".encode()
@@ -95,9 +97,9 @@ def encode_text(array: np.ndarray) -> bytes:
 
 
 def read_array(at: Cursor) -> np.ndarray:
-    """The vector or matrix that begins here, in the precision it is stored in; text is float64, or int32.
+    """The vector or matrix that begins here, in its stored precision; text gives float64 or int32.
 
-    Leaves the cursor at its end; raises one of DAMAGES where nothing of the kind begins here, or where it is cut short.
+    The cursor is left at its end. Raises one of DAMAGES if no vector or matrix begins here, or if it is cut short.
     """
     head = at.peek(5)
     if not head.startswith(BINARY):
@@ -148,7 +150,7 @@ def _read_text(at: Cursor) -> np.ndarray:
 
 
 def _read_file(path: str | Path, ndims: tuple[int, ...], begin: bytes = b"", end: bytes = b"") -> list[np.ndarray]:
-    """The arrays of a file, which must have these numbers of dimensions and stand between two tokens."""
+    """The arrays of a file, which must have these numbers of dimensions and lie between two tokens."""
     try:
         arrays = _read_arrays(Cursor(Path(path).read_bytes()), ndims, begin, end)
     except FileNotFoundError:
@@ -181,7 +183,7 @@ def _read_arrays(at: Cursor, ndims: tuple[int, ...], begin: bytes, end: bytes) -
 
 
 def _read_bare(at: Cursor) -> np.ndarray:
-    """A part of a binary object: an array without the mark of binary objects before it."""
+    """A part of a binary object: an array without the mark BINARY before it."""
     part = Cursor(BINARY + at.data[at.position :])
     array = read_array(part)
     at.position += part.position - len(BINARY)
@@ -189,7 +191,7 @@ def _read_bare(at: Cursor) -> np.ndarray:
 
 
 def _expect(at: Cursor, token: bytes, binary: bool) -> None:
-    """Read a token and the space after it. In text that may be another space, or the end of the file."""
+    """Read a token and the space after it. In text, other white space or the end of the file may follow."""
     found = at.peek(len(token) + 1) if token else b""
     at.position += len(found)
     if found != (token + b" " if token else b"") and (binary or found.rstrip() != token):

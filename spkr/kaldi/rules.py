@@ -1,6 +1,6 @@
 """The rules of a Kaldi data directory (validate_data_dir.sh), and whether a file is by utterance or by speaker.
 
-Each check yields the faults in the values of well-formed files (spkr.kaldi.datadir reads them) and between files.
+Each check yields faults in the values of well-formed files, or between files; spkr.kaldi.datadir reads the files.
 """
 
 import re
@@ -41,7 +41,7 @@ def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def keys_of(files: Files) -> dict[str, Set[str]]:
-    """The keys of files by utterance, by speaker and by recording."""
+    """The utterances, speakers and recordings of a data directory, which its files must have as keys."""
     utt2spk = files["utt2spk"]
     recordings = {value.split()[0] for value in files["segments"].values()} if "segments" in files else utt2spk.keys()
     return {"utterance": utt2spk.keys(), "speaker": set(utt2spk.values()), "recording": recordings}
@@ -75,7 +75,7 @@ def _keys(path: Path, files: Files) -> Iterator[str]:
 
 
 def check_order(path: Path, files: Files) -> Iterator[str]:
-    """Yield where the speakers of a utt2spk that is sorted by utterance are not sorted."""
+    """Yield a fault for each place where the speakers of a utt2spk sorted by utterance are not sorted."""
     utt2spk = files["utt2spk"]
     utts = sorted(utt2spk)
     speakers = [utt2spk[utt] for utt in utts]
@@ -122,7 +122,7 @@ def _numbered(table: Collection[str], some: Collection[str]) -> Iterator[tuple[i
 
 
 def _durations(path: Path, files: Files) -> Iterator[str]:
-    """Segments inside their recordings, and durations inside their segments, as far as the files tell."""
+    """Yield segments that exceed their recordings and durations that exceed their segments, if files give both."""
     if "segments" not in files or any(_values(path, files)):
         return
     recordings, seconds = files.get("reco2dur", {}), {} if "utt2aug" in files else files.get("utt2dur", {})

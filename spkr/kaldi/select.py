@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_maps(paths: Sequence[str | Path]) -> dict[str, str]:
-    """The maps of several sets, or shards, as one; InputError for a key that is in two of them."""
+    """Read the maps of several sets or shards as one; InputError for a key that is in two of them."""
     together: dict[str, str] = {}
     for path in paths:
         found = read_map(path)
@@ -29,13 +29,14 @@ def read_maps(paths: Sequence[str | Path]) -> dict[str, str]:
 def filter_utterances(
     utt2spk: Mapping[str, str], num_voiced: Mapping[str, str], min_voiced_frames: int, min_utts_per_speaker: int
 ) -> dict[str, str]:
-    """Drop utterances of fewer voiced frames, then speakers of fewer utterances; the log says how many.
+    """Drop utterances with too few voiced frames, then speakers with too few utterances; the log says how many.
 
     Args:
         utt2spk: utterance -> speaker.
         num_voiced: utterance -> number of voiced frames, of the same utterances.
 
-    Raises InputError where the two differ, where one is no number, or where fewer than two speakers are left.
+    Raises InputError if the two have different utterances, if a number of frames is malformed, or if fewer than two
+    speakers are left.
     """
     check_same_keys("utt2num_voiced", num_voiced, "utt2spk", utt2spk)
     frames = {}
@@ -63,5 +64,5 @@ def filter_utterances(
 
 
 def shuffled(seed: int, names: Iterable[str]) -> list[str]:
-    """Names in an order that depends on the seed and on nothing else, Python's version included."""
+    """Names in a random order that depends only on the seed and the names, not on Python's version."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).hexdigest())

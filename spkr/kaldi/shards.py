@@ -1,4 +1,4 @@
-"""The shards of a set's features: which utterances each has, and how their lists become one."""
+"""The shards of a set's features: which utterances each has, and how their lists are merged."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ def shard_lists(out_dir: str | Path, shards: int, names: Sequence[str] = LISTS) 
 
 
 def shard_list(out_dir: str | Path, name: str, shard: int) -> Path:
-    """One shard's list: of `feats.scp`, feats.<shard>.scp."""
+    """The path of one shard's list: feats.<shard>.scp for `feats.scp`."""
     stem, dot, end = name.partition(".")
     return Path(out_dir) / f"{stem}.{shard}{dot}{end}"
 
 
 def merge_shards(out_dir: str | Path, data_dir: str | Path, shards: int) -> None:
-    """Join the shards' lists to feats.scp, vad.scp, utt2num_frames and utt2num_voiced, and copy utt2spk beside them.
+    """Merge the shards' lists into feats.scp, vad.scp, utt2num_frames and utt2num_voiced, and copy utt2spk.
 
-    Raises InputError, before anything is written, unless each shard has its utterances of the data directory and no
-    others; the message says which command makes that shard.
+    Raises InputError, before anything is written, unless each shard has exactly its utterances of the data directory;
+    the message says which command makes that shard.
     """
     utt2spk = Path(data_dir) / "utt2spk"
     speakers = read_map(utt2spk)

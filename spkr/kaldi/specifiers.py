@@ -3,12 +3,12 @@
     read     FILE.ark, ark:FILE       an ark, binary or text
              any other FILE, scp:FILE an scp
     write    FILE.ark                 an ark with FILE.scp beside it
-             ark:FILE                 an ark alone
+             ark:FILE                 an ark without an scp
              ark,scp:FILE.ark,FILE.scp
-             `t` among these words (ark,t:FILE) makes the ark a text; `-` is the standard output
+             `t` among these words (ark,t:FILE) makes a text ark; `-` is the standard output
 
-Kaldi's other options of reading (s, cs, ...) say how its programs may go about it. They are taken, and change nothing.
-Commands are refused, and `-` to read from.
+Kaldi's other options for reading (s, cs, ...) tell its programs how to read a table. They are accepted and ignored.
+Commands are refused, and so is `-` for reading.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ class Target(NamedTuple):
 
 
 def source_of(name: str | Path) -> Source:
-    """The file that a name says to read; InputError for a name of another form, a command or standard input."""
+    """The table to read for a name; InputError for a name of another form, a command or standard input."""
     words, rest = _split(name)
     if not words:
         return Source(Path(name), rest.endswith(".ark"))
@@ -64,7 +64,7 @@ def table_in(folder: str | Path, name: str) -> Path:
 
 
 def target_of(name: str | Path) -> Target:
-    """The files that a name says to write; InputError as `source_of` raises it."""
+    """The table to write for a name; InputError for a name of another form, a command or an scp of a stream."""
     words, rest = _split(name)
     if not words:
         ark = Path(name)
@@ -91,7 +91,7 @@ def _checked(target: Target) -> Target:
 
 
 def place_of(where: str) -> tuple[str, int]:
-    """The path and offset of an entry in an scp; ValueError, which says what to do, where it has another form."""
+    """The path and offset of an entry in an scp; for another form, a ValueError that says what to do."""
     path, _, offset = where.rpartition(":")
     if path and offset.isdecimal():
         return intern(path), int(offset)  # the same string in all entries of an ark
@@ -105,7 +105,7 @@ def place_of(where: str) -> tuple[str, int]:
 
 
 def _split(name: str | Path) -> tuple[list[str], str]:
-    """The words before the colon of one of Kaldi's names, none of a plain file's; and the rest."""
+    """The words before the colon of one of Kaldi's names, and the rest; a plain file has no words."""
     head, colon, rest = str(name).partition(":")
     words = head.split(",")
     return (words, rest) if colon and FORMS & set(words) else ([], str(name))

@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Files], Collection[str]]) -> None:
-    """Write a data directory of the utterances that `choose` picks of `path`'s files.
+    """Write a data directory with the utterances of `path` that `choose` picks, given the files of `path`.
 
-    Trial lists and models are copied where all of their utterances are chosen; the log names the others.
+    Trial lists and models are copied if all of their utterances are chosen; the log names the others.
 
-    Raises InputError, before anything is written, where `path` or one of its lists is malformed, or no utterance is
+    Raises InputError, before anything is written, if `path` or one of its lists is malformed, or if no utterance is
     chosen.
     """
     path, out = Path(path), Path(out_dir)
@@ -48,14 +48,14 @@ def subset_data_dir(path: str | Path, out_dir: str | Path, choose: Callable[[Fil
 
 
 def of_speakers(speakers: Path) -> Callable[[Files], Collection[str]]:
-    """The utterances of the speakers that the lines of a file begin with (--spk-list)."""
+    """The utterances of the speakers in a file, one at the beginning of each line (--spk-list)."""
     return lambda files: [
         utt for spk in _listed(speakers, files["spk2utt"], "speaker") for utt in files["spk2utt"][spk].split()
     ]
 
 
 def of_list(utterances: Path) -> Callable[[Files], Collection[str]]:
-    """The utterances that the lines of a file begin with (--utt-list)."""
+    """The utterances in a file, one at the beginning of each line (--utt-list)."""
     return lambda files: _listed(utterances, files["utt2spk"], "utterance")
 
 
@@ -78,7 +78,7 @@ def last(n: int) -> Callable[[Files], Collection[str]]:
 
 
 def at_random(n: int, seed: int) -> Callable[[Files], Collection[str]]:
-    """n utterances at random, which depend on the seed and their names alone (--num-utt)."""
+    """n random utterances, which depend only on the seed and the names of all utterances (--num-utt)."""
     return lambda files: shuffled(seed, files["utt2spk"])[: _at_most(n, files)]
 
 
@@ -104,7 +104,7 @@ def per_speaker(n: int) -> Callable[[Files], Collection[str]]:
 
 
 def whole_speakers(n: int, seed: int) -> Callable[[Files], Collection[str]]:
-    """All utterances of random speakers, until these have at least n (--speakers)."""
+    """All utterances of random speakers, who are added until there are at least n utterances (--speakers)."""
 
     def choose(files: Files) -> Collection[str]:
         spk2utt, chosen = invert(files["utt2spk"]), []
@@ -155,10 +155,10 @@ def parts_of(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:
 
 
 def split_data_dir(path: str | Path, n: int, per_utt: bool = False) -> list[Path]:
-    """Split into `path`/split<n>/1 to n, each of whole speakers, or split<n>utt of equally many utterances.
+    """Split into `path`/split<n>/1 to n of whole speakers or, `per_utt`, into split<n>utt/ of equally many utterances.
 
-    As split_scp.pl does it: speakers in their order, moved between neighbours while that makes their numbers of
-    utterances more alike. Raises InputError where there are fewer speakers, or utterances, than parts.
+    Speakers stay in order, as in split_scp.pl. They are moved between neighbouring parts while that makes the parts'
+    numbers of utterances more alike. Raises InputError if there are fewer speakers, or utterances, than parts.
     """
     path = Path(path)
     files = check_data_dir(path, ALWAYS)

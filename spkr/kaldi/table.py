@@ -20,7 +20,7 @@ from spkr.kaldi.maps import read_map
 from spkr.kaldi.objects import DAMAGES, encode, encode_text, read_array
 from spkr.kaldi.specifiers import place_of, source_of, target_of
 
-OPEN_ARKS = 200  # of one reader; systems allow a process 1,024 files and more
+OPEN_ARKS = 200  # of one reader; systems allow a process at least 1,024 open files
 
 
 class TableWriter:
@@ -29,10 +29,10 @@ class TableWriter:
     >>> with TableWriter("xvectors/test/xvector.ark") as table:     # and xvector.scp beside it
     ...     table["utt1"] = np.zeros(512, np.float32)
 
-    The table may also be named as Kaldi does (spkr.kaldi.specifiers): `ark:FILE` has no scp, `ark,t:FILE` is a text.
-    Keys must come in byte order, once each. Values are matrices or vectors without NaN or infinity, written as float32;
-    a vector of an integer type is one of integers. `compress` is Kaldi's method for matrices, 1 to 7, or 0 for none
-    (True is 1, Kaldi's default).
+    The table may also have one of Kaldi's names (spkr.kaldi.specifiers): `ark:FILE` has no scp, `ark,t:FILE` is text.
+    Keys must be unique and come in byte order. Values are matrices or vectors without NaN or infinity, written as
+    float32; a vector of an integer type is written as int32. `compress` is Kaldi's method for matrices, 1 to 7, or 0
+    for none (True is 1, Kaldi's default).
     """
 
     def __init__(self, name: str | Path, compress: int = 0):
@@ -69,7 +69,7 @@ class TableWriter:
 
     @staticmethod
     def _checked(value: np.ndarray) -> np.ndarray:
-        """The value as it can be written; ValueError where it cannot."""
+        """The value in the type that is written; ValueError if it cannot be written."""
         if not value.size or value.ndim not in (1, 2):
             raise ValueError(f"shape {value.shape}; expected a vector or a matrix that is not empty")
         if value.ndim == 1 and value.dtype.kind in "iu":
@@ -94,12 +94,13 @@ class TableReader(Mapping):
     (300, 80)
 
     A table is an scp or, without one, an ark (`FILE.ark`, or Kaldi's `ark:FILE`), which is read once to find its
-    entries. Values are float32, or int32 where a vector is one of integers. The last OPEN_ARKS arks that were used stay
-    mapped into memory, half the time of reading from files; threads and processes that fork may share a reader, and it
-    can be pickled.
+    entries. Values are float32, or int32 for a vector of integers. The last OPEN_ARKS arks that were used stay mapped
+    into memory, which takes half the time of reading from files. Threads and forked processes may share a reader, and
+    it can be pickled.
 
-    Raises InputError, at once, where a table is malformed, a key is in it twice or has no place in a file; and, naming
-    file, key and offset, where an entry is missing there, under another key, cut short, empty or not finite.
+    Raises InputError at once if a table is malformed, or if a key occurs twice or has no `path:offset`. Reading an
+    entry raises InputError, which names file, key and offset, if the entry is missing, has another key, is cut short,
+    empty or not finite.
     """
 
     def __init__(self, *tables: str | Path):
@@ -115,7 +116,7 @@ class TableReader(Mapping):
     def __getitem__(self, key: str) -> np.ndarray:
         path, offset = self.places[key]
         try:
-            ark = self._arks[path] = self._arks.pop(path, None) or _map(path)  # the last used stands last
+            ark = self._arks[path] = self._arks.pop(path, None) or _map(path)  # the last used comes last
             if len(self._arks) > OPEN_ARKS:
                 del self._arks[next(iter(self._arks))]
             return _read_at(ark, offset, key)
@@ -140,10 +141,10 @@ class TableReader(Mapping):
 
 
 def read_ark(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, value) of an ark in its order, which needs no scp; values are those of TableReader.
+    """Yield (key, value) of an ark in its order, without an scp; values are those of TableReader.
 
-    Raises InputError, naming file, key and offset, where an entry is cut short, damaged or not finite, or where a key
-    is in it twice.
+    Raises InputError, which names file, key and offset, if an entry is cut short, damaged or not finite, or if a key
+    occurs twice.
     """
     for key, _, value in _entries(path):
         yield key, value
@@ -168,7 +169,7 @@ def _entries(path: str | Path) -> Iterator[tuple[str, int, np.ndarray]]:
 
 
 def read_vectors(*names: str | Path) -> tuple[list[str], np.ndarray]:
-    """Read tables of vectors whole: their keys, and a float32 array (number of keys, dimension)."""
+    """Read whole tables of vectors: their keys, and a float32 array (number of keys, dimension)."""
     table = TableReader(*names)
     vectors = np.empty((len(table), 0), np.float32)
     for row, (key, vector) in enumerate(table.items()):
@@ -209,7 +210,7 @@ def _map(path: str | Path) -> mmap:
 
 
 def _check_whole(ark: mmap) -> None:
-    if ark.size() < len(ark):  # touching what is gone would end the process
+    if ark.size() < len(ark):  # touching bytes that are gone would kill the process
         raise ValueError("the file was cut short while it was open")
 
 
@@ -224,7 +225,7 @@ def _read_at(ark: mmap, offset: int, key: str) -> np.ndarray:
 
 
 def _read_value(at: Cursor) -> np.ndarray:
-    """The object that begins here, as a table gives it; raises one of DAMAGES where it is none."""
+    """The object that begins here, in the type that tables give; raises one of DAMAGES if it cannot be read."""
     value = read_array(at)
     if value.dtype == np.float64:
         value = value.astype(np.float32)

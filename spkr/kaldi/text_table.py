@@ -1,7 +1,7 @@
 """Tables in text: lines of a few fields, such as trial lists, scores and utt2spk, read by pandas.
 
-pandas reads a whole file at once and does not say where it is wrong. So the file is read a second time, line by line,
-where it is refused: the error names the line.
+pandas reads a whole file at once and does not say where it is wrong. A file that is refused is read a second time, line
+by line, so that the error names the line.
 """
 
 import csv
@@ -23,7 +23,7 @@ from spkr.kaldi.fields import DECIMAL, decimal
 BOM = b"\xef\xbb\xbf"
 CONTROLS = bytes({*range(32), 127} - set(b"\t\n\r"))
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-EXCESS = "more fields"  # a column that stays empty where no line has too many fields
+EXCESS = "more fields"  # a column that stays empty unless a line has too many fields
 
 
 def read_table(path: str | Path, *forms: str, names: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:
@@ -33,12 +33,12 @@ def read_table(path: str | Path, *forms: str, names: Sequence[str] = (), numbers
 
     Args:
         path: a file, or a pipe such as /dev/stdin
-        forms: what a line may look like, each of another number of fields; the first line chooses
-        names: columns, where the form has them, to return as categories: smaller and faster where names occur often
-        numbers: columns, where the form has them, to return as float64
-    Returns: a column of str for each field, called `utterance` where the form says `<utterance>`; row k is line k + 1.
-    Raises InputError where the file is missing, unreadable, empty or starts with a byte order mark, and, with the
-    line, for another number of fields, an empty line, a control character, and what is not a finite number.
+        forms: possible forms of the lines, with different numbers of fields; the first line decides which one it is
+        names: columns to return as categories, if the form has them: smaller and faster if names occur often
+        numbers: columns to return as float64, if the form has them
+    Returns: a column for each field (str unless named above), `utterance` for `<utterance>`; row k is line k + 1.
+    Raises InputError if the file is missing, unreadable, empty or starts with a byte order mark, and, with the line,
+    for a wrong number of fields, an empty line, a control character, and a number that is malformed or not finite.
     """
     text = _read_text(path)
     form = _form_of_first_line(path, text, forms)
@@ -47,10 +47,10 @@ def read_table(path: str | Path, *forms: str, names: Sequence[str] = (), numbers
     dtypes = dict.fromkeys(columns, "str") | dict.fromkeys(names, "category") | dict.fromkeys(numbers, float)
     try:
         table = _parse(text, dtypes)
-        # Where all names look like numbers, pandas makes numbers of them: 001 becomes 1
+        # If all names look like numbers, pandas turns them into numbers: 001 becomes 1
         if not all(is_string_dtype(table[name].cat.categories) for name in names):
             table = _parse(text, dtypes | dict.fromkeys(names, "str")).astype(dict.fromkeys(names, "category"))
-    except (ValueError, pd.errors.ParserWarning) as e:  # ValueError: of the parser, of a number or of UTF-8
+    except (ValueError, pd.errors.ParserWarning) as e:  # ValueError: from the parser, a number or UTF-8
         _refuse(path, text, [form], numbers, str(e))
     whole = not table.pop(EXCESS).any() and not (table[columns[-1]] == "").any()
     finite = np.isfinite(table[numbers]).all(axis=None)
@@ -98,7 +98,7 @@ def _has_controls(text: bytes) -> bool:
 
 
 def _refuse(path: str | Path, text: bytes, forms: Sequence[str], numbers: Sequence[str], problem: str) -> NoReturn:
-    """Raise InputError for the first line that is of none of these forms, or for the file where all lines are."""
+    """Raise InputError for the first line that has none of these forms, or for the file if there is no such line."""
     of_length = {len(form.split()): _columns(form) for form in forms}
     forms_in_words = " or ".join(f"'{form}'" for form in forms)
     expected = f"expected {forms_in_words}"

@@ -3,8 +3,8 @@
     trials_<list>   <enrolment> <test> target|nontarget
     models_<list>   <model> <utterance> <utterance> ...      in spk2utt's form
 
-A name in a trial is a model of `models_<list>` or an utterance. One that is both is the model on the enrolment side,
-and the utterance on the test side.
+A name in a trial is a model of `models_<list>` or an utterance. If it is both, it means the model on the enrolment
+side, and the utterance on the test side.
 """
 
 import logging
@@ -31,7 +31,7 @@ Utterances = list[tuple[str, ...]]  # of each name on one side of a list
 
 @dataclass
 class Trials:
-    """A trial list: the names on either side, each once, and the trials as indices of them."""
+    """A trial list: the names on either side, each once, and the trials as indices into them."""
 
     enrol_names: list[str]
     test_names: list[str]
@@ -44,7 +44,7 @@ class Trials:
 
     @classmethod
     def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
-        """The list whose columns these are; names are numbered by first occurrence."""
+        """Make a list from its columns; names are numbered by first occurrence."""
         (i, enrol_names), (j, test_names) = (_numbered(pd.Categorical(list(side))) for side in (enrol, test))
         return cls(enrol_names, test_names, i, j, None if target is None else np.array(target, bool))
 
@@ -64,27 +64,26 @@ class Trials:
         return self.enrol.astype(np.int64) * len(self.test_names) + self.test
 
     def select(self, chosen: np.ndarray) -> "Trials":
-        """The chosen trials, bool (number of trials,), with their line numbers."""
+        """The trials for which `chosen`, bool (number of trials,), is true, with their line numbers."""
         target = None if self.target is None else self.target[chosen]
         lines = np.array([self.line(k) for k in np.flatnonzero(chosen).tolist()])
         return Trials(self.enrol_names, self.test_names, self.enrol[chosen], self.test[chosen], target, lines)
 
 
 def _numbered(column: pd.Categorical) -> tuple[np.ndarray, list[str]]:
-    """Categories as int32 numbers (n,) by first occurrence, and the names of these."""
+    """Number the categories by first occurrence: int32 (n,), and the name of each number."""
     numbers, codes = pd.factorize(column.codes)
     return numbers.astype(np.int32), column.categories[codes].tolist()
 
 
 def read_trials(path: str | Path, labelled: bool = True, allow_duplicates: bool = False) -> Trials:
-    """Read a trial list of Kaldi's form, or of VoxCeleb's, `1|0 <enrolment> <test>`; a label may be 1 or 0 in both.
+    """Read a trial list in Kaldi's form or VoxCeleb's, `1|0 <enrolment> <test>`; a label may be 1 or 0 in both.
 
     Args:
-        labelled: False also takes a list without labels, as Kaldi's scoring does
-        allow_duplicates: count a repeated trial once, and log how many there are, in place of an error
-    Names are numbered by first occurrence. Raises InputError, with the line, for a line with
-    another number of fields than is expected or than the first has, an unknown label and a repeated trial; and where
-    both forms fit.
+        labelled: False also accepts a list without labels, as Kaldi's scoring does
+        allow_duplicates: count a repeated trial once, and log how many there are, instead of raising an error
+    Names are numbered by first occurrence. Raises InputError, with the line, for a number of fields that is wrong or
+    differs from the first line's, an unknown label and a repeated trial; and if both forms fit.
     """
     forms = [LABELLED] if labelled else [LABELLED, UNLABELLED]
     table = read_table(path, *forms, names=["enrolment", "test", "label"])
@@ -99,7 +98,7 @@ def read_trials(path: str | Path, labelled: bool = True, allow_duplicates: bool 
 
 
 def _in_kaldis_order(path: str | Path, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The columns as Kaldi has them, and the form that was seen: the one that fits, or else that of the first line."""
+    """The columns in Kaldi's order, and the form of the file: the one that fits, or else that of the first line."""
     first, last = (set(table[column].cat.categories) for column in ("enrolment", "label"))
     may_be_voxceleb = first <= VOXCELEB_LABELS.keys()
     if may_be_voxceleb and last <= VOXCELEB_LABELS.keys():
@@ -118,9 +117,9 @@ def _in_kaldis_order(path: str | Path, table: pd.DataFrame) -> tuple[pd.DataFram
 
 
 def parse_labels(path: str | Path, column: pd.Series, form: str) -> np.ndarray:
-    """Labels, all of them target and nontarget or all of them 1 and 0, as bool (n,).
+    """Labels as bool (n,): either all are target or nontarget, or all are 1 or 0.
 
-    Raises InputError for the first one that is none, with its line and the form that the file seems to have.
+    Raises InputError for the first one that is not such a label, with its line and the form that the file probably has.
     """
     known = VOXCELEB_LABELS if column.iloc[0] in VOXCELEB_LABELS else KALDI_LABELS
     if not (right := column.isin(list(known)).to_numpy()).all():
@@ -133,7 +132,7 @@ def parse_labels(path: str | Path, column: pd.Series, form: str) -> np.ndarray:
 
 
 def _hint(label: str) -> str:
-    """What else a line may be whose label is none."""
+    """What a line with this malformed label may be instead."""
     try:
         float(label)
     except ValueError:
@@ -142,7 +141,7 @@ def _hint(label: str) -> str:
 
 
 def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, allowed: bool) -> Trials:
-    """Each trial once; InputError where that is not allowed, or the same trial has two labels."""
+    """Keep each trial once; InputError if repeated trials are not allowed, or if one has two labels."""
     first = int(repeated.argmax())
     pair = " ".join(trials.pair(first))
     if not allowed:
@@ -161,7 +160,7 @@ def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, al
 
 
 def read_models(path: str | Path | None) -> dict[str, list[str]]:
-    """The utterances of each model of models_<list>, or of spk2utt; none without a path.
+    """The utterances of each model of models_<list>, or of spk2utt; empty without a path.
 
     Raises InputError, with the line, for a model that lists an utterance twice.
     """
@@ -181,7 +180,7 @@ def look_up_utterances(
     models: Mapping[str, Sequence[str]],
     models_path: str | Path | None,
 ) -> tuple[Utterances, Utterances]:
-    """The utterances of each name of the list that was read from `path`: of enrolment names, and of test names.
+    """The utterances of each name in the list that was read from `path`: of enrolment names, and of test names.
 
     Enrolment names are looked up among the models first, test names among the utterances first. Raises InputError,
     with the first line, for a name that is neither; `utts_are` says what it should be, such as `an utterance of data`.
@@ -232,10 +231,10 @@ def all_pairs(utt2spk: Mapping[str, str]) -> list[tuple[str, str, bool]]:
 
 
 def enrol_models(spk2utt: Mapping[str, list[str]], n: int) -> tuple[dict[str, list[str]], list[tuple[str, str, bool]]]:
-    """A model of each speaker's first `n` utterances, tried against all utterances that are in no model.
+    """A model of each speaker's first `n` utterances, and trials of it against all utterances that are in no model.
 
-    Returns the models (named as their speaker) and the trials. Raises InputError where a speaker has no
-    more than `n` utterances, as there would be no target trial for it.
+    Returns the models, named after their speakers, and the trials. Raises InputError if a speaker has no more than `n`
+    utterances, because there would be no target trial for it.
     """
     for spk, utts in spk2utt.items():
         if len(utts) <= n:

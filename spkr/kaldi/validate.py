@@ -15,7 +15,7 @@ SHOWN = 10  # messages of a kind
 
 @dataclass
 class Findings:
-    """A data directory's faults, what may be one, and its well-formed files."""
+    """A data directory's faults, warnings of possible faults, and its well-formed files."""
 
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ def validate(path: str | Path, required: Sequence[str] = REQUIRED, spk_sort: boo
 
     Args:
         path: the data directory.
-        required: files that must be there; the others are checked where they are.
+        required: files that must exist; others are checked if they exist.
         spk_sort: whether speakers must be sorted as their utterances are.
     """
     path, found = Path(path), Findings()

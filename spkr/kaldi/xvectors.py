@@ -1,10 +1,10 @@
-"""The embeddings of a set: shards' lists joined, and the average of each speaker.
+"""The embeddings of a set: the merged lists of its shards, and the average of each speaker.
 
 xvector.<shard>.{ark,scp}    of one shard, by `spkr embed`
 xvector.scp                  of the whole set
-spk_xvector.{ark,scp}        averages by speaker, and
-num_utts                     of how many utterances each is
-utt2num_voiced               voiced frames of each utterance, where the features know them
+spk_xvector.{ark,scp}        averages by speaker
+num_utts                     the number of utterances in each average
+utt2num_voiced               voiced frames of each utterance, if the features have them
 """
 
 from pathlib import Path
@@ -23,9 +23,9 @@ from spkr.kaldi.table import TableReader, TableWriter
 def merge_xvectors(
     data_dir: str | Path, feats_dir: str | Path, out_dir: str | Path, shards: int, silent: str = "warn"
 ) -> None:
-    """Join the shards' xvector.<shard>.scp, and average by speaker.
+    """Merge the shards' xvector.<shard>.scp, and average by speaker.
 
-    Utterances without a voiced frame, as the features' utt2num_voiced says, are left out of averages with others;
+    Utterances without a voiced frame, by the features' utt2num_voiced, are left out of averages that have others.
     `silent` says whether to warn of them or refuse them. Raises InputError, before anything is written, unless the
     shards have each utterance of the data directory once.
     """

@@ -2,9 +2,9 @@
 
     C_det(theta) = C_miss P_target P_miss(theta) + C_fa (1 - P_target) P_fa(theta)
 
-It is divided by what the better of two systems costs that do not listen: the one that accepts every trial, at
-C_fa (1 - P_target), and the one that rejects every trial, at C_miss P_target. minDCF is its minimum over all
-thresholds, so that it is between 0 and 1.
+It is divided by the lower of the costs of two systems that do not listen: one accepts every trial, at
+C_fa (1 - P_target), the other rejects every trial, at C_miss P_target. minDCF is its minimum over all thresholds, so
+that it is between 0 and 1.
 
 NIST, "The NIST Year 2010 Speaker Recognition Evaluation Plan".
 """
@@ -18,7 +18,7 @@ from spkr.metrics.roc import error_rates, sorted_sides
 def dcf(p_miss, p_fa, p_target: float, c_miss: float = 1, c_fa: float = 1):
     """The normalised detection cost at the given error rates (arrays of one shape, or numbers).
 
-    Raises InputError where p_target is not between 0 and 1, or a cost is not above zero.
+    Raises InputError if p_target is not between 0 and 1, or a cost is not above zero.
     """
     if not 0 < p_target < 1 or not 0 < c_miss < np.inf or not 0 < c_fa < np.inf:
         raise InputError(
@@ -35,20 +35,20 @@ def min_dcf(target, nontarget, p_target: float, c_miss: float = 1, c_fa: float =
     choices.
 
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
-    Raises InputError where a side is empty or not finite, and as `dcf`.
+    Raises InputError if a side is empty or not finite, and as `dcf` does.
     """
     return float(dcf(*error_rates(target, nontarget), p_target, c_miss, c_fa).min())
 
 
 def min_dcf_kaldi(scores, is_target, p_target: float, c_miss: float = 1, c_fa: float = 1) -> float:
-    """The minimum as Kaldi's sid/compute_min_dcf.py gives it, to compare with published numbers.
+    """The minimum as in Kaldi's sid/compute_min_dcf.py, to compare with published numbers.
 
-    It depends on the order of the trials where scores are equal: the sort is stable, and each trial of a tie counts as
+    It depends on the order of the trials if scores are equal: the sort is stable, and each trial of a tie counts as
     a threshold of its own, which no detector could use. So the value can be lower than `min_dcf`. Accepting everything
     is not among its choices, so it can be higher as well.
 
     Args: scores (n,) and is_target (n,) bool, in the order of the score file.
-    Raises InputError as `min_dcf`.
+    Raises InputError as `min_dcf` does.
     """
     scores, is_target = np.asarray(scores), np.asarray(is_target, bool)
     sorted_sides(scores[is_target], scores[~is_target])  # for its checks

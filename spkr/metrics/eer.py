@@ -19,14 +19,14 @@ def eer_kaldi(target, nontarget) -> tuple[float, float]:
     """EER (0..1) and its threshold, exactly as Kaldi's compute-eer: a multiple of 1 / n_t, from scores in float32.
 
     With t and s the ascending target and nontarget scores, Kaldi tries the thresholds t[0], t[1], ... At t[p] it takes
-    the miss rate to be p / n_t. It stops where no larger part of s is accepted, that is, where t[p] lies above
-    s[n_n - 1 - q] with q = floor(n_n p / n_t), and at the last target score in any case. The EER is p / n_t there.
-    As t[p] rises with p and the other falls, the place is found by bisection.
+    the miss rate to be p / n_t. It stops at the first p where the accepted part of s is at most p / n_t, that is,
+    where t[p] lies above s[n_n - 1 - q] with q = floor(n_n p / n_t), and at the last target score in any case. The EER
+    is p / n_t there. As t[p] rises with p and s[n_n - 1 - q] falls, bisection finds this p.
 
     Source: Kaldi's src/ivectorbin/compute-eer.cc.
 
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
-    Raises InputError where a side is empty or not finite.
+    Raises InputError if a side is empty or not finite.
     """
     t, s = sorted_sides(target, nontarget, np.float32)
     n_t, n_n = len(t), len(s)
@@ -40,7 +40,7 @@ def eer_linear(target, nontarget) -> float:
     This is what interpolating a ROC curve gives. Equal scores are accepted or rejected together.
 
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
-    Raises InputError where a side is empty or not finite.
+    Raises InputError if a side is empty or not finite.
     """
     return _where_equal(*error_rates(target, nontarget))
 
@@ -50,16 +50,16 @@ def eer_rocch(target, nontarget) -> float:
 
     The hull is the largest convex function of P_miss that lies nowhere above an operating point. Its slopes are the
     isotonic regression of the slopes between neighbouring points, weighted by their widths, which the
-    pool-adjacent-violators algorithm (PAV) computes; where two blocks of it meet is a corner of the hull.
+    pool-adjacent-violators algorithm (PAV) computes. The hull has a corner where two blocks of the regression meet.
 
-    N. Brümmer and E. de Villiers, "The BOSARIS Toolkit User Guide", 2011, has the definition; R. Barlow et al.,
-    "Statistical Inference under Order Restrictions", 1972, has hull and isotonic regression as one.
+    Sources: N. Brümmer and E. de Villiers, "The BOSARIS Toolkit User Guide", 2011, for the definition; R. Barlow et
+    al., "Statistical Inference under Order Restrictions", 1972, for the hull as an isotonic regression.
 
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
-    Raises InputError where a side is empty or not finite.
+    Raises InputError if a side is empty or not finite.
     """
     p_miss, p_fa = error_rates(target, nontarget)
-    lowest = np.append(p_miss[1:] > p_miss[:-1], True)  # of those with equal misses, the one with fewest false alarms
+    lowest = np.append(p_miss[1:] > p_miss[:-1], True)  # of points with equal misses, that with fewest false alarms
     p_miss, p_fa = p_miss[lowest], p_fa[lowest]
     widths = np.diff(p_miss)
     corners = isotonic_regression(np.diff(p_fa) / widths, weights=widths).blocks

@@ -1,14 +1,14 @@
 """A confidence interval of the EER from resampling speakers.
 
 The trials of a list are not independent: each speaker is in many of them, and what makes a voice hard makes all its
-trials hard. So speakers are drawn with replacement, as many as there are, not trials; a target trial of a speaker who
-is drawn w_s times counts w_s times, a nontarget trial of two speakers w_s w_t times. The ends of the interval are
-quantiles of the EERs of many such draws.
+trials hard. So speakers, not trials, are drawn with replacement, as many as there are. If speakers s and t are drawn
+w_s and w_t times, a target trial of s counts w_s times, and a nontarget trial of s and t counts w_s w_t times. The ends
+of the interval are quantiles of the EERs of many such draws.
 
-Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004, have the
-percentile interval; Poh, Martin and Bengio, Performance generalization in biometric authentication using joint
-user-specific and sample bootstraps, IEEE Trans. PAMI 29, 2007, draw users; Owen, The pigeonhole bootstrap, Annals of
-Applied Statistics 1, 2007, has the products of weights.
+Sources: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004, for
+the percentile interval; Poh, Martin and Bengio, Performance generalization in biometric authentication using joint
+user-specific and sample bootstraps, IEEE Trans. PAMI 29, 2007, for drawing users; Owen, The pigeonhole bootstrap,
+Annals of Applied Statistics 1, 2007, for the products of weights.
 """
 
 import math
@@ -17,9 +17,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 MOST, FEWEST = 1_000, 100  # resamples
-WORK = 500_000_000  # cells in all resamples: what bounds their number for lists of millions of pairs of speakers
+WORK = 500_000_000  # cells in all resamples; limits their number for lists of millions of pairs of speakers
 BLOCKS = 64  # of target scores; fewer than the 256 that a byte can tell apart
-SPEAKERS = 5  # at least: of four, there are only 35 different draws
+SPEAKERS = 5  # at least; four have only 35 different draws
 
 
 def eer_interval(scores, target, enrol, test, level: float = 0.95) -> tuple[float, float]:
@@ -27,8 +27,8 @@ def eer_interval(scores, target, enrol, test, level: float = 0.95) -> tuple[floa
 
     Draws without a target or without a nontarget trial are left out.
 
-    Args: scores (n,), target (n,) bool, the numbers of the speakers on either side, enrol and test (n,), from 0, each
-    of which occurs. Returns nan and nan where there are fewer than SPEAKERS of them.
+    Args: scores (n,), target (n,) bool, and the numbers of the speakers on either side, enrol and test (n,), from 0
+    and without gaps. Returns nan and nan if there are fewer than SPEAKERS speakers.
     """
     n_speakers = 1 + int(max(enrol.max(), test.max()))
     if n_speakers < SPEAKERS:
@@ -42,16 +42,16 @@ def eer_interval(scores, target, enrol, test, level: float = 0.95) -> tuple[floa
 
 
 class WeightedEer:
-    """Kaldi's EER of a list in which each speaker counts as often as is said: `WeightedEer(...)(w)`.
+    """Kaldi's EER of a list in which speaker s counts w[s] times: `WeightedEer(...)(w)`.
 
-    With N_t and N_n trials of either kind and, at the score of target trial i, m_i targets before it and f_i
-    nontargets at or above it, all counted by weight, the walk of `eer_kaldi` ends at
+    Let there be N_t target and N_n nontarget trials. At the score of target trial i, let m_i targets lie before it and
+    f_i nontargets at or above it. All are counted by weight. The search of `eer_kaldi` then ends at
 
         p = min_i max(m_i, ceil(f_i N_t / N_n))
 
     and the EER is p / N_t. As m_i rises with i and f_i falls, the minimum lies where they cross. The targets are cut
-    into blocks by their rank and the nontargets by the scores at which these begin; sums over a block's pairs of
-    speakers say in which block the crossing is, and the trials of that one block are then counted one by one.
+    into blocks by their rank, and the nontargets by the scores at which these blocks begin. Sums over a block's pairs
+    of speakers show which block has the crossing. Only the trials of that block are then counted one by one.
     """
 
     def __init__(self, scores, target, enrol, test, n_speakers: int):
@@ -64,7 +64,7 @@ class WeightedEer:
         counts = np.bincount(block * n_speakers + self.speaker, minlength=self.n_blocks * n_speakers)
         self.targets = counts.reshape(self.n_blocks, n_speakers)
 
-        # piece 0 is of the nontargets below all blocks, piece b + 1 of those in block b
+        # piece 0 has the nontargets below all blocks, piece b + 1 those in block b
         s, a, b = scores[~target], enrol[~target], test[~target]
         piece = np.searchsorted(self.t[self.first[:-1]], s, side="right").astype(np.uint8)
         row = piece * np.int64(n_speakers) + np.minimum(a, b)
@@ -83,18 +83,18 @@ class WeightedEer:
         if not (n_t and n_n):
             return math.nan
 
-        def larger(misses, rejected):  # of misses and of false alarms, these by targets' count
+        def larger(misses, rejected):  # misses or false alarms, the latter scaled to the number of targets
             return np.maximum(misses, -((rejected - n_n) * n_t // n_n))
 
         at_first = larger(missed[:-1], below[:-1])
-        block = max(np.count_nonzero(at_first > missed[:-1]) - 1, 0)  # the last to begin before the crossing
+        block = max(np.count_nonzero(at_first > missed[:-1]) - 1, 0)  # the last that begins before the crossing
         speaker, a, b, place = self._trials(block)
         misses = missed[block] + np.cumsum(w[speaker]) - w[speaker]
         rejected = below[block] + np.append(0, np.cumsum(w[a] * w[b]))[place]
         return min(at_first.min(), larger(misses, rejected).min(), n_t - 1) / n_t
 
     def _trials(self, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """By score: the speakers of a block's targets, of its nontargets on either side, and where targets stand there.
+        """The speakers of a block's targets, and of its nontargets on either side, by score; each target's place there.
 
         Most resamples cross in the same few blocks, so each is sorted once.
         """

@@ -8,8 +8,8 @@ A detector accepts a trial if its score is at least the threshold theta. Then
 for n_t target and n_n nontarget scores. All other measures are read from these: minDCF is a minimum over them, the EER
 is where the two are equal, and a DET plot draws one against the other.
 
-A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997; T. Fawcett, "An
-introduction to ROC analysis", Pattern Recognition Letters 27, 2006, has the algorithm on sorted scores.
+Sources: A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997; T. Fawcett, "An
+introduction to ROC analysis", Pattern Recognition Letters 27, 2006, for the algorithm on sorted scores.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def error_rates(target, nontarget) -> tuple[np.ndarray, np.ndarray]:
 
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
     Returns: P_miss and P_fa, each (2 k + 2,) for k distinct target scores, from (0, 1) to (1, 0).
-    Raises InputError where a side is empty or not finite.
+    Raises InputError if a side is empty or not finite.
     """
     t, s = sorted_sides(target, nontarget)
     theta = np.unique(t)
@@ -39,11 +39,11 @@ def error_rates(target, nontarget) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sorted_sides(target, nontarget, dtype: type | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Target (n_t,) and nontarget (n_n,) scores as floats, ascending; a side that is so already is not copied.
+    """Target (n_t,) and nontarget (n_n,) scores as floats, ascending; a side that is already so is not copied.
 
-    Whoever takes several measures of many scores sorts them once, with this.
+    Call it first to compute several measures of many scores; they are then sorted only once.
 
-    Raises InputError where a side is empty or not finite.
+    Raises InputError if a side is empty or not finite.
     """
     sides = []
     for kind, scores in (("target", target), ("nontarget", nontarget)):

@@ -17,9 +17,9 @@ LABELLED = "<score> <label>"
 def read_scores(path: str | Path, trials: Trials, allow_duplicates: bool = False) -> np.ndarray:
     """Read `<enrolment> <test> <score>` lines; float64 (number of trials,) in the order of the trial list.
 
-    The file may be in another order than the list, and may have labels behind the scores, as wespeaker writes them.
-    `allow_duplicates` takes a trial that is scored several times, if its scores are the same.
-    Raises InputError, with the line, for a line of another form, a score that is not finite, a trial that is not in
+    The file may be in another order than the list, and may have labels after the scores, as in wespeaker's files.
+    `allow_duplicates` accepts a trial that is scored several times, if its scores are the same.
+    Raises InputError, with the line, for a malformed line, a score that is not finite, a trial that is not in
     the list or is scored twice, a label that is not the list's, and for a trial left out.
     """
     table = read_table(path, SCORED, SCORED_LABELLED, names=["enrolment", "test", "label"], numbers=["score"])
@@ -73,9 +73,9 @@ def _refuse(path: str | Path, table: pd.DataFrame, trials: Trials) -> NoReturn:
 def read_labelled_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read `<score> target|nontarget` lines, as Kaldi's compute-eer takes them, in their order.
 
-    The names of the trial may stand before them, as wespeaker has it, and a label may be 1 or 0.
+    The names of the trial may come before them, as in wespeaker's files, and a label may be 1 or 0.
     Returns: scores, float64 (n,), and whether each is of a target trial, bool (n,).
-    Raises InputError, with the line, for a line of another form, and where a score is not finite.
+    Raises InputError, with the line, for a malformed line, and if a score is not finite.
     """
     table = read_table(path, LABELLED, SCORED_LABELLED, names=["enrolment", "test", "label"], numbers=["score"])
     form = SCORED_LABELLED if "test" in table else LABELLED

@@ -1,7 +1,7 @@
 """Encoders, pooling, the speaker network, and embeddings from it.
 
-`ENCODERS` has the types of networks: for each, its options, and where its encoder is. A new encoder is a module, a
-class of options here, an entry in `ENCODERS`, and a preset in conf/model/.
+`ENCODERS` lists the types of networks: for each, its class of options and its encoder. To add an encoder, write a
+module, and add a class of options and an entry here, and a preset in conf/model/.
 """
 
 from functools import reduce
@@ -91,5 +91,5 @@ AnyNetwork = Annotated[reduce(or_, (options for options, _ in ENCODERS.values())
 
 
 def network_options(settings: dict[str, Any], where: str = "model") -> NetworkOptions:
-    """A network's options from a config's section `model`; InputError, with `where`, for a wrong one."""
+    """Read a network's options from a config's section `model`. Raises InputError, naming `where`, for a wrong one."""
     return read_options(AnyNetwork, settings, where)

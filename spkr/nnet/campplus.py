@@ -1,4 +1,4 @@
-"""CAM++: a densely connected TDNN whose layers are masked by what their context says.
+"""CAM++: a densely connected TDNN whose layers are scaled by masks computed from their context.
 
 Source: H. Wang et al., "CAM++: A fast and efficient network for speaker verification using context-aware masking",
 Interspeech 2023, figure 1: a front-end of 2-D convolutions (FCM), then three D-TDNN blocks. From the paper's tables and
@@ -17,13 +17,13 @@ from spkr.nnet.layers import Encoder, mean_over_time, real, strided
 from spkr.nnet.resnet import BasicBlock
 
 FCM_CHANNELS = 32
-BOTTLENECK = 4  # growth rates
+BOTTLENECK = 4  # times the growth rate
 SEGMENT = 100  # frames, here of 20 ms
 DILATIONS = (1, 2, 2)
 
 
 class FCM(nn.Module):
-    """The front-end convolution module: residual blocks that keep time and leave an eighth of the frequencies."""
+    """The front-end convolution module: residual blocks that keep time and reduce frequency to an eighth."""
 
     def __init__(self, input_dim: int):
         super().__init__()
@@ -61,7 +61,7 @@ class ContextAwareMasking(nn.Module):
         x = real(x, mask)
         e_g = mean_over_time(x, mask)[:, :, None]
         e_s = avg_pool1d(x, SEGMENT, SEGMENT, ceil_mode=True)  # (N, C_in, segments)
-        if mask is not None:  # what was divided by all frames of a segment is to be divided by its real ones
+        if mask is not None:  # from means over all frames of a segment to means over its real ones
             share = avg_pool1d(mask.float(), SEGMENT, SEGMENT, ceil_mode=True)
             e_s = e_s / share.clamp(min=1 / SEGMENT)
         m = torch.sigmoid(self.w2(torch.relu(self.w1(e_g + e_s))))  # (N, C_out, segments)
@@ -70,7 +70,7 @@ class ContextAwareMasking(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """Batch norm, ReLU and 1x1 convolution to a bottleneck, then a masked TDNN layer; its input stays beside it."""
+    """Batch norm, ReLU and 1x1 convolution to a bottleneck, then a masked TDNN layer, joined to the input."""
 
     def __init__(self, channels: int, growth: int, dilation: int):
         super().__init__()
@@ -104,10 +104,10 @@ class CAMPPlus(Encoder):
     """CAM++'s frame layers.
 
     Args:
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         filters: channels of the TDNN layer between front-end and blocks, which halves time.
         growth: channels that each layer of a block adds.
-        blocks: layers in each of the three blocks; half of a block's channels go on to the next.
+        blocks: layers in each of the three blocks; after each, a transition halves the channels.
     """
 
     stride = 2

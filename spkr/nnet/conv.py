@@ -1,11 +1,11 @@
-"""Convolution and batch norm over time, (N, C, T), in the layout that a processor is fast with.
+"""Convolution and batch norm over time, (N, C, T), in the memory layout that is fast on a CPU.
 
-Features arrive as (N, T, dim). On a processor the channels of a frame stay side by side in memory, as torch's
-`channels_last` has those of a pixel: pointwise convolutions are then plain matrix products, and depthwise ones and
-batch norm work on whole vectors. torch.nn.Conv1d would bring its input into the other order first; a convolution of
-images that are one pixel high does not. An operator that meets both orders, in its operands or in a gradient, is ten
-times as slow: what reduces, parts or joins such tensors goes through the functions here, which keep to the order that
-they find. On a GPU all is as torch.nn has it. benchmarks/cpu_layout.py measures the difference.
+Features arrive as (N, T, dim). On a CPU the channels of a frame stay side by side in memory, like those of a pixel in
+torch's `channels_last`. Pointwise convolutions are then plain matrix products, and depthwise ones and batch norm work
+on whole vectors. torch.nn.Conv1d would first bring its input into the other order; a convolution of images that are one
+pixel high does not. An operator that meets both orders, in its operands or in a gradient, is ten times as slow. So such
+tensors are reduced, split and joined with the functions here, which keep the order they find. On a GPU everything is as
+in torch.nn. benchmarks/cpu_layout.py measures the difference.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_weight
 
-TAPS = 3  # of a depthwise kernel, whose gradient oneDNN computes fast in bfloat16
+TAPS = 3  # width of a depthwise kernel whose gradient oneDNN computes fast in bfloat16
 
 
 class Conv1d(nn.Conv1d):
@@ -31,7 +31,7 @@ class Conv1d(nn.Conv1d):
 
 
 class DepthwiseConv1d(nn.Conv1d):
-    """A filter of its own for each channel, of odd width; as many frames come out as go in."""
+    """A separate filter for each channel, of odd width; the number of frames stays the same."""
 
     def __init__(self, channels: int, kernel: int):
         super().__init__(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
@@ -45,7 +45,7 @@ class DepthwiseConv1d(nn.Conv1d):
 
 
 class _Depthwise(torch.autograd.Function):
-    """The convolution of DepthwiseConv1d, whose gradient by the weights is computed a few taps at a time."""
+    """The convolution of DepthwiseConv1d; the gradient of its weights is computed a few taps at a time."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -55,7 +55,7 @@ class _Depthwise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients by x and by weight."""
+        """Gradients with respect to x and to weight."""
         x, weight = ctx.saved_tensors
         channels, *_, kernel = weight.shape
         beyond = kernel // 2
@@ -78,33 +78,33 @@ class BatchNorm1d(nn.BatchNorm2d):
 
 
 def pixelwise(x: torch.Tensor) -> torch.Tensor:
-    """Images (N, C, F, T), on a processor with the channels of a pixel side by side."""
+    """Images (N, C, F, T), on a CPU with the channels of a pixel side by side in memory."""
     return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 def flat(x: torch.Tensor) -> torch.Tensor:
-    """Images (N, C, F, T) as (N, C * F, T), by frame where they were by pixel."""
+    """Images (N, C, F, T) as (N, C * F, T); if the channels of a pixel lie side by side, those of a frame then do."""
     if _by_frame(x):
         return x.permute(0, 3, 1, 2).flatten(2).transpose(1, 2)
     return x.flatten(1, 2)
 
 
 def time_axis(*tensors: torch.Tensor) -> tuple[int, *tuple[torch.Tensor, ...]]:
-    """The axis of time, and tensors (N, C, T) as views in the order of axes in which the first lies in memory."""
+    """The axis of time, and views of tensors (N, C, T) with their axes in the first one's memory order."""
     if _by_frame(tensors[0]):
         return 1, *(x.transpose(1, 2) for x in tensors)
     return 2, *tensors
 
 
 def part(x: torch.Tensor, parts: int) -> list[torch.Tensor]:
-    """The channels of (N, C, T) in equal parts, (N, C / parts, T) each."""
+    """Split the channels of (N, C, T) into equal parts, (N, C / parts, T) each."""
     if _by_frame(x):
         return [channels.transpose(1, 2) for channels in x.transpose(1, 2).chunk(parts, dim=2)]
     return list(x.chunk(parts, dim=1))
 
 
 def join(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The channels of several (N, C_i, T) one after another."""
+    """Concatenate the channels of several (N, C_i, T)."""
     if _by_frame(parts[0]):
         return torch.cat([x.transpose(1, 2) for x in parts], dim=2).transpose(1, 2)
     return torch.cat(list(parts), dim=1)

@@ -1,4 +1,4 @@
-"""ECAPA-TDNN, with `pooling: channel_attentive` behind it.
+"""ECAPA-TDNN, to be followed by `pooling: channel_attentive`.
 
 Source: B. Desplanques et al., "ECAPA-TDNN: Emphasized channel attention, propagation and aggregation in TDNN based
 speaker verification", Interspeech 2020, figure 2: a convolution, three SE-Res2Blocks of growing dilation, and a
@@ -32,7 +32,7 @@ class ConvReluNorm(nn.Module):
 
 
 class Res2(nn.Module):
-    """Groups of channels, each convolved after the one before was added to it: contexts of many lengths in one layer.
+    """Groups of channels, each added to the previous output and convolved: one layer has contexts of many lengths.
 
     Source: S. Gao et al., "Res2Net: A new multi-scale backbone architecture", IEEE TPAMI 43(2), 2021, eq. (1).
     """
@@ -52,7 +52,7 @@ class Res2(nn.Module):
 
 
 class SERes2Block(nn.Module):
-    """1x1 convolution, Res2 layer, 1x1 convolution, squeeze and excitation, and a connection round them (3.2)."""
+    """1x1 convolution, Res2 layer, 1x1 convolution, squeeze and excitation, and a residual connection (3.2)."""
 
     def __init__(self, channels: int, kernel: int, dilation: int):
         super().__init__()
@@ -71,7 +71,7 @@ class ECAPA(Encoder):
     """ECAPA-TDNN's frame layers.
 
     Args:
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         filters: channels of the blocks (C), a multiple of eight.
         last_filters: channels that go into the pooling.
     """

@@ -1,8 +1,8 @@
-"""Embeddings of utterances, in batches of like length.
+"""Embeddings of utterances, in batches of similar length.
 
-What stands together in a batch is decided from the lengths of a whole set (`plan_batches`), before any work: however
-many jobs share the batches, each utterance gets the same embedding to the last bit. Alone or in another set it gets the
-same to 5e-5 in float32.
+`plan_batches` makes the batches from the lengths of a whole set, before any work. So each utterance gets the same
+embedding to the last bit, however many jobs share the batches. Alone or in another set, its embedding is the same to
+5e-5 in float32.
 """
 
 import logging
@@ -22,7 +22,7 @@ from spkr.kaldi.table import TableWriter
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
-MAX_CHUNK = 10000  # frames at once, as Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
+MAX_CHUNK = 10000  # frames at once, as in Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
 MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
 WHOLE = Embed(shards=1)
 
@@ -41,8 +41,8 @@ def embed_set(
 ) -> None:
     """Embed the utterances of the `shard`-th (from 1) of `options.shards` parts of a set: xvector.<shard>.{ark,scp}.
 
-    On a GPU where there is one. Each part has every so many of the whole set's batches. Raises InputError where data
-    and features are not of the same utterances, or features not of the dimension that the network reads.
+    It uses a GPU if there is one. Part `shard` has every `options.shards`-th batch of the whole set. Raises InputError
+    if data and features have different utterances, or if the features do not have the dimension that the network reads.
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")
@@ -64,9 +64,9 @@ def embed_set(
 
 
 def plan_batches(num_frames: Mapping[str, int], batch_frames: int = WHOLE.batch_frames) -> list[list[str]]:
-    """All utterances in batches, by length: as many as fill `batch_frames` frames, those of padding counted.
+    """All utterances in batches, by length, of at most `batch_frames` frames each, padding included.
 
-    An utterance of more frames is a batch of its own, as is one that is embedded in several chunks.
+    A longer utterance is a batch of its own, and so is one that is embedded in several chunks.
 
     Args: num_frames: utterance -> frames.
     """
@@ -93,7 +93,7 @@ def embed_batches(
     Args:
         net: in evaluation mode, on `device`.
         feats: utterance -> (frames, dim) float32.
-        precision: bfloat16 is that of the encoder under autocast; pooling and what follows are float32.
+        precision: bfloat16 runs the encoder under autocast; pooling and the layers after it stay in float32.
     """
     for utts in batches:
         if len(utts) == 1:
@@ -130,6 +130,6 @@ def _embed(
 
 
 def _at_least(frames: int, chunk: np.ndarray) -> np.ndarray:
-    """A chunk (n, dim) with its first and last frame repeated on either side until it has so many frames."""
+    """A chunk (n, dim) with its first and last frame repeated on either side until it has at least `frames` frames."""
     missing = max(0, frames - len(chunk))
     return np.pad(chunk, ((missing // 2, missing - missing // 2), (0, 0)), mode="edge")

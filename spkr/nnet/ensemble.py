@@ -1,4 +1,4 @@
-"""Several networks as one: they are trained at once, on the same batches, and their embeddings are concatenated."""
+"""Several networks as one: they are trained together, on the same batches, and their embeddings are concatenated."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from torch import nn
 
 
 class Ensemble(nn.Module):
-    """Networks that differ in their initial weights alone; each is trained by the gradient of its own loss.
+    """Networks that differ only in their initial weights; each is trained by the gradient of its own loss.
 
     With few training speakers, what a network learns depends on its initial weights; a back-end that is trained on all
-    embeddings at once depends on them less.
+    embeddings together depends on them less.
 
     Source: B. Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep ensembles",
     NeurIPS 2017, section 2.4. There each network has batches of its own, and predictions are averaged; here batches
@@ -31,11 +31,11 @@ class Ensemble(nn.Module):
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits (N, num_speakers), the means of the members'; otherwise as `SpeakerNet.forward`."""
+        """Logits (N, num_speakers), the means of the members' logits; otherwise like `SpeakerNet.forward`."""
         return self.classify(self.embed(feats, lengths), speakers)
 
     def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits (N, num_speakers), the means of the members', of concatenated embeddings (N, K times a dim)."""
+        """Logits (N, num_speakers), the means of the members' logits, from embeddings (N, K times a member's dim)."""
         parts = zip(self.members, x.chunk(len(self.members), dim=1), strict=True)
         return torch.stack([member.classify(part, speakers) for member, part in parts]).mean(dim=0)
 
@@ -46,5 +46,5 @@ class Ensemble(nn.Module):
 
 
 def members(net: nn.Module) -> list[nn.Module]:
-    """The networks of an ensemble, or the one that there is: each has a loss of its own."""
+    """The networks of an ensemble, or the single network; each has its own loss."""
     return list(net.members) if isinstance(net, Ensemble) else [net]

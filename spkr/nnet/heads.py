@@ -10,7 +10,7 @@ from spkr.config.model_options import Head
 
 
 class Softmax(nn.Module):
-    """The plain speaker layer: one affine score a speaker."""
+    """The plain speaker layer: one affine score per speaker."""
 
     def __init__(self, dim: int, num_speakers: int):
         super().__init__()
@@ -22,7 +22,7 @@ class Softmax(nn.Module):
 
 
 class Margin(nn.Module):
-    """Scaled cosines; that of the right speaker is made smaller by a margin, in `with_margin`.
+    """Scaled cosines; `with_margin` makes that of the right speaker smaller by a margin.
 
     `share` is the part of the margin that applies, 1 unless a schedule says otherwise. It is a tensor, so that a
     compiled network is not compiled again when it changes.
@@ -43,7 +43,7 @@ class Margin(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (N, dim) to logits (N, num_speakers), with the margin where `speakers` (N,) are given."""
+        """Map (N, dim) to logits (N, num_speakers), with the margin if `speakers` (N,) are given."""
         cosine = self.cosines(x)
         if speakers is not None:
             row = torch.arange(len(x), device=x.device)
@@ -85,7 +85,7 @@ class SubCentre(AdditiveAngularMargin):
     verification", ICASSP 2022, section on the inter-topK penalty.
 
     Args:
-        dim, num_speakers, margin, scale: as of the other heads.
+        dim, num_speakers, margin, scale: the same as for the other heads.
         centres: directions of a speaker (K); the nearest counts, so that the others are free for odd recordings.
         top_k: wrong speakers of each utterance whose angle counts as narrower.
         penalty: by how many radians (m').
@@ -102,7 +102,7 @@ class SubCentre(AdditiveAngularMargin):
         return super().cosines(x).unflatten(1, (-1, self.centres)).amax(dim=2)
 
     def forward(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (N, dim) to logits (N, num_speakers), with margin and penalty where `speakers` (N,) are given."""
+        """Map (N, dim) to logits (N, num_speakers), with margin and penalty if `speakers` (N,) are given."""
         logits = super().forward(x, speakers)
         if speakers is None:
             return logits
@@ -114,14 +114,14 @@ class SubCentre(AdditiveAngularMargin):
 
 
 def _angle(cosine: torch.Tensor) -> torch.Tensor:
-    """Radians; a little off 0 and pi, where the gradient has no bound."""
+    """The angle in radians, kept a little away from 0 and pi, where the gradient is unbounded."""
     return torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
 
 
 def margin_share(step: int, total: int, growth: Sequence[float]) -> float:
     """The share of the margin at step `step` (from 0) of `total`: 0, then growing linearly, then 1.
 
-    `growth` is where the growth begins and ends, as parts of all steps.
+    `growth` says where the growth begins and ends, as fractions of all steps.
     """
     begin, end = (part * total for part in growth)
     if step >= end:
@@ -133,6 +133,6 @@ HEADS = {"softmax": Softmax, "am": AdditiveMargin, "aam": AdditiveAngularMargin,
 
 
 def make_head(head: Head, dim: int, num_speakers: int) -> nn.Module:
-    """The head of the config's `model.head`, of embeddings (N, dim)."""
+    """The head of the config's `model.head`, for vectors (N, dim)."""
     own = {name: value for name, value in head if name not in ("type", "margin_growth")}
     return HEADS[head.type](dim, num_speakers, **own)

@@ -1,7 +1,7 @@
-"""What several networks share, first of all the masking of padding.
+"""What several networks share, above all the masking of padding.
 
 Utterances of different lengths are padded to one batch. `mask` is true on real frames, or None if all frames are real:
-(N, 1, T), or (N, 1, 1, T) where there is an axis of frequency. A layer that combines several frames reads
+(N, 1, T), or (N, 1, 1, T) if there is an axis of frequency. A layer that combines several frames reads
 `real(x, mask)`. So in evaluation mode an utterance gives the same output alone as in a padded batch, whatever the
 padding holds. In training, batch norm counts padding.
 """
@@ -19,7 +19,7 @@ class Encoder(nn.Module):
     A subclass overrides the attributes where its source differs:
 
     stride           frames of input for each frame of output
-    affine_norm      batch norm of the affine layers behind the pooling: "before_relu", "after_relu" or "none"
+    affine_norm      batch norm of the affine layers after the pooling: "before_relu", "after_relu" or "none"
     attention_norm   whether `channel_attentive` pooling applies ReLU and batch norm before the tanh of its attention
     """
 
@@ -52,16 +52,16 @@ def frame_mask(lengths: torch.Tensor | None, frames: int) -> torch.Tensor | None
 
 
 def real(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Set padding frames to zero, as the frames beyond the end of an utterance that stands alone.
+    """Set padding frames to zero, like the frames beyond the end of an utterance that is not padded.
 
-    They are replaced, not multiplied by zero, as padding may be infinite or NaN. Unlike `masked_fill`, `where` keeps
-    the order in memory.
+    They are replaced, not multiplied by zero, because padding may be infinite or NaN. Unlike `masked_fill`, `where`
+    keeps the order in memory.
     """
     return x if mask is None else torch.where(mask, x, 0)
 
 
 def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
-    """The mask behind a convolution of this stride in time; its frame t has the input's frame `stride` t as centre."""
+    """The mask after a convolution of this stride in time; output frame t is centred on input frame stride * t."""
     return mask if mask is None else mask[..., ::stride]
 
 

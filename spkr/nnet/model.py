@@ -1,4 +1,4 @@
-"""The speaker network: encoder, pooling, affine layers and head; and the file that carries all of a trained one."""
+"""The speaker network: encoder, pooling, affine layers and head; and the file of a trained one."""
 
 import json
 import logging
@@ -22,19 +22,19 @@ from spkr.nnet.layers import frame_mask, real, strided
 from spkr.nnet.pooling import make_pooling
 
 FORMAT = "spkr model 2"
-OLDER = "spkr model 1"  # the same file; networks of the types RECOMPUTED gave other numbers then
+OLDER = "spkr model 1"  # the same file, but networks of the types RECOMPUTED gave other numbers
 RECOMPUTED = ("quartznet", "tdnn", "titanet")
-HEAD = re.compile(r"(members\.\d+\.)?head\.")  # beginning of the names of a head's weights
+HEAD = re.compile(r"(members\.\d+\.)?head\.")  # how the names of a head's weights begin
 
 logger = logging.getLogger(__name__)
 
 
 class SpeakerNet(nn.Module):
-    """Features of an utterance to a score for each training speaker, by way of the embedding.
+    """Maps the features of an utterance to its embedding, and the embedding to a score for each training speaker.
 
     Args:
         options: the config's section `model`; `make_network` reads its `ensemble`.
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         num_speakers: training speakers.
     """
 
@@ -47,15 +47,15 @@ class SpeakerNet(nn.Module):
         has_norm = self.encoder.affine_norm != "none"
         self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) if has_norm else nn.Identity() for d in dims[1:])
         self.head = make_head(options.head, dims[-1], num_speakers)
-        self.relu = options.head.type == "softmax"  # before the head; an angle needs both signs
+        self.relu = options.head.type == "softmax"  # before the head; angles need both signs
         self.margin_growth = getattr(options.head, "margin_growth", (0.0, 0.0))
         self.apply(_xavier)
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """Embed (N, T, input_dim) as (N, dim): the first affine layer before ReLU, after batch norm if that is first.
+        """Embed (N, T, input_dim) as (N, dim): the first affine layer, and its batch norm if that is before ReLU.
 
-        `lengths` (N,) are the real frames of each utterance where the batch is padded. Raises InputError for an
-        utterance without frames.
+        `lengths` (N,) are the numbers of real frames if the batch is padded. Raises InputError for an utterance
+        without frames.
         """
         mask = frame_mask(lengths, feats.shape[1])
         x = self.encoder(feats if mask is None else real(feats, mask.transpose(1, 2)), mask)
@@ -63,19 +63,19 @@ class SpeakerNet(nn.Module):
             return self._affine(0, self.pooling(x.float(), strided(mask, self.encoder.stride)))
 
     def _affine(self, i: int, x: torch.Tensor) -> torch.Tensor:
-        """Affine layer `i` up to its ReLU."""
+        """Apply affine layer `i` up to its ReLU."""
         x = self.affine[i](x)
         return self.norms[i](x) if self.encoder.affine_norm == "before_relu" else x
 
     def _activate(self, i: int, x: torch.Tensor, relu: bool) -> torch.Tensor:
-        """What follows `_affine`: ReLU, and the batch norm behind it."""
+        """Apply what follows `_affine`: ReLU, and the batch norm after it."""
         x = torch.relu(x) if relu else x
         return self.norms[i](x) if self.encoder.affine_norm == "after_relu" else x
 
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits (N, num_speakers) of (N, T, input_dim); `speakers` (N,) where the head has a margin to apply."""
+        """Logits (N, num_speakers) of (N, T, input_dim); the head applies its margin if `speakers` (N,) are given."""
         return self.classify(self.embed(feats, lengths), speakers)
 
     def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
@@ -87,7 +87,7 @@ class SpeakerNet(nn.Module):
             return self.head(self._activate(last, x, self.relu), speakers)
 
     def begin_step(self, step: int, total: int) -> None:
-        """Set the head's margin for step `step` (from 0) of the `total` of training; a head without one stays."""
+        """Set the head's margin for step `step` (from 0) of the `total` of training, if it has one."""
         if isinstance(self.head, Margin):
             self.head.share.fill_(margin_share(step, total, self.margin_growth))
 
@@ -96,13 +96,13 @@ Network = SpeakerNet | Ensemble
 
 
 def make_network(options: NetworkOptions, input_dim: int, num_speakers: int) -> Network:
-    """The network of a config's section `model`, or as many of them as its `ensemble` says."""
+    """The network of a config's section `model`, or an ensemble of as many as its `ensemble` says."""
     members = [SpeakerNet(options, input_dim, num_speakers) for _ in range(options.ensemble)]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
 def _make_encoder(options: NetworkOptions, input_dim: int) -> nn.Module:
-    """The encoder, with the options that are its own."""
+    """The encoder, with its own options."""
     own = set(type(options).model_fields) - set(NetworkOptions.model_fields)
     encoder = resolve_name(ENCODERS[options.type][1])
     return encoder(input_dim, **{name: getattr(options, name) for name in own})
@@ -127,14 +127,14 @@ def save_model(
 ) -> None:
     """Write a model file: weights, the network's options, front end, speakers in order, and how it was trained.
 
-    The same content gives the same bytes. Raises InputError where a weight is not finite.
+    The same content gives the same bytes. Raises InputError if a weight is not finite.
     """
     weights = {name: tensor.cpu() for name, tensor in net.state_dict().items()}
     if wrong := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
         raise InputError(f"{path}: not written, as {wrong[0]} is not finite; lower train.lr and train again")
     settings = {name: value for name, value in options.to_dict().items() if name != "preset"}
     about = {"settings": settings, "front_end": front_end.to_dict(), "speakers": speakers, "training": training}
-    about = json.loads(json.dumps(about, sort_keys=True))  # a pickle tells one string twice from two equal strings
+    about = json.loads(json.dumps(about, sort_keys=True))  # pickle's bytes depend on which equal strings are one object
     with replacing(path, "wb") as f:
         torch.save({"format": FORMAT} | about | {"weights": weights}, f)
 
@@ -142,7 +142,7 @@ def save_model(
 def read_model(path: str | Path) -> dict[str, Any]:
     """What `save_model` wrote, as a dictionary.
 
-    Raises InputError for a file that is missing, damaged, something else, or of a network that is now computed
+    Raises InputError for a file that is missing, damaged, not a model, or of a network that is now computed
     differently.
     """
     expected = "expected the file that `spkr train` wrote"
@@ -150,7 +150,7 @@ def read_model(path: str | Path) -> dict[str, Any]:
         model = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such model; train one, or name the file that `spkr train` wrote") from None
-    except Exception as e:  # torch raises whatever the bytes led it to, and may advise to run code that they hold
+    except Exception as e:  # torch may raise any error, and its message may advise running code from the file
         if isinstance(e, OSError) and e.filename:
             raise InputError(f"{path}: cannot be read ({e.strerror}); {expected}") from None
         raise InputError(f"{path}: not a model of spkr, or damaged; {expected}, or train again") from None
@@ -169,7 +169,7 @@ def read_model(path: str | Path) -> dict[str, Any]:
 
 
 def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
-    """A trained network in evaluation mode, its front end, and its training speakers; InputError as `read_model`."""
+    """A trained network in evaluation mode, its front end and training speakers; raises InputError as `read_model`."""
     model = read_model(path)
     try:
         front_end = make_front_end(model["front_end"])
@@ -181,10 +181,10 @@ def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
 
 
 def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
-    """Give `net` the weights of the model file `path`, all but the head's; `speakers` are those that it will learn.
+    """Give `net` the weights of the model file `path`, all but the head's; `net` will be trained on `speakers`.
 
-    The head keeps what the file knows of each speaker that both have, if it is of the same shape; a new speaker's part
-    stays as it is. Raises InputError as `load_model` does, and where the two networks differ before the head.
+    The head also gets the file's weights of each speaker that both have, if their shapes agree; those of a new speaker
+    stay as they are. Raises InputError as `load_model` does, and if the two networks differ before the head.
     """
     given, _, known = load_model(path)
     theirs, ours = (len(one.members) if isinstance(one, Ensemble) else 1 for one in (given, net))

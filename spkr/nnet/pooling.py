@@ -1,4 +1,4 @@
-"""Pooling over time: from frames to one vector an utterance, over its real frames only.
+"""Pooling over time: from frames to one vector per utterance, over its real frames only.
 
 `xvector`            mean and standard deviation (D. Snyder et al., "X-vectors", ICASSP 2018, section 2.3)
 `gram`               the uncentred second moments of every pair of channels (NeMo 0.11's "gram")
@@ -45,10 +45,10 @@ def sum_over_time(x: torch.Tensor) -> torch.Tensor:
 
 
 def deviations(x: torch.Tensor, mean: torch.Tensor, time: int = 2) -> torch.Tensor:
-    """Frames (N, C, T), or another order of axes, less their mean (N, C) over the axis `time`.
+    """Frames (N, C, T), or another order of axes, minus their mean (N, C) over the axis `time`.
 
-    The variance is the mean of their squares: the mean of x^2 less the square of the mean has no digits left where the
-    mean is large. The mean needs no gradient here, as the (weighted) deviations sum to zero.
+    The variance is computed as the mean of their squares, because the mean of x^2 minus the square of the mean loses
+    all digits if the mean is large. The mean needs no gradient here, as the (weighted) deviations sum to zero.
     """
     return x - mean.detach().unsqueeze(time)
 
@@ -84,7 +84,7 @@ class Pooling(nn.Module):
 
 
 class AttentiveStatistics(nn.Module):
-    """Weighted moments, one weight a frame. Equation numbers are Okabe et al.'s."""
+    """Weighted moments, one weight per frame. Equation numbers are Okabe et al.'s."""
 
     def __init__(self, channels: int, scores: int = 1):
         super().__init__()
@@ -99,7 +99,7 @@ class AttentiveStatistics(nn.Module):
         return self.pool(h, self.w(h), mask)
 
     def pool(self, h: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Pool (N, C, T), zero on padding, by the attention whose W h_t + b is `hidden` (N, ATTENTION, T)."""
+        """Pool (N, C, T), zero on padding, with the attention whose W h_t + b is `hidden` (N, ATTENTION, T)."""
         e = self.v(torch.tanh(self.before_tanh(hidden)))  # e_t = v^T f(W h_t + b) + k, eq. (3)
         if mask is not None:
             e = torch.where(mask, e, -torch.inf)
@@ -110,7 +110,7 @@ class AttentiveStatistics(nn.Module):
 
 
 class ChannelAttentiveStatistics(AttentiveStatistics):
-    """Weighted moments, one weight a frame and channel, then batch norm. Equation numbers are Desplanques et al.'s.
+    """Weighted moments, one weight per frame and channel, then batch norm. Equation numbers are Desplanques et al.'s.
 
     The attention reads [h_t, mu, sigma], mu and sigma of the whole utterance. As these are the same in all frames,
     their part of W is applied once. With `attention_norm` the nonlinearity is tanh(BN(ReLU(.))), as in TitaNet's code,

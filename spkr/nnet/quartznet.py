@@ -92,7 +92,7 @@ class QuartzNet(Encoder):
     """A first block, further blocks of `repeat` convolutions each, and a last pointwise layer.
 
     Args:
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         filters: channels of every block.
         kernels: width of each block's convolutions in frames, odd; the first block has one convolution.
         repeat: convolutions in each block after the first (R).

@@ -1,8 +1,8 @@
 """ResNet34 for speaker recognition: the features are an image of one channel, frequency by time.
 
 Source: K. He et al., "Deep residual learning for image recognition", CVPR 2016, table 1 (34 layers), with half the
-channels, a first convolution of 3x3 and no pooling before the end, as H. Zeinali et al., "BUT system description to
-VoxCeleb speaker recognition challenge 2019", arXiv:1910.12592, have it.
+channels, a first convolution of 3x3 and no pooling before the end, as in H. Zeinali et al., "BUT system description to
+VoxCeleb speaker recognition challenge 2019", arXiv:1910.12592.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from spkr.nnet.layers import Encoder, real, strided
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with a connection round them: y = F(x) + W_s x (He et al., eqs. 1 and 2).
+    """Two 3x3 convolutions with a residual connection: y = F(x) + W_s x (He et al., eqs. 1 and 2).
 
     Args:
         channels_in, channels_out: of input and output.
@@ -45,7 +45,7 @@ class ResNet(Encoder):
     """Four stages of blocks; every stage after the first halves frequency and time, and doubles the channels.
 
     Args:
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         filters: channels of the first stage.
         blocks: blocks in each stage; ResNet34 has 3, 4, 6 and 3.
     """

@@ -4,7 +4,7 @@ Source: D. Snyder et al., "X-vectors: Robust DNN embeddings for speaker recognit
 frame5. Statistics pooling, segment6 (the embedding) and segment7 follow as `pooling` and `embedding_layers`. As in
 Kaldi, each layer is affine, ReLU, batch norm without scale and shift, and the embedding is the affine output of
 segment6. Two things differ: batch norm's epsilon is 1e-5, not 1e-3, and frames beyond the ends of an utterance are
-zero, where Kaldi leaves out the seven frames at each end whose context is not whole.
+zero, where Kaldi leaves out the seven frames at each end whose context is incomplete.
 """
 
 import torch

@@ -1,10 +1,10 @@
-"""TitaNet, with `pooling: channel_attentive` behind it: QuartzNet's blocks with squeeze and excitation.
+"""TitaNet, to be followed by `pooling: channel_attentive`: QuartzNet's blocks with squeeze and excitation.
 
 Source: N. Koluguri et al., "TitaNet: Neural model for speaker representation with 1D depth-wise separable convolutions
 and global context", ICASSP 2022, section 2 and figure 1: a prolog, mega blocks of growing kernels, an epilog. Widths
-are those of NeMo's titanet-small.yaml; with the paper's speakers, M and L have as many weights as the paper says. As in
-NeMo's code, the attention of the pooling is tanh(BN(ReLU(.))), and no batch norm follows the embedding's affine layer.
-The epilog has no depthwise convolution of one frame, which NeMo has (256 weights of S).
+are those of NeMo's titanet-small.yaml. With the paper's number of speakers, M and L have as many weights as it says. As
+in NeMo's code, the attention of the pooling is tanh(BN(ReLU(.))), and no batch norm follows the embedding's affine
+layer. The depthwise convolution of one frame in NeMo's epilog is left out (256 weights in S).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class TitaNet(Encoder):
     """A prolog, mega blocks of `repeat` convolutions with a residual connection, and a pointwise epilog.
 
     Args:
-        input_dim: coefficients a frame.
+        input_dim: coefficients per frame.
         filters: channels of every block; 256 in TitaNet-S, 512 in M, 1024 in L.
         kernels: width in frames, odd, of the prolog and of each mega block.
         repeat: convolutions in each mega block (R).

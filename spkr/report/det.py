@@ -1,7 +1,7 @@
 """DET plots: misses against false alarms on probit axes, where normally distributed scores give straight lines.
 
 The marker of a curve is the operating point of Kaldi's EER, the number in the legend: the point of the curve whose miss
-rate is the EER. It lies on the diagonal only where a threshold has exactly equal rates.
+rate is the EER. It lies on the diagonal only if both rates are exactly equal at some threshold.
 
 Martin et al., The DET curve in assessment of detection task performance, Eurospeech 1997.
 """
@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from spkr.report.figures import figure_at
 
 TICKS = np.array([0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95, 99])  # percent
-# Okabe and Ito's colours, distinct to the colour-blind; dashes and markers serve a print in grey.
+# Okabe and Ito's colours, which the colour-blind can tell apart; dashes and markers are for prints in grey.
 LOOKS = [
     {"color": "#0072B2", "linestyle": "-", "marker": "o"},
     {"color": "#D55E00", "linestyle": "--", "marker": "s"},
@@ -28,9 +28,9 @@ LOOKS = [
 
 
 def thin(p_miss: np.ndarray, p_fa: np.ndarray, step: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out what a plot cannot show: of the points in a cell of `step` by `step` probits, keep first and last.
+    """Leave out what a plot cannot show: keep the first and last point in each cell of `step` by `step` probits.
 
-    Args: the error rates of a curve in order of threshold, both (n,). Returns the two, shorter.
+    Args: the error rates of a curve in order of threshold, both (n,). Returns both, shortened.
     """
     ends = ndtri(TICKS[[0, -1]] / 100)
     cells = np.stack([np.clip(ndtri(p), *ends) // step for p in (p_miss, p_fa)])
@@ -42,8 +42,8 @@ def thin(p_miss: np.ndarray, p_fa: np.ndarray, step: float = 0.02) -> tuple[np.n
 def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
     """Write `stem`.png and `stem`.svg, by rename; the same input gives the same bytes.
 
-    Args: curves holds for each back-end (p_miss, p_fa, eer): the operating points in order of threshold, both (n,)
-    as `error_rates` gives them (and `thin` may have thinned them), and Kaldi's EER, all from 0 to 1.
+    Args: curves holds (p_miss, p_fa, eer) for each back-end: error rates in order of threshold, both (n,), from
+    `error_rates` and perhaps thinned by `thin`, and Kaldi's EER, all from 0 to 1.
     """
     width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
     with figure_at(stem, width, height) as figure:
@@ -61,8 +61,8 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
 
 
 def eer_point(p_miss: np.ndarray, p_fa: np.ndarray, eer: float, low: float) -> tuple[list[float], list[float]]:
-    """Where Kaldi's EER lies on a curve: false alarms and misses in probits, at least `low`, a list of one each."""
-    at_eer = np.interp(eer, p_miss, p_fa), eer  # of points with equal misses, `interp` takes the last: fewest alarms
+    """Where Kaldi's EER lies on a curve: false alarms and misses in probits, at least `low`, as lists of one."""
+    at_eer = np.interp(eer, p_miss, p_fa), eer  # of equal misses, `interp` takes the last, with the fewest alarms
     x, y = (max(float(ndtri(rate)), low) for rate in at_eer)
     return [x], [y]
 
@@ -70,7 +70,7 @@ def eer_point(p_miss: np.ndarray, p_fa: np.ndarray, eer: float, low: float) -> t
 def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:
     """Draw what lies behind the curves; returns the ends of both axes in probits."""
     rates = np.concatenate([rate for p_miss, p_fa, _ in curves.values() for rate in (p_miss, p_fa)])
-    finest = 100 * rates[rates > 0].min()  # one trial among those of its kind: nothing happens below it
+    finest = 100 * rates[rates > 0].min()  # the rate of one trial of its kind: curves show nothing below it
     eers = [100 * eer for _, _, eer in curves.values()]
     first = np.searchsorted(TICKS, np.clip(max(finest, min(eers) / 30), TICKS[0], 10), side="right") - 1
     last = np.searchsorted(TICKS, min(max(1.5 * max(eers), 40), TICKS[-1]))

@@ -1,4 +1,4 @@
-"""What the report's figures share: their style, and files whose bytes depend on nothing but the input."""
+"""What the report's figures share: their style, and files whose bytes depend only on the input."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from spkr.files import replacing
 
 STYLE = {
-    "svg.hashsalt": "spkr",  # else the ids in the file are drawn at random
+    "svg.hashsalt": "spkr",  # otherwise, the ids in the file are random
     "axes.edgecolor": "#666666",
     "axes.labelcolor": "#222222",
     "xtick.color": "#444444",

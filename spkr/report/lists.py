@@ -34,7 +34,7 @@ class ScoredList(Options):
 
 
 def read_lists(path: str | Path) -> dict[str, ScoredList]:
-    """The lists of a YAML or JSON file, by name; InputError, with the line, where it says something else."""
+    """The lists of a YAML or JSON file, by name; InputError, with the line, if it holds something else."""
     source = read_source(path)
     try:
         return TypeAdapter(dict[Word, ScoredList]).validate_python(source.settings)

@@ -1,4 +1,4 @@
-"""The table of results: what is measured of the scores of one back-end on one list.
+"""The measures in the table of results, of the scores of one back-end on one list.
 
 A new measure is a function of target (n_t,) and nontarget (n_n,) scores, and an entry in `MEASURES`. It becomes a
 column of results.tsv and results.json, and one of the printed table if it has a heading.
@@ -21,7 +21,7 @@ class Measure:
     function: Callable[[np.ndarray, np.ndarray], float]  # of target and nontarget scores
     heading: str | None = None  # of its column in the printed table
     decimals: int = 4
-    percent: bool = False  # the function gives a part of 1
+    percent: bool = False  # the function returns a number from 0 to 1
     json_only: bool = False  # results.tsv leaves it out
 
     def of(self, target: np.ndarray, nontarget: np.ndarray) -> float:
@@ -48,6 +48,6 @@ MEASURES = {
 
 
 def with_priors(priors: Iterable[float]) -> dict[str, Measure]:
-    """MEASURES, and minDCF at further priors of a target, which are in results.json and the printed table."""
+    """MEASURES, and minDCF at further priors of a target, which goes into results.json and the printed table."""
     further = {f"mindcf_{prior:g}": _min_dcf(prior, f"minDCF {prior:g}", json_only=True) for prior in priors}
     return MEASURES | {name: measure for name, measure in further.items() if name not in MEASURES}

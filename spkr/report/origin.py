@@ -20,7 +20,7 @@ PACKAGES = ("spkr", "torch", "snakemake", "numpy")
 def origin(corpus: Sequence[str | Path] = ()) -> dict[str, object]:
     """The machine of this process, versions of packages, the commit of spkr, and digests.
 
-    `code` is a digest of the code in which numbers are computed, `corpus` of the content of these files, and null
+    `code` is a digest of the code that computes numbers. `corpus` is a digest of the content of these files, or None
     without any.
     """
     content = "".join(sha256(path) for path in corpus)
@@ -34,7 +34,7 @@ def origin(corpus: Sequence[str | Path] = ()) -> dict[str, object]:
 
 
 def commit(root: Path = PACKAGE.parent) -> str | None:
-    """The commit that is checked out, with -dirty where files were changed since; None where there is no git."""
+    """The commit that is checked out, with -dirty if files were changed since; None without git."""
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
@@ -52,7 +52,7 @@ def _version(package: str) -> str | None:
 
 
 def count_parameters(network: str | Path) -> int:
-    """The number of weights of a model file that are trained, with the classifier's; InputError as `load_model`."""
+    """The number of trained weights in a model file, with the classifier's; raises InputError as `load_model` does."""
     from spkr.nnet.model import load_model  # it loads torch
 
     return sum(weights.numel() for weights in load_model(network)[0].parameters())

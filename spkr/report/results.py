@@ -57,24 +57,24 @@ def report(
     """Measure every list with every back-end and write `out_dir`; returns the table of `format_table`.
 
     Writes results.tsv (COLUMNS), results.json (the same rows with all MEASURES and minDCF at further priors, the
-    identification accuracy, and what `origin` says), table.txt, and det_<list>.png and .svg. EERs
-    are in percent, accuracies parts of 1; what is not measured is nan (null in JSON). slices.tsv has the results by
-    attribute (spkr.report.slices), where some are asked for, and training.png and .svg show the trainings of
-    `train_logs`, one after the other. Nothing is written unless all lists could be measured.
+    identification accuracy, and what `origin` says), table.txt, and det_<list>.png and .svg. EERs are in percent,
+    accuracies from 0 to 1; what is not measured is nan (null in JSON). If attributes are given, slices.tsv has the
+    results by attribute (spkr.report.slices). If `train_logs` are given, training.png and .svg show these trainings,
+    one after the other. Nothing is written unless all lists could be measured.
 
     Args:
-        lists: by name, as the results show it: trials_pairs, dev_trials_pairs.
+        lists: by name, as in the results: trials_pairs, dev_trials_pairs.
         out_dir: the folder of all files.
         name, run, model, seed, front_end: copied into each row.
         primary: the back-end chosen on dev.
         network: the model file, for its number of parameters.
         corpus: files whose content identifies the data, such as each set's reco2sum.
         valid_json: the trainer's {"valid_accuracy": 0..1, "n": utterances, "threads": of the training}.
-        priors: of a target, beside those of MEASURES.
+        priors: of a target, in addition to those of MEASURES.
         by: names of the attributes' files beside each utt2spk, such as utt2mic.
         train_logs: train_log.tsv of each training.
         allow_duplicates: count a repeated trial once.
-    Raises InputError where the primary back-end is missing, or a file is wrong.
+    Raises InputError if the primary back-end is missing, or a file is wrong.
     """
     _check(lists, primary, by)
     valid, threads = _read_valid(valid_json) if valid_json else (None, None)
@@ -106,7 +106,7 @@ def evaluate(
     by: Sequence[str] = (),
     allow_duplicates: bool = False,
 ) -> tuple[list[dict], list[dict], dict, dict]:
-    """Measure one list: its rows, its slices, and by back-end its curves for `plot_det` and who was identified."""
+    """Measure one list: its rows, its slices and, by back-end, curves for `plot_det` and identification accuracies."""
     trials = _read_both_kinds(scored.trials, allow_duplicates)
     utts = [(name,) for name in trials.enrol_names], [(name,) for name in trials.test_names]
     speakers, attributes = None, []
@@ -231,7 +231,7 @@ def _write(
     """Write all files of the results, each by rename."""
     write_tsv(out / "results.tsv", rows, {column: f".{DECIMALS.get(column, 4)}f" for column in COLUMNS})
     order = dict.fromkeys([*COLUMNS, *measures])
-    results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON knows no nan
+    results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON has no nan
     with replacing(out / "results.json") as f:
         content = {"results": results, "identification": identification, "made_by": made_by}
         json.dump(content, f, indent=2, allow_nan=False)

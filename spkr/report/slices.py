@@ -1,7 +1,7 @@
-"""Results by attribute: the error rates of those trials whose utterances or speakers have one value of it.
+"""Results by attribute: the error rates of the trials whose utterances or speakers have the same value of it.
 
-An attribute is a file of the data directory: `utt2mic` makes enrol_mic and test_mic, by the utterance on that side,
-and `spk2gender` makes gender, of the trials whose speakers have the same. An averaged model has the value of its
+An attribute is a file of the data directory. `utt2mic` gives enrol_mic and test_mic, by the utterance on that side.
+`spk2gender` gives gender, for trials whose two speakers have the same. An averaged model has the value of its
 utterances, or none if they differ.
 """
 
@@ -33,9 +33,9 @@ class Attribute:
 
 
 def read_attributes(trials: Trials, sides: Sides, paths: Sequence[str | Path]) -> list[Attribute]:
-    """The attributes that these files utt2<attribute> and spk2<attribute> give to a list of more than one value.
+    """The attributes of a list from files utt2<attribute> and spk2<attribute>, without those of a single value.
 
-    Raises InputError where a file has another name, or no line for an utterance or a speaker of the list.
+    Raises InputError if a file has another name, or no line for an utterance or a speaker of the list.
     """
     found = []
     for path in map(Path, paths):
@@ -55,7 +55,7 @@ def read_attributes(trials: Trials, sides: Sides, paths: Sequence[str | Path]) -
 
 
 def _common_value(path: Path, table: Mapping[str, str], keys: Sequence[str]) -> str | None:
-    """The value that all these keys have, None if they differ."""
+    """The value that all these keys have, or None if they differ."""
     for key in keys:
         if key not in table:
             raise InputError(f"{path}: no line for {key!r}, which is in the trials; expected one for each")
@@ -76,7 +76,7 @@ def _numbers(found: list[str | None], values: list[str]) -> np.ndarray:
 def measure_slices(trials: Trials, scores: np.ndarray, attributes: Sequence[Attribute]) -> list[dict]:
     """A row for each value of each attribute: its trials, EER in percent and minDCF.
 
-    The error rates are nan where there is no trial of one kind.
+    The error rates are nan if there is no target or no nontarget trial.
     """
     rows = []
     for attribute in attributes:

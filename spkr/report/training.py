@@ -11,7 +11,7 @@ from spkr.errors import InputError
 from spkr.report.figures import figure_at
 from spkr.tsv import read_tsv
 
-# Title, whether percent, and the columns of a panel with their names in it.
+# For each panel, its title, whether it is in percent, and its columns with their labels.
 PANELS = (
     ("Loss", False, {"loss": "training"}),
     ("EER of dev (%)", True, {"dev_eer": "dev"}),
@@ -22,7 +22,7 @@ LOOKS = ({"color": "#0072B2", "linestyle": "-"}, {"color": "#D55E00", "linestyle
 
 
 def read_log(path: str | Path) -> dict[str, np.ndarray]:
-    """The columns of a train_log.tsv, each (epochs,); InputError where one of PANELS is missing."""
+    """The columns of a train_log.tsv, each (epochs,); InputError if a column of PANELS is missing."""
     log = read_tsv(path)
     if missing := sorted({name for _, _, columns in PANELS for name in columns} - set(log)):
         raise InputError(f"{path}:1: no column {missing[0]!r}; expected the train_log.tsv of a training")
@@ -34,7 +34,7 @@ def read_log(path: str | Path) -> dict[str, np.ndarray]:
 def plot_training(stem: str | Path, trainings: Sequence[dict[str, np.ndarray]]) -> None:
     """Write `stem`.png and `stem`.svg: loss, EER of dev, accuracy and learning rate over the epochs.
 
-    Args: trainings are the logs, as `read_log` gives them, of trainings one after the other; a line separates them.
+    Args: trainings are logs from `read_log`, of trainings one after the other; a vertical line separates them.
     """
     epochs = np.cumsum([0, *(len(log["loss"]) for log in trainings)])
     with figure_at(stem, 8, 5.2) as figure:

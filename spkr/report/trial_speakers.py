@@ -21,7 +21,8 @@ class Sides:
 def read_sides(trials: Trials, path: str | Path, utt2spk: str | Path, models: str | Path | None = None) -> Sides:
     """Look up the names of the list that was read from `path`: models of `models` (spk2utt's form), or utterances.
 
-    Raises InputError, with the line, for a name that is neither and for a model without one speaker.
+    Raises InputError, with the line, for a name that is neither, and for a model with an unknown utterance or with more
+    than one speaker.
     """
     speaker_of, utts_of = read_map(utt2spk), read_models(models)
     for line, (model, utts) in enumerate(utts_of.items(), 1):

@@ -1,4 +1,4 @@
-"""The arks that a training reads: stretches of them, read from end to end, and whether they are what they were."""
+"""The arks that training reads: reading them in stretches, and checking that they have not changed."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,38 +11,38 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.kaldi.table import TableReader
 
-STRETCH = 64  # utterances; of three seconds each, and a byte a coefficient, 1.5 MB
-PIECE = 1 << 20  # bytes that are read at a time
-BLOCK, BLOCKS = 1 << 16, 64  # bytes and number of the parts of an ark that are compared
+STRETCH = 64  # utterances; 1.5 MB at three seconds each and one byte per coefficient
+PIECE = 1 << 20  # bytes read at a time
+BLOCK, BLOCKS = 1 << 16, 64  # size in bytes, and number, of the parts of an ark that are compared
 
 
 @dataclass(frozen=True)
 class Stretch:
     """Utterances that lie one after another in an ark: their numbers (n,), and the spans of bytes that hold them.
 
-    An ark has the utterances of a speaker side by side. Read in short stretches from everywhere, they are well mixed
-    by a buffer that would hold but a few speakers of an ark read in order; and a disk moves its head but once for each.
+    An ark has the utterances of a speaker side by side. Read in order, it would fill a shuffle buffer with only a few
+    speakers. Short stretches from everywhere mix well in the same buffer, and a disk moves its head only once for each.
     """
 
     utts: np.ndarray
-    spans: tuple[tuple[str, int, float], ...]  # path, begin and end, one a table
+    spans: tuple[tuple[str, int, float], ...]  # path, begin and end, one for each table
 
     def read(self) -> None:
-        """Bring the stretch into the system's cache, where all processes of the machine find it."""
+        """Read the stretch into the system's cache, for all processes of the machine."""
         for path, begin, end in self.spans:
             try:
                 with Path(path).open("rb", buffering=0) as f:
                     f.seek(begin)
                     while f.tell() < end and f.read(PIECE):
                         pass
-            except OSError:  # whoever needs an utterance of it says what is wrong
+            except OSError:  # the reader of its utterances reports what is wrong
                 return
 
 
 def stretches(tables: Sequence[TableReader], utts: Sequence[str]) -> list[Stretch]:
-    """The utterances of `utts`, by their numbers, as they lie in the arks of the first table.
+    """Cut the indices of `utts` into stretches, in the order of the arks of the first table.
 
-    The spans are also of the other tables, where they lie in the same order as in the first.
+    The spans of the other tables are right if these have the same order as the first.
     """
     places, found = tables[0].places, []
     in_arks = sorted(range(len(utts)), key=lambda i: places[utts[i]])
@@ -56,14 +56,14 @@ def stretches(tables: Sequence[TableReader], utts: Sequence[str]) -> list[Stretc
 
 
 def _span(table: TableReader, first: str, after: str | None) -> tuple[str, int, float]:
-    """From the object of an utterance to that of another one, or to the end of the ark."""
+    """The bytes from one utterance up to another, or to the end of the ark."""
     path, begin = table.places[first]
     other, end = table.places[after] if after else (path, np.inf)
     return path, begin, end if other == path else np.inf
 
 
 class Arks:
-    """The arks of some tables: `digests` of them as they are now, of a large one by 4 MiB spread evenly over it."""
+    """The arks of some tables, with `digests` of their content now; for a large ark, of 4 MiB spread evenly over it."""
 
     def __init__(self, tables: Sequence[TableReader]):
         paths = sorted({path for table in tables for path, _ in table.places.values()})

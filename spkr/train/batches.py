@@ -17,18 +17,18 @@ from spkr.train.signals import ignore_stop_signals
 class CropBatches(Dataset):
     """Item `step` is a batch: features (N, T, dim), lengths (N,) or None if all are T, speakers (N,), utterances.
 
-    What a subclass has in the place of the features, its method `features` turns into them.
+    A subclass may have something else in place of the features, which its method `features` turns into features.
 
-    An epoch is a shuffle of all utterances, or of as many of every speaker, cut into batches of `batch_size`; those
-    left over wait for the next.
+    An epoch is a shuffle of all utterances, or of the same number from each speaker, cut into batches of `batch_size`.
+    It skips those that do not fill a batch.
 
     Args:
         reader: where the features come from.
         labels: each utterance's speaker, from 0.
         num_frames: each utterance's length, as the reader gives it.
         options: how batches are cut.
-        seed: of everything random.
-        rank, size: of `size` processes that share each batch, the one of this number gets its rows.
+        seed: seed of all random choices.
+        rank, size: `size` processes share each batch; this one gets the rows of process `rank`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CropBatches(Dataset):
         self._epoch, self._order = 0, self._shuffle(0)
 
     def _shuffle(self, epoch: int) -> np.ndarray:
-        """(steps_per_epoch, batch_size) numbers of utterances."""
+        """(steps_per_epoch, batch_size) indices of utterances."""
         rng, o = np.random.default_rng([self.seed, epoch]), self.options
         if o.utts_per_speaker:
             order = balanced(rng, self.speakers, o.utts_per_speaker, o.utts_per_speaker_in_batch)
@@ -72,14 +72,14 @@ class CropBatches(Dataset):
         return rng.permutation(np.concatenate(pools))
 
     def utterances(self, step: int) -> list[str]:
-        """Those of a batch, of all processes together."""
+        """The utterances of a batch, for all processes together."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._shuffle(epoch)
         return [self.utts[i] for i in self._order[position]]
 
     def _read_ahead(self, position: int) -> None:
-        """Read what comes into the shuffle buffer with this batch of the epoch; the system's cache is that buffer."""
+        """Read what enters the shuffle buffer with this batch of the epoch; the system's cache is the buffer."""
         size = self.options.batch_size
         end = self.options.shuffle_buffer + (position + POOL) * size
         first, last = np.searchsorted(self._begins, [end - size if position else 0, end])
@@ -104,7 +104,7 @@ class CropBatches(Dataset):
     def cut(
         self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A crop of each utterance, `length` frames or fewer if short ones are padded, and their lengths (N,)."""
+        """A crop of each utterance, of `length` frames (fewer if short ones are padded), and the lengths (N,)."""
         crops = [self.stretch(self.reader[utt], length, rng) for utt, rng in zip(utts, rngs, strict=True)]
         lengths = [len(crop) for crop in crops]
         feats = np.zeros((len(crops), max(lengths), crops[0].shape[1]), np.float32)
@@ -114,11 +114,11 @@ class CropBatches(Dataset):
         return torch.from_numpy(feats), torch.tensor(lengths)
 
     def features(self, crops: torch.Tensor) -> torch.Tensor:
-        """What the network sees of a batch's crops, on their device: (N, T, dim)."""
+        """The network's input from a batch's crops, on their device: (N, T, dim)."""
         return crops
 
     def _mask(self, crop: np.ndarray, rng: np.random.Generator) -> None:
-        """Hide what SpecAugment hides of (frames, dim)."""
+        """Apply SpecAugment's masks to (frames, dim), in place."""
         if self.options.time_masks or self.options.freq_masks:
             fill = crop.mean(axis=0)
             frames, bands = self.masks(*crop.shape, rng)
@@ -126,7 +126,7 @@ class CropBatches(Dataset):
             crop[:, bands] = fill[bands]
 
     def stretch(self, frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A random stretch of `length` of an utterance's (frames, ...), or fewer if short ones are padded."""
+        """A random stretch of `length` frames of an utterance (frames, ...), or fewer if short ones are padded."""
         start = int(rng.integers(max(1, len(frames) - length + 1)))
         if len(frames) < length and self.options.short == "tile":
             return np.resize(frames, (length, *frames.shape[1:]))
@@ -146,14 +146,14 @@ class CropBatches(Dataset):
 
 
 def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:
-    """A random stretch, of 0 to `longest` positions, of `length` ones."""
+    """A random stretch of 0 to `longest` out of `length` positions."""
     width = int(rng.integers(min(longest, length) + 1))
     start = int(rng.integers(length - width + 1))
     return slice(start, start + width)
 
 
 def loader(batches: CropBatches, first: int, end: int, workers: int, pin_memory: bool) -> DataLoader:
-    """Iterate over batches `first` to `end`; the same ones in the same order whatever the number of workers."""
+    """Iterate over batches `first` to `end`; neither they nor their order depend on the number of workers."""
     return DataLoader(
         batches,
         batch_size=None,

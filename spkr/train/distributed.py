@@ -1,8 +1,8 @@
-"""Several processes that train one network, a GPU each: who this one is, and what they agree on.
+"""Several processes that train one network, each on its own GPU: which one this is, and what they exchange.
 
-`torchrun --nproc-per-node 4 -m spkr train ...` starts them and sets RANK, LOCAL_RANK and WORLD_SIZE. A batch is that of
-all processes together, each of which takes its share of the rows: their number changes neither the number of steps nor
-the learning rate.
+`torchrun --nproc-per-node 4 -m spkr train ...` starts them and sets RANK, LOCAL_RANK and WORLD_SIZE. A batch is
+shared by all processes, and each takes its part of the rows. So the number of processes changes neither the number of
+steps nor the learning rate.
 """
 
 import os
@@ -17,12 +17,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from spkr.errors import InputError
 
-PATIENCE = timedelta(hours=2)  # of the others while the first one measures and saves
+PATIENCE = timedelta(hours=2)  # how long the others wait while the first one measures and saves
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `size` of them; the one of rank 0 measures, logs and saves."""
+    """This process, one of `size`; the process of rank 0 measures, logs and saves."""
 
     rank: int
     size: int
@@ -30,10 +30,10 @@ class Processes:
 
     @classmethod
     def join(cls, batch_size: int, accumulate: int = 1) -> "Processes":
-        """Meet the others, by NCCL on GPUs and gloo on processors.
+        """Join the others, with NCCL on GPUs and gloo on CPUs.
 
-        Raises InputError where a batch has no equal shares, each of `accumulate` equal parts of two rows or more, and
-        where there are GPUs, but not one for each process of this machine.
+        Raises InputError if a batch has no equal shares, each of `accumulate` equal parts of two rows or more, and if
+        this machine has GPUs, but not one for each of its processes.
         """
         size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
         if batch_size % size:
@@ -59,7 +59,7 @@ class Processes:
         return self.rank == 0
 
     def spread(self, net: nn.Module) -> nn.Module:
-        """The network as trained: gradients are means over the processes; so are, on GPUs, batch norm's statistics."""
+        """The network to train: gradients are averaged over the processes, and on GPUs batch norm's statistics, too."""
         if self.size == 1:
             return net
         if self.device.type == "cuda":
@@ -67,7 +67,7 @@ class Processes:
         return DistributedDataParallel(net, device_ids=[self.device] if self.device.type == "cuda" else None)
 
     def apart(self, trained: nn.Module) -> AbstractContextManager:
-        """A block whose gradients stay this process' own, to be averaged with those of the next backward pass."""
+        """A block in which gradients are not yet averaged; the next backward pass outside it averages them, too."""
         return nullcontext() if self.size == 1 else trained.no_sync()
 
     def sums(self, values: list[float]) -> list[float]:
@@ -86,7 +86,7 @@ class Processes:
         return together.tolist()
 
     def from_first(self, value: Any) -> Any:
-        """What the first process passes here."""
+        """The value that the first process passes."""
         if self.size == 1:
             return value
         box = [value]
@@ -94,7 +94,7 @@ class Processes:
         return box[0]
 
     def leave(self) -> None:
-        """Part from the others; all of them come here before any goes on."""
+        """Leave the group, once all processes have called this."""
         if self.size > 1:
             distributed.barrier()
             distributed.destroy_process_group()

@@ -1,8 +1,8 @@
 """What is measured after each epoch: identification on `valid`, verification on `dev`.
 
-Both with the weights that the epoch ended with. The table of results has another EER of the same trials: it is of the
-final network, whose weights are an average of the last epochs', and centres by the mean of all that the back-end was
-trained on, of which `valid` is a small substitute here.
+Both use the weights at the end of the epoch. The table of results has another EER of the same trials: that of the final
+network, whose weights are an average of the last epochs'. It centres embeddings by the mean of the back-end's training
+set, for which `valid` is a small substitute here.
 """
 
 import logging
@@ -25,7 +25,7 @@ from spkr.metrics.eer import eer_kaldi
 from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.model import Network
 
-MOST = 4000  # utterances of `valid` that are measured between two epochs
+MOST = 4000  # utterances of `valid`, at most, that are measured after an epoch
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ class Evaluation:
     """The held-out utterances of the training speakers, and a trial list of speakers outside training."""
 
     valid: FeatureReader
-    valid_speakers: dict[str, int]  # utterance -> index of its speaker, of those that are measured
+    valid_speakers: dict[str, int]  # measured utterance -> index of its speaker
     dev: FeatureReader
-    trials: Trials | None  # of utterances of `dev`; None where the network is trained on `dev`, too
+    trials: Trials | None  # of utterances of `dev`; None if the network is trained on `dev`, too
 
     @classmethod
     def read(
@@ -55,13 +55,13 @@ class Evaluation:
         Args:
             data_dirs, feats_dirs: directories of `valid` and `dev`, by name.
             trials: a trial list of the utterances of `dev`.
-            front_end: that of the network.
+            front_end: the network's.
             utt2spk: utterance -> speaker of the training sets.
             speakers: those of `utt2spk`, in the network's order.
             train_sets: names of the training sets.
 
-        Raises InputError where an utterance of `valid`, or a speaker of `dev`, is in training (unless `dev` itself, or
-        an augmented copy of it, is one of the training sets), and where `valid` has no training speaker.
+        Raises InputError if an utterance of `valid`, or a speaker of `dev`, is in training (unless `dev` itself, or an
+        augmented copy of it, is one of the training sets), and if `valid` has no training speaker.
         """
         valid, valid_utt2spk = _read_set("valid", data_dirs, feats_dirs, front_end)
         dev, dev_utt2spk = _read_set("dev", data_dirs, feats_dirs, front_end)
@@ -83,7 +83,7 @@ class Evaluation:
 
         Accuracy is that of closed-set identification: the share of the utterances of `valid` whose best-scoring
         training speaker is the right one. The EER is Kaldi's, of cosine scores of embeddings centred by the mean of
-        `valid`, whose speakers are those of training; nan where the network is trained on `dev`.
+        `valid`, which has training speakers. It is nan if the network is trained on `dev`.
         """
         valid = dict(embed_batches(net, self.valid, self._valid_batches, device))
         utts = list(self.valid_speakers)
@@ -142,7 +142,7 @@ def _read_dev_trials(path: str | Path, utt2spk: Mapping[str, str], data_dir: str
 def _read_set(
     name: str, data_dirs: Mapping[str, str], feats_dirs: Mapping[str, str], front_end: FrontEnd
 ) -> tuple[FeatureReader, dict[str, str]]:
-    """The features and the utt2spk of a set, which must be of the same utterances."""
+    """The features and the utt2spk of a set, which must have the same utterances."""
     utt2spk = read_map(Path(data_dirs[name]) / "utt2spk")
     reader = FeatureReader([feats_dirs[name]], front_end)
     check_same_keys(f"{feats_dirs[name]}/feats.scp", reader.feats, f"{data_dirs[name]}/utt2spk", utt2spk)

@@ -1,7 +1,7 @@
-"""The training loop: cross-entropy over the training speakers, on a GPU where there is one.
+"""The training loop: cross-entropy over the training speakers, on a GPU if there is one.
 
-A run is a fixed number of steps. Batch, learning rate and dropout follow from the seed and the number of the step, and
-a checkpoint holds the rest, so that a run that was killed ends with the weights it would have had.
+A run has a fixed number of steps. Batch, learning rate and dropout depend only on the seed and the number of the step.
+A checkpoint holds the rest, so that a killed run, once resumed, ends with the same weights as an uninterrupted one.
 """
 
 import logging
@@ -30,7 +30,7 @@ from spkr.train.schedule import learning_rate, make_optimizer
 from spkr.train.signals import stop_signals
 from spkr.train.training_log import NO_SUMS, TrainingLog, means
 
-STOPPED = 75  # exit status where time was up: "try again", EX_TEMPFAIL of sysexits.h
+STOPPED = 75  # exit status when the time is up: "try again", EX_TEMPFAIL of sysexits.h
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +40,9 @@ class NoNumber(InputError):
 
 
 class Run:
-    """A training run: its state, taken up from the folder's last checkpoint if there is one, and its steps.
+    """A training run: its state, resumed from the folder's last checkpoint if there is one, and its steps.
 
-    `about` goes into the checkpoints: the version of the `code`, and what a reader may want beside.
+    `about` goes into the checkpoints: the version of the `code`, and other facts for a reader.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Run:
         evaluation: Evaluation,
         about: dict,
     ):
-        self.processes, self.folder, self.about = processes, folder, about  # the first process alone has a folder
+        self.processes, self.folder, self.about = processes, folder, about  # only the first process has a folder
         self.options, self.batches, self.evaluation, self.device = options, batches, evaluation, processes.device
         if self.device.type == "cpu":
             keep_freed_memory()
@@ -77,15 +77,15 @@ class Run:
             self.log = TrainingLog(folder.path, self.step)
 
     def take_up(self) -> None:
-        """Go on from the folder's last checkpoint if there is one."""
+        """Resume from the folder's last checkpoint if there is one."""
         if not (state := self.processes.from_first(self.folder and self.folder.latest())):
             return
         self.net.load_state_dict(state["net"])
         for group, own in zip(state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
-            if "fused" in own:  # as this device has it
+            if "fused" in own:  # as on this device
                 group["fused"] = own["fused"]
         self.optimizer.load_state_dict(state["optimizer"])
-        if state["scaler"]:  # empty where the run began on a device that needs none
+        if state["scaler"]:  # empty if the run began on a device that needs none
             self.scaler.load_state_dict(state["scaler"])
         self.step, self.running, self.history = state["step"], state["running"], state["history"]
         self.averaged = {name: total.to(self.device) for name, total in state["averaged"].items()}
@@ -108,15 +108,15 @@ class Run:
         self.folder.save(self.step, state, best=best["step"] == self.step)
 
     def run(self, stop_after: float | None = None) -> None:
-        """All steps that are left; the weights end as the average of the last epochs'.
+        """Run the remaining steps, then set the weights to the average of the last epochs'.
 
-        A signal to stop, or the end of `stop_after` minutes, is heeded after the step it came in, with a checkpoint.
-        Raises InputError where the loss is no number, or where a GPU has too little memory.
+        On a signal to stop, or after `stop_after` minutes, it finishes the current step, saves a checkpoint and exits.
+        Raises InputError if the loss is not finite, or if a GPU has too little memory.
         """
         minutes = math.inf if stop_after is None else stop_after
         end = time.monotonic() + 60 * minutes
         if self.step == 0 and self.options.nan_retry:
-            self.checkpoint()  # which a retry goes back to
+            self.checkpoint()  # for a retry to resume from
         self.net.train()
         with stop_signals() as stop, logging_redirect_tqdm():
             while self.step < self.total:
@@ -129,9 +129,9 @@ class Run:
         self.take_average()
 
     def steps(self, stop: list[int], end: float, minutes: float) -> None:
-        """The steps that are left, unless a signal came (it is in `stop`), or the time is `end`, after `minutes`."""
+        """Run the remaining steps until a signal comes (it is then in `stop`) or the time is `end`, after `minutes`."""
         source = loader(self.batches, self.step, self.total, self.options.workers, self.device.type == "cuda")
-        source, hidden = prefetch(source, self.device), None if self.folder else True  # None: shown on a terminal
+        source, hidden = prefetch(source, self.device), None if self.folder else True  # None: only on a terminal
         bar = tqdm(source, initial=self.step, total=self.total, unit="step", disable=hidden, smoothing=0.05)
         begun, first = time.monotonic(), self.step
         clock = begun
@@ -157,12 +157,12 @@ class Run:
             if signal or late:
                 why = f"signal {signal}" if signal else f"{minutes:g} minutes are over"
                 logger.warning("%s: stopped after step %d; the next start resumes there", why, self.step)
-                self.processes.leave()  # whoever ends while others save has them killed
+                self.processes.leave()  # the launcher kills the others once one exits, even while they save
                 raise SystemExit(128 + signal if signal else STOPPED)
             clock = time.monotonic()
 
     def retry(self, error: NoNumber) -> None:
-        """Go back to the last checkpoint, at half the rate; raise the error where that is not wanted, or was done."""
+        """Resume from the last checkpoint at half the rate; raise the error if `nan_retry` is off or used up."""
         if not self.options.nan_retry or self.lr_factor < 1:
             raise error
         logger.warning("%s; trying once more from the last checkpoint, at half the rate", error)
@@ -171,7 +171,7 @@ class Run:
         self.checkpoint()
 
     def take_average(self) -> None:
-        """Bring the network to the average of its weights at the ends of the last epochs."""
+        """Set the network's weights to their average over the ends of the last epochs."""
         own = self.net.state_dict()
         average = {k: (total / self.options.average).to(own[k].dtype) for k, total in self.averaged.items()}
         self.net.load_state_dict(average)
@@ -182,7 +182,7 @@ class Run:
             group["lr"] = self.lr_factor * learning_rate(self.step, self.total, self.options)
         self.net.begin_step(self.step, self.total)
         seed = np.random.SeedSequence([self.batches.seed, self.step, self.processes.rank])
-        torch.manual_seed(int(seed.generate_state(1)[0]))  # dropout's, and dither's
+        torch.manual_seed(int(seed.generate_state(1)[0]))  # for dropout and dither
         feats = self.batches.features(crops)
         self.optimizer.zero_grad(set_to_none=True)
         loss, right = self.backward(feats, lengths, speakers)
@@ -193,7 +193,7 @@ class Run:
         loss, right, grad_norm = torch.stack([loss, right, grad_norm]).tolist()  # one wait for the device
         loss, right, frames = self.processes.sums([loss, right, feats.shape[0] * feats.shape[1]])
         loss /= self.processes.size
-        skipped = not math.isfinite(grad_norm)  # by the scaler, which tries a smaller scale; without one it is 1
+        skipped = not math.isfinite(grad_norm)  # the scaler skips the step and lowers its scale; that is 1 if it is off
         if not math.isfinite(loss) or skipped and self.scaler.get_scale() <= 1:
             raise NoNumber(
                 f"step {self.step}: the loss is {loss}, the norm of its gradient {grad_norm}; lower train.lr, or look "
@@ -206,10 +206,10 @@ class Run:
     def backward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None, speakers: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of a batch, taken in `accumulate` parts; its mean loss, and how many rows are right.
+        """Compute the gradients of a batch, in `accumulate` parts; return its mean loss and how many rows are right.
 
-        The members of an ensemble learn one after another, each from its own loss, so that the activations of one
-        alone are held. The loss is the mean of theirs; right is what they say together.
+        The members of an ensemble are trained one after another, each with its own loss, so that only the activations
+        of one are in memory. The loss is the mean of theirs; a row is right if the sum of their logits is.
         """
         n = len(feats) // self.options.accumulate
         loss, right = torch.zeros(2, device=self.device)
@@ -229,7 +229,7 @@ class Run:
         return loss, right
 
     def end_epoch(self, remaining: float) -> None:
-        """Measure, log, and begin the next epoch's sums; `remaining` is a guess in seconds."""
+        """Measure, log, and begin the next epoch's sums; `remaining` is an estimate in seconds."""
         if self.folder:
             self.history.append(self.measure())
             self.log.epoch(self.history, self.options.epochs, remaining)
@@ -239,7 +239,7 @@ class Run:
                 self.averaged[name] = self.averaged.get(name, 0) + value.double()
 
     def measure(self) -> dict:
-        """What the epoch gave, a row of the log."""
+        """Measure the network after an epoch; returns a row of the log."""
         self.net.eval()
         valid_accuracy, dev_eer = self.evaluation.measure(self.net, self.device)
         row = {"epoch": self.step // self.batches.steps_per_epoch, "step": self.step}

@@ -29,13 +29,13 @@ class Waveforms(NamedTuple):
 
 
 def margin(fe: FrontEnd) -> int:
-    """The number of frames beside a crop that are needed so that no frame of the crop depends on the cut."""
+    """The number of frames needed on either side of a crop so that no frame of the crop depends on the cut."""
     return -(-fbank.fft_size(fe) // fe.window_shift)
 
 
 @torch.no_grad()
 def features(w: Waveforms, fe: FrontEnd) -> torch.Tensor:
-    """Features (N, T, dim) as from the reader of arks, but normalised over the crop; rows are padded with zeros."""
+    """Features (N, T, dim) like those from arks, but normalised over the crop; rows are padded with zeros."""
     speech = w.speech if w.rooms is None else reverberated(w.speech, w.num_samples, w.rooms, w.direct)
     if w.noise is not None:
         speech = speech + power(speech, w.num_samples).sqrt()[:, None] * w.noise
@@ -57,8 +57,8 @@ def power(samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 def reverberated(speech: torch.Tensor, lengths: torch.Tensor, rooms: torch.Tensor, direct: int) -> torch.Tensor:
     """Convolve rows of (N, samples) with impulse responses (N, taps), whose direct sound is tap `direct`.
 
-    As `spkr.audio.acoustics.reverberate`, the direct sound keeps its place, and the power is kept. A row whose response
-    has no other tap is returned unchanged, to the bit.
+    As in `spkr.audio.acoustics.reverberate`, the direct sound keeps its place, and the power is kept. A row whose
+    response has no other tap is returned unchanged, bit for bit.
     """
     out = through_room(speech, rooms, direct, torch.fft).where(within(lengths, speech.shape[1]), 0)
     out = out * (power(speech, lengths) / power(out, lengths).clamp(min=POWER_FLOOR)).sqrt()[:, None]

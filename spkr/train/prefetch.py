@@ -1,4 +1,4 @@
-"""Batches that are on the GPU before they are asked for: the copy runs beside the learning from the batch before."""
+"""Copies each batch to the GPU before it is needed, while the network is trained on the batch before."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,10 +7,10 @@ import torch
 
 
 def prefetch(batches: Iterable, device: torch.device) -> Iterator:
-    """The same batches; on a GPU, all tensors in them are its own, copied on a stream for that while another computes.
+    """Yield the same batches; for a GPU, their tensors are copied to it on one stream while another computes.
 
-    A batch is taken from `batches` before the one before it is handed out, so that its copy is under way by then. From
-    pinned memory the copy needs nobody's hand.
+    A batch is taken from `batches` before the previous one is yielded, so that its copy is already under way. From
+    pinned memory the copy does not block the CPU.
     """
     if device.type != "cuda":
         yield from batches
@@ -28,7 +28,7 @@ def prefetch(batches: Iterable, device: torch.device) -> Iterator:
 
 
 def _moved(batch: Any, device: torch.device) -> Any:
-    """What is in a batch, with tensors on the device."""
+    """The content of a batch, with its tensors on the device."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
     if isinstance(batch, tuple | list):
@@ -38,7 +38,7 @@ def _moved(batch: Any, device: torch.device) -> Any:
 
 
 def _handed_over(batch: Any, done: torch.cuda.Event, device: torch.device) -> Any:
-    """The batch, for the stream that computes: which waits for the copy, and whose memory is not reused too soon."""
+    """The batch, for the stream that computes: it waits for the copy, and the memory is not reused too soon."""
     computing = torch.cuda.current_stream(device)
     computing.wait_event(done)
     for tensor in _tensors(batch):

@@ -1,4 +1,4 @@
-"""One training run, from its files to its model: what is checked before it, and what is written after it."""
+"""One training run, from its files to its model: the checks before it, and the files written after it."""
 
 import json
 import logging
@@ -32,14 +32,14 @@ from spkr.train.training_log import DIGITS, LOG_COLUMNS
 from spkr.train.waveforms import WaveBatches
 from spkr.tsv import write_tsv
 
-CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # which computes the numbers of a training
+CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # what computes a training's results
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sets:
-    """What a network is trained on, and what it is measured on: names of sets, and the folders of each."""
+    """The sets that a network is trained on and measured on: their names, and the folders of each."""
 
     train: Sequence[str]
     data: Mapping[str, str]  # data directories, also of valid and dev
@@ -48,7 +48,7 @@ class Sets:
     sounds: str | Path | None = None  # what `spkr sounds` wrote, for training on waveforms
 
     def check(self, options: TrainOptions) -> None:
-        """Raise InputError unless each set has both folders, and recordings are given where the options name some."""
+        """Raise InputError unless each set has both folders, and recordings are given if the options name some."""
         if any(options.on_the_fly.folders().values()) and not self.sounds:
             raise InputError(
                 "train.on_the_fly: names folders of recordings; expected --sounds, what `spkr sounds` wrote"
@@ -62,7 +62,7 @@ class Sets:
         return [Path(folders[s]) / file if file else folders[s] for s in self.train]
 
     def digests(self) -> dict[str, object]:
-        """Of the files that say which utterances each set has, and of the trial list."""
+        """Digests of the files that say which utterances each set has, and of the trial list."""
         found: dict[str, object] = {}
         for name in (*self.train, "valid", "dev"):
             data, feats = self.data[name], self.feats[name]
@@ -82,12 +82,12 @@ def train(
     """Train a speaker network and write final.pt, valid.json and train_log.tsv to `out_dir`.
 
     Args:
-        checkpoints: folder of the runs' own folders; a run that was killed is resumed from there.
-        seed: of the weights, the batches and the dropout.
-        stop_after: minutes after which it stops, with a checkpoint, to be started again.
+        checkpoints: folder of the runs' own folders; a killed run is resumed from there.
+        seed: seed of the weights, the batches and the dropout.
+        stop_after: minutes after which it saves a checkpoint and stops; start it again to resume.
 
-    Raises InputError for wrong settings or data, and where the loss is not finite; SystemExit, after a checkpoint, with
-    128 and the signal's number where SIGTERM or SIGINT came, and with STOPPED where time was up.
+    Raises InputError for wrong settings or data, and if the loss is not finite. Raises SystemExit, after a checkpoint:
+    with 128 plus the signal's number on SIGTERM or SIGINT, and with STOPPED when the time is up.
     """
     sets.check(settings.train)
     options, front_end = settings.train, settings.feats
@@ -122,7 +122,7 @@ def _batches(options: TrainOptions, sets: Sets, *shared) -> CropBatches:
 
 
 def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -> dict:
-    """All that decides the run's numbers: only a run of the same identity is resumed."""
+    """All that decides the run's results; only a run of the same identity is resumed."""
     data = sets.digests()
     if settings.train.waveforms:
         data["waveforms"] = batches.sources()
@@ -132,7 +132,7 @@ def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -
 
 
 def _read(settings: Training, sets: Sets) -> tuple[FeatureReader, dict[str, str], dict[str, int]]:
-    """The features of the training sets; of each utterance that is trained on, the speaker and the number of frames."""
+    """The features of the training sets, and the speaker and number of frames of each utterance to train on."""
     reader = FeatureReader(sets.of_train(sets.feats), settings.feats)
     utt2spk = read_maps(sets.of_train(sets.data, "utt2spk"))
     check_same_keys("feats.scp", reader.feats, "utt2spk", utt2spk)
@@ -145,7 +145,7 @@ def _read(settings: Training, sets: Sets) -> tuple[FeatureReader, dict[str, str]
 
 
 def _network(settings: Training, speakers: list[str], seed: int) -> Network:
-    """A network of random weights, or of those of `init_from`; InputError where that has another front end."""
+    """A network with random weights, or those of `init_from`. Raises InputError if that has another front end."""
     options, front_end = settings.train, settings.feats
     torch.manual_seed(seed)
     net = make_network(settings.model, front_end.dim, len(speakers))
@@ -153,7 +153,7 @@ def _network(settings: Training, speakers: list[str], seed: int) -> Network:
         _check_front_end(options.init_from, front_end)
         init_from(net, options.init_from, speakers)
     if options.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it CUDA's matrix products are refused
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses CUDA's matrix products
     torch.use_deterministic_algorithms(options.deterministic)
     return net
 
@@ -167,7 +167,7 @@ def _check_front_end(model: str, front_end: FrontEnd) -> None:
 
 
 def _numbers(settings: Training) -> dict:
-    """The settings that change the numbers of a training that goes well."""
+    """The settings that change the results of a training in which nothing goes wrong."""
     train = {k: v for k, v in settings.train.to_dict().items() if k not in Running.model_fields}
     network = {k: v for k, v in settings.model.to_dict().items() if k != "preset"}
     return {"model": network, "train": train, "feats": settings.feats.numbers()}

@@ -1,4 +1,4 @@
-"""Orders of an epoch's utterances, each a function of the random generator that it gets."""
+"""Orders of an epoch's utterances, each drawn with the random generator that is passed."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ POOL = 8  # batches that are sorted by length together
 
 
 def balanced(rng: np.random.Generator, speakers: np.ndarray, in_epoch: int, in_batch: int) -> np.ndarray:
-    """As many utterances of every speaker, those of one speaker side by side in groups.
+    """The same number of utterances from each speaker, in groups from one speaker each.
 
-    An utterance is repeated only where its speaker has fewer than `in_epoch`. The groups come in rounds of one a
-    speaker, so that a batch has as many speakers as it has groups, but where a round ends in it.
+    An utterance is repeated only if its speaker has fewer than `in_epoch`. The groups come in rounds of one group per
+    speaker. So all groups of a batch are from different speakers, unless a round ends within it.
 
     Args:
         speakers: (utterances,) the speaker of each.
         in_epoch: utterances of each speaker.
-        in_batch: utterances of a group, of which `in_epoch` is a multiple.
+        in_batch: utterances of a group; `in_epoch` is a multiple of it.
 
-    Returns: (speakers * in_epoch,) numbers of utterances.
+    Returns: (speakers * in_epoch,) indices of utterances.
     """
     drawn = []
     for utts in np.split(np.argsort(speakers, kind="stable"), np.cumsum(np.bincount(speakers))[:-1]):
@@ -31,9 +31,9 @@ def balanced(rng: np.random.Generator, speakers: np.ndarray, in_epoch: int, in_b
 
 
 def buffered(rng: np.random.Generator, stretches: Sequence[Stretch], size: int) -> tuple[np.ndarray, list[Stretch]]:
-    """Every utterance once, as a shuffle buffer of `size` utterances lets them out that is filled by stretches.
+    """Every utterance once, in the order of a shuffle buffer of `size` utterances that is filled by stretches.
 
-    Returns: (utterances,) their numbers, and the stretches in the order in which they are read.
+    Returns: (utterances,) their indices, and the stretches in the order in which they are read.
     """
     reading = [stretches[i] for i in rng.permutation(len(stretches))]
     utts = np.concatenate([stretch.utts for stretch in reading])
@@ -46,9 +46,9 @@ def buffered(rng: np.random.Generator, stretches: Sequence[Stretch], size: int) 
 
 
 def by_length(order: np.ndarray, num_frames: np.ndarray, batch_size: int, group: int) -> list[np.ndarray]:
-    """Batches of utterances of like lengths: each pool of batches is sorted, groups of utterances by their longest.
+    """Batches of utterances of similar length: in each pool of batches, groups are sorted by their longest utterance.
 
-    Returns: for each pool, (batches, batch_size) numbers of utterances.
+    Returns: for each pool, (batches, batch_size) indices of utterances.
     """
     pools = np.split(order, range(POOL * batch_size, len(order), POOL * batch_size))
     groups = [pool.reshape(-1, group) for pool in pools]

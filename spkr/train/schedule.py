@@ -1,4 +1,4 @@
-"""Optimisers and the learning-rate schedule, by the config's section `train`."""
+"""Optimisers and the learning-rate schedule, from the config's section `train`."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from spkr.train.novograd import NovoGrad
 
 
 def make_optimizer(parameters: Iterable[Parameter], options: TrainOptions) -> Optimizer:
-    """NovoGrad, AdamW or SGD (Nesterov's, its momentum the first of `betas`) with `lr` and `weight_decay`.
+    """NovoGrad, AdamW or SGD (with Nesterov's momentum, the first of `betas`), with `lr` and `weight_decay`.
 
     On a GPU, AdamW is torch's fused one.
     """
@@ -22,7 +22,7 @@ def make_optimizer(parameters: Iterable[Parameter], options: TrainOptions) -> Op
     if options.optimizer == "adamw":
         fused = all(parameter.is_cuda for parameter in parameters)
         return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=fused)
-    # Not torch's fused one, whose momentum begins with what lay in the memory if the scaler skips the first step
+    # Not torch's fused SGD: if the scaler skips the first step, its momentum starts from uninitialised memory
     momentum = {"momentum": betas[0], "nesterov": betas[0] > 0}
     return SGD(parameters, lr=lr, weight_decay=decay, **momentum)
 

@@ -1,4 +1,4 @@
-"""The process that trains: the signals that end it."""
+"""The signals that stop a training."""
 
 import signal
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ STOP = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """While the block runs, SIGTERM and SIGINT only add their number to the list that it gets; a second SIGINT kills.
+    """While the block runs, SIGTERM and SIGINT only add their number to the list it gets; a second SIGINT kills.
 
-    A second SIGTERM does not: at a job's time limit, SLURM sends one to the job's step and its srun passes on another.
+    A second SIGTERM does not: at a job's time limit, SLURM sends one to the job's step, and srun passes on another.
     """
     caught: list[int] = []
 
@@ -29,6 +29,6 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def ignore_stop_signals(worker: int) -> None:
-    """Ignore STOP in a loader's worker: the process that trains handles it, and needs the batch that is being read."""
+    """Ignore STOP in a loader's worker: the training process handles it, and needs the batch that is being read."""
     for number in STOP:
         signal.signal(number, signal.SIG_IGN)

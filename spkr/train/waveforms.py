@@ -1,7 +1,7 @@
-"""Batches of waveforms: crops cut from the recordings, with what is done to each drawn anew whenever it is heard.
+"""Batches of waveforms: crops cut from the recordings, whose augmentation is drawn anew each time.
 
-Reading and drawing are the loader's; adding, convolving and features are the device's (spkr.train.on_device). The
-arks say which frames there are and which are voiced.
+The loader reads and draws. The device convolves, adds noise and computes features (spkr.train.on_device). The arks say
+which frames there are and which are voiced.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ from spkr.kaldi.select import read_maps
 from spkr.train.batches import CropBatches
 from spkr.train.on_device import Waveforms, features, margin
 
-FILTER = 0.01  # seconds, many times as long as what one sample of resampled audio is made of
+FILTER = 0.01  # seconds; many times longer than the audio that one resampled sample depends on
 
 
 class Recordings:
-    """The utterances of data directories, at the speeds that utt2aug gives them, of which stretches are read.
+    """Reads stretches of the utterances of data directories, at the speeds that utt2aug gives them.
 
-    Raises InputError where a directory is malformed, or where utt2aug has more than speeds.
+    Raises InputError if a directory is malformed, or if utt2aug has other effects than speeds.
     """
 
     def __init__(self, data_dirs: Sequence[str], front_end: FrontEnd):
@@ -62,8 +62,8 @@ class Recordings:
     def stretch(self, utt: str, first: int, last: int) -> np.ndarray:
         """Samples `first` to `last` of an utterance at its speed, (last - first,) float32 on the 16-bit scale.
 
-        Beyond its ends it is reflected, as frames see it (Kaldi's ExtractWindow). Raises InputError as `read_audio`
-        does, where a recording is not what it was, and where it ends before the stretch begins.
+        Beyond its ends the utterance is reflected, as for frames (Kaldi's ExtractWindow). Raises InputError as
+        `read_audio` does, if a recording has changed, and if it ends before the stretch begins.
         """
         clip, percent = self.clips[utt], self.percent[utt]
         if clip.source in self.sums:
@@ -87,9 +87,9 @@ class Recordings:
 
 
 def steps(rate: int, new_rate: int, percent: int) -> tuple[int, int]:
-    """The fewest samples at `rate` that are a whole number at `new_rate` and `percent` of the speed, and that number.
+    """The fewest samples at `rate` that give a whole number at `new_rate` and `percent` of the speed, and that number.
 
-    From such a place on, what is resampled is what it would be if it were resampled from the beginning.
+    Resampling from a multiple of these samples gives the same as resampling from the beginning.
     """
     in_rate, out_rate = rate // gcd(rate, new_rate), new_rate // gcd(rate, new_rate)
     in_speed, out_speed = percent // gcd(percent, 100), 100 // gcd(percent, 100)
@@ -98,7 +98,7 @@ def steps(rate: int, new_rate: int, percent: int) -> tuple[int, int]:
 
 
 def check_copies(copies: Augmentation) -> None:
-    """Raise InputError where `train.on_the_fly` asks for what no device can do."""
+    """Raise InputError if `train.on_the_fly` asks for what the device does not compute."""
     if copies.speeds != (1,):
         raise InputError(
             f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]; set train.augment for other speeds"
@@ -111,17 +111,17 @@ def check_copies(copies: Augmentation) -> None:
 
 
 class WaveBatches(CropBatches):
-    """Batches of the same crops as those of arks, as `Waveforms` in the place of features.
+    """Batches of the same crops as from arks, with `Waveforms` in place of features.
 
-    A crop is heard as it is or as one of the copies that `copies` names, each as likely as if all had been made.
+    A crop is used clean or as one of the copies that `copies` names, each as likely as if all copies had been made.
 
     Args:
         data_dirs, feats_dirs: of the sets that are trained on.
         copies: the config's `train.on_the_fly`.
-        sounds: recordings by kind (rir, noise, music, speech); what is not there is synthesised.
-        others: as of CropBatches.
+        sounds: recordings by kind (rir, noise, music, speech); kinds without recordings are synthesised.
+        reader, others: the arguments of CropBatches.
 
-    Raises InputError where these settings, or the front end, are not for waveforms.
+    Raises InputError if these settings, or the front end, do not work with waveforms.
     """
 
     def __init__(
@@ -152,18 +152,18 @@ class WaveBatches(CropBatches):
         )
 
     def sources(self) -> list[str]:
-        """Digests of what says which audio is heard."""
+        """Digests of what decides which audio is used."""
         names = "\n".join(str(path) for kind in self.sounds.values() for files in kind.files for path in files)
         return [*self.recordings.digests, hashlib.sha256(names.encode()).hexdigest()]
 
     def features(self, crops: Waveforms) -> torch.Tensor:
-        """What the network sees of a batch's crops, on their device: (N, T, dim)."""
+        """The network's input from a batch's crops, on their device: (N, T, dim)."""
         return features(crops, self.front_end)
 
     def cut(
         self, utts: Sequence[str], length: int, rngs: Sequence[np.random.Generator]
     ) -> tuple[Waveforms, torch.Tensor]:
-        """A crop of each utterance, `length` frames or fewer if short ones are padded, and their lengths (N,)."""
+        """A crop of each utterance, of `length` frames (fewer if short ones are padded), and the lengths (N,)."""
         rows = [self._row(utt, length, rng) for utt, rng in zip(utts, rngs, strict=True)]
         speech, rooms, noise, frames, hidden_frames, hidden_bands = zip(*rows, strict=True)
         direct, rooms = _aligned(rooms)
@@ -184,7 +184,7 @@ class WaveBatches(CropBatches):
         return waves, lengths
 
     def _row(self, utt: str, length: int, rng: np.random.Generator) -> tuple:
-        """Speech (samples,), room, noise, frames (T,) of it, and masks of these and of the bands."""
+        """Speech (samples,), room, noise, indices (T,) of the frames used, and masks of these and of the bands."""
         fe, total = self.front_end, self.total[utt]
         seen = np.flatnonzero(self.reader.voiced(utt, total)) if fe.select_voiced else np.arange(total)
         frames = self.stretch(seen, length, rng)
@@ -196,7 +196,7 @@ class WaveBatches(CropBatches):
         return speech, *self._distortion(utt, len(speech), rng), frames - first, *hidden
 
     def _distortion(self, utt: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """The impulse response of a room, and noise (n,) for speech of unit power, if there are to be any."""
+        """The impulse response of a room, and noise (n,) for speech of unit power; None for what is not drawn."""
         names, rate = self.copies.copy_names(), self.front_end.sample_frequency
         if rng.random() * (1 + self.copies.keep * len(names)) < 1:
             return None, None
@@ -219,12 +219,12 @@ class WaveBatches(CropBatches):
 
 
 def padded(rows: Sequence[np.ndarray]) -> torch.Tensor:
-    """Rows of several lengths as one tensor, zeros behind the shorter."""
+    """Rows of different lengths as one tensor, with zeros after the shorter ones."""
     return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
 
 
 def _aligned(rooms: Sequence[np.ndarray | None]) -> tuple[int, torch.Tensor | None]:
-    """Impulse responses whose greatest peaks, the direct sound, are one tap: that, and (N, taps); a None is no room."""
+    """The tap of the direct sound, and impulse responses (N, taps) shifted to peak there; None is no room."""
     if all(room is None for room in rooms):
         return 0, None
     responses = [np.ones(1) if room is None else room for room in rooms]
