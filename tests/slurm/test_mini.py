@@ -80,7 +80,7 @@ def test_every_job_went_through_slurm_and_the_results_are_there(run):
     notes, jobs = run.notes, run.jobs
     assert len((run.folder / "exp/mini/main/results/results.tsv").read_text().splitlines()) == 1 + 3 * 2
     assert all(note["job"] for note in notes)
-    verbs = {"augment", "feats", "merge-feats", "train", "embed", "backend", "score", "eval"}
+    verbs = {"augment", "feats", "merge-feats", "train", "embed", "merge-xvectors", "backend", "score", "eval"}
     assert {note["verb"] for note in notes} == verbs
     assert {jobs[note["job"]]["NodeList"] for note in notes} <= set(NODES)
     assert len({note["job"] for note in notes}) == len(notes)
@@ -88,10 +88,10 @@ def test_every_job_went_through_slurm_and_the_results_are_there(run):
     assert len(jobs) == len(notes) + 2
 
 
-def test_a_training_gets_one_gpu_and_the_others_none(run):
+def test_networks_get_one_gpu_and_other_jobs_none(run):
     for note in run.notes:
         job = run.jobs[note["job"]]
-        if note["verb"] == "train":
+        if note["verb"] in ("train", "embed"):
             assert note["gpus"] in ("0", "1")
             assert job["TresPerJob"] == "gres:gpu:1"
             assert (job["NumCPUs"], job["NumNodes"]) == ("2", "1")
