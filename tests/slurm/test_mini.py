@@ -94,7 +94,7 @@ def test_networks_get_one_gpu_and_other_jobs_none(run):
         if note["verb"] in ("train", "embed"):
             assert note["gpus"] in ("0", "1")
             assert job["TresPerJob"] == "gres:gpu:1"
-            assert (job["NumCPUs"], job["NumNodes"]) == ("2", "1")
+            assert (job["NumCPUs"], job["NumNodes"]) == ({"train": "2", "embed": "8"}[note["verb"]], "1")
         else:
             assert not note["gpus"]
             assert "TresPerJob" not in job
