@@ -70,16 +70,21 @@ def options_of(manifest):
         return {}
 
 
-def options_of_data(sets):
-    """The options by name that training data was made with, and those that it is made with in this run."""
-    made = {"corpus.options": ("", settings.corpus.options)}
+def data_manifests(sets):
+    """What training data is made with in this run: the manifest that its stage writes, and options, by their name."""
+    made = {"corpus.options": (Path(f"{EXP}/data/manifest.json"), settings.corpus.options)}
     for s in sets:
         clean, _, name = s.partition("_")
         if name:
-            made[f"augment.{name}"] = (f"{s}/", settings.augment[name].to_dict())
+            made[f"augment.{name}"] = (Path(f"{EXP}/data/{s}/manifest.json"), settings.augment[name].to_dict())
+    return made
+
+
+def options_of_data(made):
+    """The options of `data_manifests` by name: recorded ones, and those of this run."""
     then, now = {}, {}
-    for name, (folder, options) in made.items():
-        recorded = options_of(f"{EXP}/data/{folder}manifest.json").get("options")
+    for name, (manifest, options) in made.items():
+        recorded = options_of(manifest).get("options")
         if recorded is not None:
             then |= flat({name: recorded})
             now |= flat({name: json.loads(as_json(options))})
@@ -91,34 +96,63 @@ def options_of_training(settings, sets, dev_trials, seed):
     return flat({**settings, "sets": list(sets), "dev_trials": Path(dev_trials).name, "seed": seed})
 
 
-def say_what_is_replaced(rule):
-    """Say which model a change of settings replaces, how old it is, and how to keep it."""
-    path, given = Path(rule.params.out, "final.pt"), rule.params
-    recorded = options_of(path.with_name("manifest.json"))
+def why_replaced(rule, trained_at):
+    """Why this run replaces the model of a rule, and the setting that keeps it; None if it does not, or has none."""
+    recorded = options_of(Path(rule.params.out, "manifest.json"))
     try:
         then = options_of_training(*(recorded[key] for key in ("settings", "train", "dev_trials", "seed")))
-        date = datetime.fromtimestamp(path.stat().st_mtime)
-    except (OSError, KeyError, TypeError):
-        return
+    except (KeyError, TypeError):
+        return None
+    given = rule.params
     now = options_of_training(json.loads(given.settings), given.sets, rule.input.dev_trials, given.seed)
-    data_then, data_now = options_of_data(given.sets)
-    then, now = then | data_then, now | data_now
-    changed = [name for name in {**now, **data_then} if now.get(name) != then.get(name)]
-    if changed and "--rerun-triggers" not in sys.argv:  # with it, the user decides what causes a rerun
+    made = data_manifests(given.sets)
+    data_then, data_now = options_of_data(made)
+    of_data = [name for name in {**data_now, **data_then} if data_now.get(name) != data_then.get(name)]
+    changed = [name for name in now if now[name] != then.get(name)] + of_data
+    key = "name" if of_data else "run"  # the runs of an experiment share its data
+    if changed:
         name, more = changed[0], f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        then, now = then | data_then, now | data_now
+        return f"{name} was {then.get(name)} and is {now.get(name)}{more}", key
+    newer = [manifest for manifest, _ in made.values() if manifest.exists() and manifest.stat().st_mtime > trained_at]
+    return (f"{newer[0].parent} was made again after it", key) if newer else None
+
+
+def say_what_is_replaced():
+    """Say which model is replaced, how old it is, and how to keep it."""
+    for rule in [rules.train, *([rules.finetune] if FINETUNE else [])]:
+        path = Path(rule.params.out, "final.pt")
+        if not path.exists() or not (why := why_replaced(rule, path.stat().st_mtime)):
+            continue
+        reason, key = why
+        tuned = f", and {RUN}/finetuned with it" if FINETUNE and rule is rules.train else ""
         print(
-            f"{path} of {date:%Y-%m-%d %H:%M} is going to be replaced: {name} was {then.get(name)} and is {now.get(name)}{more};"
-            f" `--config run=NAME`, or `run: NAME` in a config, keeps it and trains another one beside it",
+            f"{path} of {datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M} is going to be replaced{tuned}: "
+            f"{reason}; `--config {key}=NAME`, or `{key}: NAME` in a config, keeps it and trains another one beside it",
             file=sys.stderr,
         )
+        return
+
+
+# With these Snakemake trains nothing, or the user decides what causes a rerun
+SILENT = {
+    "--rerun-triggers",
+    "--unlock",
+    "--summary",
+    "--detailed-summary",
+    "-D",
+    "-S",
+    "--until",
+    "-U",
+    "--lint",
+    "--touch",
+}
 
 
 if workflow.is_main_process:
     check_places()
-    if not PRETRAINED:
-        say_what_is_replaced(rules.train)
-    if FINETUNE:
-        say_what_is_replaced(rules.finetune)
+    if not PRETRAINED and not SILENT.intersection(sys.argv):
+        say_what_is_replaced()
     sets = {"train.sets": settings.train.sets, "backend.sets": settings.backend.sets}
     for key, names in {**sets, **({"finetune.train.sets": TUNED_TRAIN.sets} if FINETUNE else {})}.items():
         if "test" in names:

@@ -32,11 +32,11 @@ def read_tsv(path: str | Path) -> pd.DataFrame:
     Raises InputError as `read_text` does and, with the line, for a wrong number of columns or a cell that is not a
     number.
     """
-    text = read_text(path)
+    text = read_text(path).rstrip("\n")
     try:
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # for too many columns
             return pd.read_csv(
-                io.StringIO(text), dtype=float, na_values=["nan"], keep_default_na=False, index_col=False,
+                io.StringIO(text), dtype=float, na_values=["nan", "NaN"], keep_default_na=False, index_col=False,
                 skip_blank_lines=False, **FORM,
             )  # fmt: skip
     except (ValueError, pd.errors.ParserWarning) as e:

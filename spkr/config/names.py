@@ -27,13 +27,13 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     _check_corpus(config, root, place)
     for path, value in _augmentations(config):
         _known(value, config.augment, "augmentation", place(*path))
-    for path, made in _used_augmentations(config):
-        _check_folders(made, corpora, lambda key, path=path: place(*path, key))
     for path, value in _dev_lists(config):
         _known(value, [name for name, o in config.trials.items() if "dev" in o.sets], "trial list of dev", place(*path))
     for path, value in _sets(config):
         sets = [*get_args(SetName), *(f"{s}_{a}" for s in get_args(SetName) for a in config.augment)]
         _known(value, sets, "set", place(*path))
+    for path, made in _used_augmentations(config):
+        _check_folders(made, corpora, lambda key, path=path: place(*path, key))
     for path, value in _files(config):
         if value and not Path(value).is_file():
             raise InputError(f"{place(*path)}{_missing(value)}")
@@ -82,7 +82,13 @@ def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None
 
 
 def _used_augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], Augmentation]]:
-    for name in dict.fromkeys(name for _, name in _augmentations(config) if name):
+    names = [] if config.pretrained else [config.train.augment]
+    if not config.pretrained and config.finetune.preset:
+        names.append(config.finetune.train.get("augment"))
+    if not config.backend.trained:
+        names.append(config.backend.augment)
+    names += [value.partition("_")[2] for _, value in _sets(config) if value]  # dev_loud: of the augmentation loud
+    for name in dict.fromkeys(filter(None, names)):
         yield ("augment", name), config.augment[name]
     if not config.pretrained:
         yield ("train", "on_the_fly"), config.train.on_the_fly
@@ -93,8 +99,13 @@ def _used_augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], Augme
 def _check_folders(made: Augmentation, corpora: str | None, place: Place) -> None:
     for kind, folders in made.folders().items():
         for folder in folders:
-            if not made.fallback and not locate_folder(folder, corpora, UNPACKED):
-                raise InputError(f"{place(f'{kind}_folders')}{no_folder(folder, corpora)}; {REMEDY}")
+            where = place(f"{kind}_folders")
+            try:
+                found = made.fallback or locate_folder(folder, corpora, UNPACKED)
+            except InputError as e:
+                raise InputError(f"{where}{e}") from None
+            if not found:
+                raise InputError(f"{where}{no_folder(folder, corpora)}; {REMEDY}")
 
 
 def _dev_lists(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:

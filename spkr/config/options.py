@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from spkr.errors import InputError
 
-MAX_WHOLE = 2**31 - 1
+MAX_WHOLE, MAX_SHARDS = 2**31 - 1, 10_000
 
 
 class Options(BaseModel):
@@ -46,8 +46,13 @@ class Options(BaseModel):
         return settings
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values, checked."""
-        return type(self).model_validate(self.to_dict() | changes)
+        """A copy with other values. Raises InputError for a value that is out of range."""
+        settings = self.to_dict() | changes
+        try:
+            return type(self).model_validate(settings)
+        except ValidationError as e:
+            path, message = first_error(e, settings)
+            raise InputError(f"{'.'.join(path)}: {message}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """All values, as JSON types."""
@@ -72,13 +77,13 @@ def _number(value: Any) -> float:
 
 
 def _whole(value: Any) -> int:
+    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+        raise ValueError(f"{shown(value)}; expected at {'most ' if value > 0 else 'least -'}{MAX_WHOLE}")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
         hint = ""
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d*)?e\+?\d+", value):
             hint = f", such as {float(value):.0f}"
         raise ValueError(f"{shown(value)}; expected a whole number{hint}")
-    if abs(value) > MAX_WHOLE:
-        raise ValueError(f"{shown(value)}; expected at most {MAX_WHOLE}")
     return int(value)
 
 
@@ -120,7 +125,7 @@ Count = Annotated[Whole, Field(ge=0)]
 Positive = Annotated[Whole, Field(ge=1)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Size = Annotated[Positive, Field(le=65_536)]  # of what takes memory
-Shards = Annotated[Positive, Field(le=10_000)]
+Shards = Annotated[Positive, Field(le=MAX_SHARDS)]
 Above0 = Annotated[Number, Field(gt=0)]
 Probability = Annotated[Number, Field(ge=0, le=1)]
 Word = Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits and . _ - only")]

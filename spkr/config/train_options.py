@@ -16,14 +16,16 @@ from spkr.config.options import (
     PathText,
     Positive,
     Probability,
-    Range,
     SetName,
     Whole,
     Word,
     option,
+    range_of,
     unique,
 )
 from spkr.errors import InputError
+
+Seconds = Annotated[Number, Field(le=3600)]
 
 Sets = Annotated[tuple[SetName, ...], Field(min_length=1), AfterValidator(unique)]
 
@@ -39,7 +41,7 @@ class Batches(Options):
     """How batches are cut from utterances."""
 
     batch_size: Annotated[Whole, Field(ge=2)] = option(64, "crops, of all processes together")
-    crop: Range = option((8, 8), "seconds: one length is drawn from [low, high] for each batch")
+    crop: range_of(Seconds) = option((8, 8), "seconds: one length is drawn from [low, high] for each batch")
     short: Literal["tile", "pad"] = option(
         "pad", "an utterance shorter than the crop is repeated (tile), or padded and masked (pad)"
     )

@@ -42,12 +42,19 @@ def read_map(path: str | Path) -> dict[str, str]:
     repeated key or keys out of order.
     """
     form = FORMS.get(Path(path).name)
-    entries = _words(path, form) if form else _lines(path)
+    entries = _words(path, form) if form and _is_plain(path) else _lines(path)
     table = dict(entries)
     keys = list(table)
     if len(keys) < len(entries) or keys != sorted(keys):
         _refuse(path, [key for key, _ in entries])
     return table
+
+
+def _is_plain(path: str | Path) -> bool:
+    """Whether pandas and LINE read the same: ASCII without carriage returns, empty lines and blanks before keys."""
+    text = Path(path).read_bytes() if Path(path).is_file() else b""
+    odd = (b"\r", b"\n ", b"\n\t", b"\n\n")
+    return text.isascii() and not text.startswith((b" ", b"\t", b"\n")) and not any(blank in text for blank in odd)
 
 
 def _words(path: str | Path, form: str) -> list[tuple[str, str]]:

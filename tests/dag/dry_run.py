@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 
@@ -14,6 +15,7 @@ def run_snakemake(args: list[str], env: dict[str, str], output: Path) -> None:
     with output.open("wb") as f:
         os.dup2(f.fileno(), 1)
         os.dup2(f.fileno(), 2)
+    sys.argv = ["snakemake", *args]
     main(args)
 
 

@@ -1,6 +1,7 @@
 """Which jobs Snakemake would run, without running one."""
 
 import json
+import os
 import re
 import time
 
@@ -193,6 +194,8 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("corpora: /nowhere", "mine.yaml:1: corpora: no such folder '/nowhere'"),
         ("embed: {shards: 100000}", "mine.yaml:1: embed.shards: 100000; expected at most 10000"),
         ("model: {ensemble: 100000}", "mine.yaml:1: model.ensemble: 100000; expected at most 65536"),
+        ("seed: -3000000000", "mine.yaml:1: seed: -3000000000; expected at least -2147483647"),
+        ("train: {batches: {crop: [3, 4000]}}", "mine.yaml:1: train.batches.crop.1: 4000; expected at most 3600"),
         ("seed: one", "mine.yaml:1: seed: 'one'; expected a whole number"),
         ("seed: 1e3", "mine.yaml:1: seed: '1e3'; expected a whole number, such as 1000"),
         ("seed: 1\nrun: a\nseed: 2", "mine.yaml:3: seed: is set in line 1, too; keep one of them"),
@@ -290,8 +293,26 @@ def test_a_model_that_is_replaced_since_its_data_is_made_in_another_way_is_named
     assert "is going to be replaced" not in snakemake(tmp_path, "-n")
     speeds = snakemake(tmp_path, "-n", "--config", "augment={speed3: {speeds: [0.9, 1.0]}}")
     assert "replaced: augment.speed3.speeds was [0.9, 1.0, 1.1] and is [0.9, 1.0];" in speeds
-    assert "replaced: corpus.options.seed was None and is 2;" in snakemake(
-        tmp_path, "-n", "--config", "corpus={options: {seed: 2}}"
+    other = snakemake(tmp_path, "-n", "--config", "corpus={options: {seed: 2}}")
+    assert "replaced: corpus.options.seed was None and is 2; `--config name=NAME`" in other
+    assert "is going to be replaced" not in snakemake(tmp_path, "-n", "--until", "feats", "--config", "seed=2")
+    later = (tmp_path / "exp/an4/main/model/final.pt").stat().st_mtime + 60
+    os.utime(tmp_path / "exp/an4/data/manifest.json", (later, later))  # the data stage alone ran in the meantime
+    assert "is going to be replaced: exp/an4/data was made again after it; " in snakemake(tmp_path, "-n")
+
+
+def test_folders_of_augmentations_that_are_not_used_are_not_looked_for(snakemake, tmp_path):
+    loud = {"copies": ["noise"], "noise_folders": ["musan/noise"]}
+    (tmp_path / "trained.pt").touch()
+    unused = {"augment": {"loud": loud}, "train": {"augment": "loud"}, "model": str(tmp_path / "trained.pt")}
+    snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, **unused))
+    cohort = {"score": {"score_norm": "s-norm", "cohort": "train_loud"}}
+    used = config_file(tmp_path, augment={"loud": loud}, backend=cohort)
+    assert "augment.loud.noise_folders: no such folder" in snakemake(tmp_path, "-n", "--configfile", used, ok=False)
+    up = config_file(tmp_path, augment={"loud": loud | {"noise_folders": ["../x"]}}, backend={"augment": "loud"})
+    assert re.search(
+        r"config.yaml:\d+: augment.loud.noise_folders: ../x: expected the name",
+        snakemake(tmp_path, "-n", "--configfile", up, ok=False),
     )
 
 

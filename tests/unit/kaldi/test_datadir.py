@@ -79,7 +79,9 @@ def test_malformed_line_is_named(tmp_path, content, message):
         ("a 1\na 2\n", "utt2num_frames:2: 'a' occurs twice"),
         ("b 1\na 2\n", "utt2num_frames:2: 'a' is out of order after 'b'; sort the file: LC_ALL=C sort -k1,1 -o .*"),
         ("a 1\n\ufeffb 2\n", "utt2num_frames:2: the line begins with a byte order mark; remove it: sed -i '2s/.*//'"),
-        ("a 1\n\nb 2\n", "utt2num_frames:2: expected '<utterance> <frames>', found ''"),
+        ("a 1\n\nb 2\n", "utt2num_frames:2: expected '<key> <value>', found ''"),
+        ("a 1\n b 2\n", "utt2num_frames:2: expected '<key> <value>', found ' b 2'"),
+        ("a 1\nb\N{NO-BREAK SPACE}x 2\n", "utt2num_frames:2: expected '<key> <value>', found 'b"),
         ("a 1\nb\n", "utt2num_frames:2: expected '<utterance> <frames>', found 'b'"),
         ("a 1\nb 2 3\n", "utt2num_frames:2: expected '<utterance> <frames>', found 'b 2 3'"),
         ("a 1\nb \0\n", "utt2num_frames:2: a control character"),
@@ -278,3 +280,10 @@ def test_segments_and_other_maps_of_an_earlier_data_dir_are_removed(segmented):
     (segmented / "utt2mic").write_text("a-1 x\na-2 x\nb-1 x\n")
     write_data_dir(segmented, FILES)
     assert sorted(p.name for p in segmented.iterdir()) == ["spk2gender", "spk2utt", "utt2dur", "utt2spk", "wav.scp"]
+
+
+@pytest.mark.parametrize("content", ["a 1\r\nb 2\r\n", "a 1\nb 2\n\n", "a 1\nb 2\N{NO-BREAK SPACE}\n", "a\t1\nb  2 \n"])
+def test_odd_blanks_do_not_change_what_is_read(tmp_path, content):
+    for name in ("utt2num_frames", "utt2other"):
+        (tmp_path / name).write_bytes(content.encode())
+        assert read_map(tmp_path / name) == {"a": "1", "b": "2"}

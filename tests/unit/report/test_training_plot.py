@@ -45,3 +45,8 @@ def test_a_wrong_log_is_named_with_its_line(log, text, message):
     log.write_text(text)
     with pytest.raises(InputError, match="train_log.tsv" + message):
         read_log(log)
+
+
+def test_empty_lines_at_the_end_and_a_capital_nan_are_read(log):
+    log.write_text(log.read_text().replace("nan", "NaN") + "\n\n")
+    assert read_log(log)["loss"].tolist() == [12.5, 0.25]
