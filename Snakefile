@@ -4,6 +4,7 @@
 #   data      Kaldi data directories and trial lists                        exp/<name>/data/<set>/
 #   augment   lists of the augmented copies of a set                        exp/<name>/data/<set>_<augmentation>/
 #   feats     raw features and voice activity, in Kaldi arks                exp/<name>/feats/<front end>/<set>/
+#   pretrained  a network of another toolkit                                exp/pretrained/
 #   train     the network, and its fine-tuning                              exp/<name>/<run>/model/
 #   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
 #   backend   mean, LDA and PLDA, and their adaptation                      exp/<name>/<run>/backend/
@@ -35,12 +36,14 @@ settings = resolved.config
 # Jobs find spkr in any environment, and end when this process is killed
 shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 os.environ[orphan.VARIABLE] = orphan.name_of(os.getpid()) or ""
-if resolved.corpora:
-    os.environ["SPKR_CORPORA"] = resolved.corpora
+for variable, folder in (("SPKR_CORPORA", resolved.corpora), ("SPKR_MODELS", resolved.models)):
+    if folder:
+        os.environ[variable] = folder
 
 
 include: "rules/console.smk"
 include: "rules/common.smk"
+include: "rules/pretrained.smk"
 include: "rules/data.smk"
 include: "rules/feats.smk"
 include: "rules/train.smk"

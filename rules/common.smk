@@ -8,9 +8,12 @@ from spkr.backend import BACKEND_FILES, BACKENDS
 from spkr.code import code_of
 from spkr.config.backend_options import BackendOptions
 from spkr.config.front_end_options import Reading
+from spkr.config.pretrained import pretrained_networks, read_pretrained
+from spkr.config.pretrained_options import FOLDER
 from spkr.config.train_options import TrainOptions
 from spkr.feats import FEATURES
 from spkr.nnet import ENCODERS
+from spkr.nnet.importers import ORIGINS
 
 EXP = f"exp/{settings.experiment}"
 RUN = f"{EXP}/{settings.run}"

@@ -20,7 +20,7 @@ def snakemake():
             [*command, "--directory", str(directory), *args],
             capture_output=True,
             text=True,
-            env={k: v for k, v in os.environ.items() if k != "SPKR_CORPORA"} | env,
+            env={k: v for k, v in os.environ.items() if k not in ("SPKR_CORPORA", "SPKR_MODELS")} | env,
         )
         output = result.stdout + result.stderr
         if (result.returncode == 0) != ok:

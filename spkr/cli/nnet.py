@@ -1,8 +1,11 @@
 """Verbs that train a network and embed utterances."""
 
+import os
 from functools import partial
+from pathlib import Path
 
 from spkr.cli.arguments import SEED, SETTINGS, options, pair, positive, recorded, shard
+from spkr.nnet.importers import ORIGINS
 
 
 def add_verbs(verb) -> None:
@@ -43,6 +46,47 @@ def add_verbs(verb) -> None:
         p.add_argument(name)
     p.add_argument("--shards", type=positive, required=True)
     p.add_argument("--options", type=partial(options, section="embed"), default={}, help=SETTINGS)
+    _add_importers(verb)
+
+
+def _add_importers(verb) -> None:
+    p = verb("import", _import, "turn a trained network of another toolkit into a model file",
+             "campplus_cn_en_common.pt campplus.pt --from 3d-speaker")  # fmt: skip
+    p.add_argument("file", help="its weights: a state dict of torch, or a checkpoint that holds one")
+    p.add_argument("out", help="output, a model file: final.pt, as `spkr train` writes it, without speakers")
+    p.add_argument("--from", dest="origin", choices=sorted(ORIGINS), required=True, help="the toolkit")
+    p.add_argument("--preset", type=partial(options, section="model"), default={}, metavar="OPTIONS",
+                   help=f"options that the network must have; {SETTINGS}")  # fmt: skip
+
+    p = verb("pretrained", _pretrained, "find or download a network of conf/pretrained/, and turn it into a model file",
+             "exp/pretrained/campplus_200k.pt --entry conf/pretrained/campplus_200k.yaml")  # fmt: skip
+    p.add_argument("out", help="output, a model file")
+    p.add_argument("--entry", type=options, required=True, help=f"what is known of the network; {SETTINGS}")
+    p.add_argument("--models", default=os.environ.get("SPKR_MODELS"),
+                   help="where its file is looked for (default: $SPKR_MODELS)")  # fmt: skip
+
+
+def _pretrained(args) -> None:
+    from spkr.config.options import read_options
+    from spkr.config.pretrained_options import Pretrained
+    from spkr.manifest import artefacts
+    from spkr.nnet.importers.importing import fetch_network, import_model
+
+    out, entry = Path(args.out), read_options(Pretrained, args.entry, "--entry")
+    file = fetch_network(entry, args.models, out.parent / "downloads")
+    with artefacts("pretrained", recorded(args), out.with_name(f"manifest.{out.stem}.json"), writes=[out]):
+        import_model(file, out, entry.origin, entry.model, entry.about())
+
+
+def _import(args) -> None:
+    from spkr.manifest import artefacts
+    from spkr.nnet.importers.importing import import_model
+
+    out = Path(args.out)
+    with artefacts(
+        "import", recorded(args), out.with_name(f"manifest.{out.stem}.json"), reads=[args.file], writes=[out]
+    ):
+        import_model(args.file, out, args.origin, args.preset)
 
 
 def _train(args) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from spkr.config.augment_options import AUGMENTATIONS
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
+from spkr.config.pretrained import with_networks
 from spkr.config.schema import PRESETS, Config, merged
 from spkr.config.sources import Source, place, read_source, rest, typed
 from spkr.errors import InputError
@@ -34,6 +35,7 @@ class Resolved:
     sources: list[Source]  # weakest first
     front_end_name: str  # the preset's name, with a hash of the values that differ from it
     corpora: str | None  # the folder of archives: what the user set, else SPKR_CORPORA, else what the recipe has
+    models: str | None  # the folder of trained networks, likewise, with SPKR_MODELS
 
     def where(self) -> dict[str, str]:
         """The file and line, or the command line, of each key that is not a default."""
@@ -83,8 +85,9 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
     Raises InputError for an unknown key, a value out of range, or a name of something that does not exist.
     """
     root = Path(root)
-    user = [read_source(path) for path in files]
-    user.append(Source("command line", typed(rest(given, merged(*(source.settings for source in user))))))
+    user = [with_networks(read_source(path), root) for path in files]
+    plain = merged(*(read_source(path).settings for path in files))
+    user.append(with_networks(Source("command line", typed(rest(given, plain))), root))
     recipe = _recipe(root, merged(*(source.settings for source in user)).get("recipe", "an4"), user)
     sources = [*_presets(root, [recipe, *user]), recipe, *user]
     settings = merged({"augment": AUGMENTATIONS}, *(source.settings for source in sources))
@@ -94,10 +97,13 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
         path, message = first_error(e, settings)
         raise InputError(f"{place(path, sources)}{message}") from None
     _check_tuned(config, settings, sources)
-    corpora = merged(*(source.settings for source in user)).get("corpora") or os.environ.get("SPKR_CORPORA")
-    corpora = corpora or config.corpora
+    own = merged(*(source.settings for source in user))
+    corpora, models = (
+        own.get(name) or os.environ.get(variable) or getattr(config, name)
+        for name, variable in (("corpora", "SPKR_CORPORA"), ("models", "SPKR_MODELS"))
+    )
     check_names(config, root, corpora, lambda *path: place(path, sources))
-    return Resolved(config, sources, _front_end_name(config, root), corpora)
+    return Resolved(config, sources, _front_end_name(config, root), corpora, models)
 
 
 def _front_end_name(config: Config, root: Path) -> str:
@@ -115,7 +121,7 @@ def _recipe(root: Path, name: Any, user: list[Source]) -> Source:
     known = sorted(path.parent.name for path in root.glob("recipes/*/config.yaml"))
     if name not in known:
         raise InputError(f"{place(['recipe'], user)}no such recipe {name!r}; {suggest(str(name), known)}")
-    return read_source(root / "recipes" / name / "config.yaml")
+    return with_networks(read_source(root / "recipes" / name / "config.yaml"), root)
 
 
 def _presets(root: Path, sources: list[Source]) -> list[Source]:

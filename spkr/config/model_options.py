@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spkr.config.options import Above0, NonNegative, Options, Probability, Size, Whole, Word, option
+from spkr.config.options import Above0, Flag, NonNegative, Number, Options, Probability, Size, Whole, Word, option
 
 Growth = tuple[Probability, Probability]
 
@@ -55,8 +55,13 @@ class NetworkOptions(Options):
     type: str
     ensemble: Size = option(1, "networks that are trained at once; their embeddings are concatenated")
     pooling: Pooling = option(meaning="from frames to one vector per utterance")
+    unbiased_std: Flag = option(False, "the pooling's standard deviation divides by T - 1, not T")
+    variance_floor: Annotated[Number, Field(gt=0, le=1)] = option(1e-10, "of the pooling")
     embedding_layers: Annotated[tuple[Size, ...], Field(min_length=1)] = option(
         meaning="widths of the affine layers after the pooling; the first is the dimension of the embedding"
+    )
+    embedding_norm: Literal["before_relu", "after_relu", "none"] | None = option(
+        None, "where the embedding_layers have batch norm; null: as in the encoder's source"
     )
     head: Head = option(meaning="from the last of the embedding_layers to a score per training speaker")
 

@@ -10,6 +10,8 @@ from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
 from spkr.backend import BACKEND_FILES
 from spkr.config.augment_options import Augmentation
 from spkr.config.options import Options, SetName, read_options, suggest
+from spkr.config.pretrained import pretrained_networks
+from spkr.config.pretrained_options import model_file
 from spkr.config.schema import Config
 from spkr.errors import InputError
 
@@ -34,8 +36,9 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
         _known(value, sets, "set", place(*path))
     for path, made in _used_augmentations(config):
         _check_folders(made, corpora, lambda key, path=path: place(*path, key))
+    made = {model_file(name) for name in pretrained_networks(root)}
     for path, value in _files(config):
-        if value and not Path(value).is_file():
+        if value and value not in made and not Path(value).is_file():
             raise InputError(f"{place(*path)}{_missing(value)}")
     if folder := config.backend.trained:
         for name in BACKEND_FILES:
@@ -49,8 +52,9 @@ def _check_corpus(config: Config, root: Path, place: Place) -> None:
         if path and not (root / path).is_file():
             known = sorted(str(file.relative_to(root)) for file in root.glob("local/*.py"))
             raise InputError(f"{place('corpus', key)}no such file {path!r}; {suggest(path, known)}")
-    if config.corpora and not Path(config.corpora).is_dir():
-        raise InputError(f"{place('corpora')}no such folder {config.corpora!r}; expected the folder of corpus archives")
+    for key, holds in (("corpora", "corpus archives"), ("models", "trained networks")):
+        if (folder := getattr(config, key)) and not Path(folder).is_dir():
+            raise InputError(f"{place(key)}no such folder {folder!r}; expected the folder of {holds}")
     corpus_options(config, root, place)
 
 

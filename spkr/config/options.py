@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -125,6 +126,10 @@ Count = Annotated[Whole, Field(ge=0)]
 Positive = Annotated[Whole, Field(ge=1)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Size = Annotated[Positive, Field(le=65_536)]  # of what takes memory
+Named = WithJsonSchema(  # a path, or {pretrained: NAME}, which spkr.config.pretrained turns into one
+    {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"pretrained": {"type": "string"}},
+                                    "required": ["pretrained"], "additionalProperties": False}]}
+)  # fmt: skip
 Shards = Annotated[Positive, Field(le=MAX_SHARDS)]
 Above0 = Annotated[Number, Field(gt=0)]
 Probability = Annotated[Number, Field(ge=0, le=1)]

@@ -9,7 +9,7 @@ from spkr.config.backend_options import Backend
 from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
-from spkr.config.options import Count, Options, PathText, Text, Word, option
+from spkr.config.options import Count, Named, Options, PathText, Text, Word, option
 from spkr.config.train_options import Finetune, Train, TrainOptions
 from spkr.errors import InputError
 from spkr.feats import AnyFrontEnd, Fbank
@@ -26,7 +26,7 @@ def _is_model_file(path: str) -> str:
     return path
 
 
-Trained = Annotated[PathText, AfterValidator(_is_model_file)]
+Trained = Annotated[PathText, AfterValidator(_is_model_file), Named]
 Model = Annotated[
     Annotated[Trained, Tag("trained")] | Annotated[AnyNetwork, Tag("network")],
     Discriminator(lambda value: "trained" if isinstance(value, str) else "network"),
@@ -41,6 +41,7 @@ class Config(Options):
     run: Word = option("main", "folder under exp/<name>/; use another run for another network, front end or seed")
     seed: Count = option(1, "of weights, batches and dropout")
     corpora: Text | None = option(None, "folder of corpus archives; --config corpora=DIR and SPKR_CORPORA override it")
+    models: Text | None = option(None, "folder of trained networks; --config models=DIR and SPKR_MODELS override it")
     corpus: Corpus
     trials: dict[Word, TrialList] = option({}, "trial lists of test and of dev, by name")
     feats: AnyFrontEnd = option(Fbank(), "the front end")
@@ -48,7 +49,9 @@ class Config(Options):
         {name: Augmentation(**options) for name, options in AUGMENTATIONS.items()},
         "augmentations by name; train.augment and backend.augment choose among them",
     )
-    model: Model = option(meaning="the network; or the path of a trained one, and then no network is trained")
+    model: Model = option(
+        meaning="the network; or a trained one, by its path or as {pretrained: NAME}, and then no network is trained"
+    )
     train: Train = Train()
     finetune: Finetune = Finetune()
     embed: Embed = Embed()

@@ -17,7 +17,7 @@ DEPTH = 2  # folders below `corpora` in which an archive may lie
 
 
 def find_archive(
-    names: str | Iterable[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file
+    names: str | Iterable[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file, key: str = "corpora"
 ) -> Path | None:
     """The path of the first of `names` that is found under the folder `corpora`, at most two folders deep, or None.
 
@@ -26,7 +26,7 @@ def find_archive(
     """
     corpora = Path(corpora)
     if not corpora.is_dir():
-        raise InputError(f"{corpora}: no such folder; `corpora` and SPKR_CORPORA name the folder with archives")
+        raise InputError(f"{corpora}: no such folder; `{key}` and SPKR_{key.upper()} name the folder to look in")
     for name in [names] if isinstance(names, str) else names:
         for depth in range(DEPTH + 1):
             found = sorted(filter(is_one, corpora.glob("*/" * depth + name)))

@@ -49,6 +49,7 @@ class ECAPA(NetworkOptions):
     type: Literal["ecapa"]
     filters: Size = option(meaning="channels of every block")
     last_filters: Size = option(meaning="channels that are pooled")
+    chained: Flag = option(False, "each block reads the block before it, not the sum of all before it")
 
 
 class ResNet(NetworkOptions):

@@ -74,12 +74,15 @@ class ECAPA(Encoder):
         input_dim: coefficients per frame.
         filters: channels of the blocks (C), a multiple of eight.
         last_filters: channels that go into the pooling.
+        chained: each block reads the output of the block before it, as in wespeaker's and speechbrain's code, and not
+            the sum of all outputs before it (section 3.3).
     """
 
-    def __init__(self, input_dim: int, *, filters: int, last_filters: int):
+    def __init__(self, input_dim: int, *, filters: int, last_filters: int, chained: bool = False):
         super().__init__()
         if filters % SCALE:
             raise InputError(f"model.filters: {filters}; expected a multiple of {SCALE}, the groups of a Res2 layer")
+        self.chained = chained
         self.first = ConvReluNorm(input_dim, filters, 5)
         self.blocks = nn.ModuleList(SERes2Block(filters, 3, dilation) for dilation in DILATIONS)
         self.last = Conv1d(len(DILATIONS) * filters, last_filters, 1)
@@ -91,5 +94,5 @@ class ECAPA(Encoder):
         outputs = []
         for block in self.blocks:  # each sees the sum of all outputs before it (3.3)
             outputs.append(block(total, mask))
-            total = total + outputs[-1]
+            total = outputs[-1] if self.chained else total + outputs[-1]
         return torch.relu(self.last(join(outputs)))

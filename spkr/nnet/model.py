@@ -19,7 +19,7 @@ from spkr.nnet import ENCODERS, network_options
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
 from spkr.nnet.layers import frame_mask, real, strided
-from spkr.nnet.pooling import make_pooling
+from spkr.nnet.pooling import Deviation, make_pooling
 
 FORMAT = "spkr model 2"
 OLDER = "spkr model 1"  # the same file, but networks of the types RECOMPUTED gave other numbers
@@ -41,10 +41,12 @@ class SpeakerNet(nn.Module):
     def __init__(self, options: NetworkOptions, input_dim: int, num_speakers: int):
         super().__init__()
         self.encoder = _make_encoder(options, input_dim)
-        self.pooling = make_pooling(options.pooling, self.encoder.output_dim, self.encoder.attention_norm)
+        deviation = Deviation(options.unbiased_std, options.variance_floor)
+        self.pooling = make_pooling(options.pooling, self.encoder.output_dim, self.encoder.attention_norm, deviation)
         dims = [self.pooling.output_dim, *options.embedding_layers]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
-        has_norm = self.encoder.affine_norm != "none"
+        self.norm_place = options.embedding_norm or self.encoder.affine_norm
+        has_norm = self.norm_place != "none"
         self.norms = nn.ModuleList(nn.BatchNorm1d(d, affine=False) if has_norm else nn.Identity() for d in dims[1:])
         self.head = make_head(options.head, dims[-1], num_speakers)
         self.relu = options.head.type == "softmax"  # before the head; angles need both signs
@@ -65,12 +67,12 @@ class SpeakerNet(nn.Module):
     def _affine(self, i: int, x: torch.Tensor) -> torch.Tensor:
         """Apply affine layer `i` up to its ReLU."""
         x = self.affine[i](x)
-        return self.norms[i](x) if self.encoder.affine_norm == "before_relu" else x
+        return self.norms[i](x) if self.norm_place == "before_relu" else x
 
     def _activate(self, i: int, x: torch.Tensor, relu: bool) -> torch.Tensor:
         """Apply what follows `_affine`: ReLU, and the batch norm after it."""
         x = torch.relu(x) if relu else x
-        return self.norms[i](x) if self.encoder.affine_norm == "after_relu" else x
+        return self.norms[i](x) if self.norm_place == "after_relu" else x
 
     def forward(
         self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
@@ -200,7 +202,7 @@ def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
     for name, tensor in new.items():
         if not HEAD.match(name):
             tensor.copy_(old[name])
-        elif name in old and old[name].numel() * len(speakers) == tensor.numel() * len(known):
+        elif both and name in old and old[name].numel() * len(speakers) == tensor.numel() * len(known):
             of_speaker = tensor.view(len(speakers), -1)
             of_speaker[rows] = old[name].view(len(known), -1)[old_rows]
     logger.info("starting from the weights of %s, which knows %d of %d speakers", path, len(both), len(speakers))

@@ -9,9 +9,11 @@
                      the utterance (B. Desplanques et al., "ECAPA-TDNN", Interspeech 2020, section 3.1)
 
 The standard deviation of T frames is the biased one: the sum of squares is divided by T, as in Kaldi and in the two
-papers on attention. NeMo 0.11's "xvector", wespeaker's TSTP (ResNet34) and 3D-Speaker's CAM++ divide by T - 1; theirs
-is larger by the factor sqrt(T / (T - 1)), 0.25 % at 200 frames.
+papers on attention. NeMo 0.11's "xvector", wespeaker's TSTP (ResNet34) and 3D-Speaker's CAM++ divide by T - 1
+(`unbiased_std`); theirs is larger by the factor sqrt(T / (T - 1)), 0.25 % at 200 frames.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -20,21 +22,30 @@ from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, time_axis
 from spkr.nnet.layers import real
 
-VARIANCE_FLOOR = 1e-10  # Kaldi's, under the square root
 ATTENTION = 128  # width of the attention's hidden layer
 
 
-def make_pooling(mode: str, channels: int, attention_norm: bool = False) -> nn.Module:
+@dataclass(frozen=True)
+class Deviation:
+    """How the standard deviation of T frames is computed."""
+
+    unbiased: bool = False  # divide by T - 1, not T; a weighted one never is
+    floor: float = 1e-10  # of the variance, under the square root; the default is Kaldi's
+
+
+def make_pooling(
+    mode: str, channels: int, attention_norm: bool = False, deviation: Deviation = Deviation()
+) -> nn.Module:
     """The pooling of a config's `model.pooling`: from (N, channels, T) to (N, output_dim).
 
     `attention_norm` is the encoder's (spkr.nnet.layers.Encoder) and concerns `channel_attentive` only.
     """
     if mode in Pooling.MODES:
-        return Pooling(mode, channels)
+        return Pooling(mode, channels, deviation)
     if mode == "attentive":
-        return AttentiveStatistics(channels)
+        return AttentiveStatistics(channels, deviation)
     if mode == "channel_attentive":
-        return ChannelAttentiveStatistics(channels, attention_norm)
+        return ChannelAttentiveStatistics(channels, attention_norm, deviation)
     raise InputError(f"model.pooling: {mode!r}; expected {', '.join(Pooling.MODES)}, attentive or channel_attentive")
 
 
@@ -53,9 +64,13 @@ def deviations(x: torch.Tensor, mean: torch.Tensor, time: int = 2) -> torch.Tens
     return x - mean.detach().unsqueeze(time)
 
 
-def moments(mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+def moments(mean: torch.Tensor, variance: torch.Tensor, floor: float) -> torch.Tensor:
     """Mean and standard deviation, (N, C) each, as (N, 2 C)."""
-    return torch.cat([mean, variance.clamp(min=VARIANCE_FLOOR).sqrt()], dim=1)
+    return torch.cat([mean, variance.clamp(min=floor).sqrt()], dim=1)
+
+
+def _at_least_one(n: int | torch.Tensor) -> int | torch.Tensor:
+    return n.clamp(min=1) if isinstance(n, torch.Tensor) else max(n, 1)
 
 
 class Pooling(nn.Module):
@@ -63,8 +78,9 @@ class Pooling(nn.Module):
 
     MODES = ("xvector", "gram", "super")
 
-    def __init__(self, mode: str, channels: int):
+    def __init__(self, mode: str, channels: int, deviation: Deviation = Deviation()):
         super().__init__()
+        self.deviation = deviation
         dims = {"xvector": 2 * channels, "gram": channels**2, "super": 2 * channels + channels**2}
         self.mode, self.output_dim = mode, dims[mode]
 
@@ -75,8 +91,9 @@ class Pooling(nn.Module):
         statistics = []
         if self.mode in ("xvector", "super"):
             mean = sum_over_time(x) / n
-            variance = sum_over_time(real(deviations(x, mean), mask).square()) / n
-            statistics.append(moments(mean, variance))
+            squares = sum_over_time(real(deviations(x, mean), mask).square())
+            variance = squares / (_at_least_one(n - 1) if self.deviation.unbiased else n)
+            statistics.append(moments(mean, variance, self.deviation.floor))
         if self.mode in ("gram", "super"):
             gram = x @ x.transpose(1, 2) / (n if mask is None else n[:, :, None])
             statistics.append(gram.flatten(1))
@@ -86,8 +103,9 @@ class Pooling(nn.Module):
 class AttentiveStatistics(nn.Module):
     """Weighted moments, one weight per frame. Equation numbers are Okabe et al.'s."""
 
-    def __init__(self, channels: int, scores: int = 1):
+    def __init__(self, channels: int, deviation: Deviation = Deviation(), scores: int = 1):
         super().__init__()
+        self.floor = deviation.floor
         self.w = Conv1d(channels, ATTENTION, 1)  # W, b
         self.before_tanh = nn.Identity()
         self.v = Conv1d(ATTENTION, scores, 1)  # v, k
@@ -106,7 +124,8 @@ class AttentiveStatistics(nn.Module):
         time, h, e = time_axis(h, e)
         alpha = e.softmax(dim=time)  # eq. (4)
         mean = (alpha * h).sum(dim=time)  # eq. (5)
-        return moments(mean, (alpha * deviations(h, mean, time).square()).sum(dim=time))  # eq. (6)
+        variance = (alpha * deviations(h, mean, time).square()).sum(dim=time)
+        return moments(mean, variance, self.floor)  # eq. (6)
 
 
 class ChannelAttentiveStatistics(AttentiveStatistics):
@@ -117,9 +136,9 @@ class ChannelAttentiveStatistics(AttentiveStatistics):
     in place of the paper's tanh.
     """
 
-    def __init__(self, channels: int, attention_norm: bool = False):
-        super().__init__(channels, scores=channels)
-        self.statistics = Pooling("xvector", channels)
+    def __init__(self, channels: int, attention_norm: bool = False, deviation: Deviation = Deviation()):
+        super().__init__(channels, deviation, scores=channels)
+        self.statistics = Pooling("xvector", channels, deviation)
         self.context = nn.Linear(2 * channels, ATTENTION, bias=False)  # the part of W for mu and sigma
         if attention_norm:
             self.before_tanh = nn.Sequential(nn.ReLU(), BatchNorm1d(ATTENTION))

@@ -51,11 +51,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def count_parameters(network: str | Path) -> int:
-    """The number of trained weights in a model file, with the classifier's; raises InputError as `load_model` does."""
-    from spkr.nnet.model import load_model  # it loads torch
+def describe_network(network: str | Path) -> tuple[int, str | None]:
+    """The number of trained weights in a model file, with the classifier's, and what it was trained on elsewhere.
 
-    return sum(weights.numel() for weights in load_model(network)[0].parameters())
+    The latter is None for a network that was trained from scratch. Raises InputError as `load_model` does.
+    """
+    from spkr.nnet.model import load_model, read_model  # they load torch
+
+    parameters = sum(weights.numel() for weights in load_model(network)[0].parameters())
+    return parameters, read_model(network)["training"].get("trained_on")
 
 
 def machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -19,7 +19,7 @@ from spkr.metrics.scores import read_scores
 from spkr.report.det import plot_det, thin
 from spkr.report.lists import ScoredList
 from spkr.report.measures import MEASURES, Measure, with_priors
-from spkr.report.origin import count_parameters, origin
+from spkr.report.origin import describe_network, origin
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
 from spkr.report.trial_speakers import read_sides, speakers_of_trials
@@ -83,14 +83,14 @@ def report(
     measures = with_priors(priors)
     rows, slices, curves = [], [], {}
     of_run = {"name": name, "run": run, "model": str(model), "seed": seed, "front_end": front_end}
-    of_run["n_parameters"] = count_parameters(network) if network else math.nan
+    of_run["n_parameters"], heard = describe_network(network) if network else (math.nan, None)
     for of_list, scored in lists.items():
         measured, of_slices, curves[of_list], answers = evaluate(of_list, scored, measures, by, allow_duplicates)
         rows += [of_run | row | {"primary": "yes" if row["backend"] == primary else "no"} for row in measured]
         slices += of_slices
         identification |= {of_list: answers} if answers else {}
-    table = format_table(rows, identification, measures)
-    made_by = origin(corpus) | {"threads": threads}
+    table = format_table(rows, identification, measures) + (f"the network began elsewhere: {heard}\n" if heard else "")
+    made_by = origin(corpus) | {"threads": threads, "network_trained_on": heard}
     _write(Path(out_dir), rows, measures, identification, made_by, table, curves)
     if by:
         write_slices(Path(out_dir) / "slices.tsv", slices)

@@ -19,7 +19,7 @@ def snakemake(tmp_path_factory):
 
     def run(directory: Path, *args: str, snakefile: str = "Snakefile", ok: bool = True, at: Path = ROOT, **env: str):
         words = ["--cores", "2", "-s", str(at / snakefile), "--directory", str(directory), *args]
-        variables = {k: v for k, v in os.environ.items() if k not in ("SPKR_CORPORA", "SPKR_WORKDIR")} | env
+        variables = {k: v for k, v in os.environ.items() if k not in ("SPKR_CORPORA", "SPKR_MODELS")} | env
         process = context.Process(target=run_snakemake, args=(words, variables, printed))
         process.start()
         process.join()

@@ -27,6 +27,8 @@ def test_examples_name_files_that_the_recipes_write(snakemake, tmp_path):
     (tmp_path / "adapted.yaml").write_text(ADAPTED)
     known = written(snakemake(tmp_path, "-n", "--summary", "--config", "recipe=an4"))
     known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", str(tmp_path / "adapted.yaml")))
+    pretrained = str(ROOT / "recipes/an4/pretrained.yaml")
+    known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", pretrained))
     known |= INVENTED | {"exp/an4/main/model/checkpoints"}
     named = set(re.findall(r"\bexp/[^\s'\"()]+", examples(parser())))
     assert len(named) > 20

@@ -6,9 +6,11 @@ from jsonschema import Draft202012Validator
 
 from spkr.config.generate import default_yaml, schema_yaml
 from spkr.config.loading import read_config
+from spkr.config.pretrained import read_pretrained
 from tests.conftest import ROOT
 
-FILES = sorted([*ROOT.glob("recipes/*/*.yaml"), *ROOT.glob("conf/*/*.yaml")])
+NETWORKS = sorted(ROOT.glob("conf/pretrained/*.yaml"))
+FILES = sorted({*ROOT.glob("recipes/*/*.yaml"), *ROOT.glob("conf/*/*.yaml")} - {*NETWORKS})
 
 
 def test_the_files_are_those_that_make_conf_writes():
@@ -27,6 +29,12 @@ def test_the_defaults_can_be_read():
 def test_an_editor_finds_nothing_wrong_with_a_file_of_ours(path):
     schema = yaml.safe_load(schema_yaml())
     assert not list(Draft202012Validator(schema).iter_errors(yaml.safe_load(path.read_text())))
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_what_is_known_of_a_network_can_be_read(path):
+    entry = read_pretrained(ROOT, path.stem)
+    assert entry.url.startswith("https://") and (entry.sha256 is None) == (entry.size is None)
 
 
 @pytest.mark.parametrize(

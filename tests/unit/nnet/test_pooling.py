@@ -3,10 +3,12 @@ import pytest
 import torch
 
 from spkr.errors import InputError
-from spkr.nnet.pooling import VARIANCE_FLOOR, make_pooling
+from spkr.nnet.pooling import Deviation, make_pooling
 from tests.unit.nnet.networks import POOLINGS, stir
 
 torch.set_num_threads(1)
+
+FLOOR = Deviation().floor
 
 
 def masked(lengths, frames):
@@ -20,7 +22,7 @@ def attention(pool, h):
     seen = h
     if hasattr(pool, "context"):  # [h_t, mu, sigma]
         w = np.concatenate([w, pool.context.weight.detach().double().numpy()], axis=1)
-        moments = np.concatenate([h.mean(axis=1), np.sqrt(np.maximum(h.var(axis=1), VARIANCE_FLOOR))])
+        moments = np.concatenate([h.mean(axis=1), np.sqrt(np.maximum(h.var(axis=1), FLOOR))])
         seen = np.concatenate([h, np.tile(moments[:, None], h.shape[1])])
     hidden = w @ seen + b
     if isinstance(pool.before_tanh, torch.nn.Sequential):  # tanh(BN(ReLU(.)))
@@ -34,13 +36,13 @@ def attention(pool, h):
 
 
 def expected(mode, pool, real):
-    moments = [real.mean(axis=1), np.sqrt(np.maximum(real.var(axis=1), VARIANCE_FLOOR))]
+    moments = [real.mean(axis=1), np.sqrt(np.maximum(real.var(axis=1), FLOOR))]
     if mode in ("xvector", "gram", "super"):
         gram = [(real @ real.T / real.shape[1]).ravel()]
         return np.concatenate({"xvector": moments, "gram": gram, "super": moments + gram}[mode])
     alpha = attention(pool, real)
     mean = (alpha * real).sum(axis=1)
-    deviation = np.sqrt(np.maximum((alpha * (real - mean[:, None]) ** 2).sum(axis=1), VARIANCE_FLOOR))
+    deviation = np.sqrt(np.maximum((alpha * (real - mean[:, None]) ** 2).sum(axis=1), FLOOR))
     pooled = torch.from_numpy(np.concatenate([mean, deviation]))
     if mode == "channel_attentive":
         pooled = pool.norm.double()(pooled[None])[0].detach()
@@ -79,7 +81,7 @@ def deviation(mode, x):
 @pytest.mark.parametrize("mode", ["xvector", "super", "attentive"])
 def test_the_deviation_has_its_digits_beside_a_large_mean(mode):
     assert deviation(mode, torch.tensor([100, 100.1, 100.2, 100.3])).item() == pytest.approx(0.111803, abs=5e-6)
-    assert deviation(mode, torch.full((8,), 3.3)).item() == pytest.approx(VARIANCE_FLOOR**0.5)
+    assert deviation(mode, torch.full((8,), 3.3)).item() == pytest.approx(FLOOR**0.5)
     x = (1000 + torch.randn(500, generator=torch.Generator().manual_seed(1))).requires_grad_()
     exact = x.detach().double().requires_grad_()
     exact.var(correction=0).sqrt().backward()

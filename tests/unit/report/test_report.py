@@ -80,7 +80,7 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
         "valid": {"accuracy": 0.875, "n": 16},
         "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
     }
-    assert found["made_by"] == origin() | {"threads": 2}
+    assert found["made_by"] == origin() | {"threads": 2, "network_trained_on": None}
 
 
 def test_further_priors_are_in_results_json_and_in_the_table_alone(tmp_path, lists):

@@ -1,0 +1,111 @@
+"""Networks of other toolkits: their embeddings by our code are theirs, and what does not fit is named."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from spkr.cli import main
+from spkr.errors import InputError
+from spkr.nnet.importers import ORIGINS
+from spkr.nnet.importers.importing import import_model
+from spkr.nnet.model import load_model, read_model
+from tests.unit.nnet.layouts import FEATURES, LAYOUTS, filled
+
+CAMPPLUS, RESNET = "3d-speaker CAM++", "wespeaker ResNet"
+
+
+def write(path, layout, **changes):
+    """A state dict of this layout with entries changed, or left out if they are None."""
+    state = filled(LAYOUTS[layout]["shapes"]) | changes
+    torch.save({name: tensor for name, tensor in state.items() if tensor is not None}, path)
+    return path
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_embeddings_are_those_of_the_networks_own_code(tmp_path, layout):
+    import_model(write(tmp_path / "theirs.pt", layout), tmp_path / "ours.pt", layout.partition(" ")[0])
+    net, front_end, speakers = load_model(tmp_path / "ours.pt")
+    with torch.inference_mode():
+        embedding = net.embed(FEATURES)[0].numpy()
+    expected = np.array(LAYOUTS[layout]["embedding"])
+    assert np.abs(embedding - expected).max() < 1e-4 * max(1, np.abs(expected).max())
+    assert (front_end.dim, front_end.snip_edges, speakers) == (80, True, [])
+
+
+def test_the_command_writes_where_the_network_comes_from(tmp_path):
+    theirs = write(tmp_path / "theirs.pt", RESNET, **{"projection.weight": torch.ones(3, 16)})
+    main(["import", str(theirs), str(tmp_path / "ours.pt"), "--from", "wespeaker"])
+    training = read_model(tmp_path / "ours.pt")["training"]
+    assert (training["imported_from"], training["file"]) == ("wespeaker", "theirs.pt")
+    assert (tmp_path / "manifest.ours.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("origin", "changes", "message"),
+    [
+        ("wespeaker", {}, "a network of 3d-speaker .CAM.*, not of wespeaker; give --from 3d-speaker"),
+        ("3d-speaker", {"head.conv3.weight": torch.ones(2)}, "head.conv3.weight is left over"),
+        ("3d-speaker", {"head.bn1.bias": None}, "head.bn1.bias is missing"),
+        ("3d-speaker", {"head.conv1.weight": torch.ones(32, 1, 5, 5)}, "encoder.fcm.conv1.weight has the shape"),
+        ("3d-speaker", {"xvector.dense.linear.weight": None}, "not a network of 3d-speaker that can be read, CAM"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, origin, changes, message):
+    path = write(tmp_path / "theirs.pt", CAMPPLUS, **changes)
+    with pytest.raises(InputError, match=f"theirs.pt: .*{message}"):
+        import_model(path, tmp_path / "ours.pt", origin)
+    assert not (tmp_path / "ours.pt").exists()
+
+
+def test_another_network_than_the_expected_one_is_refused(tmp_path):
+    path = write(tmp_path / "theirs.pt", CAMPPLUS)
+    with pytest.raises(InputError, match=r"a network with model.growth 4; expected 32"):
+        import_model(path, tmp_path / "ours.pt", "3d-speaker", {"preset": "x", "filters": 16, "growth": 32})
+
+
+def test_a_second_embedding_layer_cannot_be_imported(tmp_path):
+    changes = {"seg_2.weight": torch.ones(16, 16), "seg_2.bias": torch.ones(16)}
+    with pytest.raises(InputError, match="two_emb_layer"):
+        import_model(write(tmp_path / "x.pt", RESNET, **changes), tmp_path / "ours.pt", "wespeaker")
+
+
+class Touch:
+    """An object whose unpickling makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda x, path: path.write_bytes(pickle.dumps(x))])
+def test_code_in_a_pickle_is_not_run(tmp_path, save):
+    save({"weight": Touch(tmp_path / "run")}, tmp_path / "theirs.pt")
+    with pytest.raises(InputError, match=r"theirs.pt: cut short, or not weights alone; .*code in a file is never run"):
+        import_model(tmp_path / "theirs.pt", tmp_path / "ours.pt", "3d-speaker")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cut short, or not weights alone"),
+        (None, "no such file; expected the weights"),
+        ("half", "cut short, or not weights alone"),
+        ({"epoch": 3}, "holds no weights by name"),
+    ],
+)
+def test_files_that_hold_no_weights_are_named(tmp_path, content, message):
+    path = tmp_path / "theirs.pt"
+    if content == "half":
+        whole = write(path, CAMPPLUS).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        torch.save(content, path)
+    with pytest.raises(InputError, match=f"theirs.pt: {message}"):
+        import_model(path, tmp_path / "ours.pt", sorted(ORIGINS)[0])
