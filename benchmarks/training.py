@@ -102,7 +102,7 @@ class BareStep:
         self.work, self.speeds = work, []
         self.net = make_network(work.network(), DIM, SPEAKERS).to(self.device).train()
         self.trained = [torch.compile(one) if work.compile else one for one in members(self.net)]
-        self.optimizer = make_optimizer(self.net.parameters(), work.options())
+        self.optimizer = make_optimizer([{"params": list(self.net.parameters())}], work.options())
         self.feats = torch.randn(work.batch, round(100 * work.seconds), DIM, device=self.device)
         self.speakers = torch.arange(work.batch, device=self.device) % SPEAKERS
 

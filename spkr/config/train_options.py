@@ -10,6 +10,7 @@ from spkr.config.options import (
     Above0,
     Count,
     Flag,
+    Named,
     NonNegative,
     Number,
     Options,
@@ -85,6 +86,22 @@ class Running(Options):
     )
 
 
+class Tuning(Options):
+    """How a training that starts from other weights (`init_from`) keeps what they know."""
+
+    head: Literal["random", "means"] = option(
+        "random", "a new head starts from random directions, or from the mean of each speaker's embeddings"
+    )
+    head_steps: Count = option(0, "steps at the beginning in which only the head is trained")
+    encoder_lr: Probability = option(1.0, "learning rate of all that is before the head, as a part of lr")
+    freeze_norms: Flag = option(False, "batch norm keeps the statistics of init_from")
+    pull: NonNegative = option(0.0, "weight of an L2 penalty on the distance to the weights of init_from")
+    interpolate: Probability = option(1.0, "share of the trained weights in the result; the others are init_from's")
+    select: Literal["last", "dev"] = option(
+        "last", "dev: the result is the epoch with the lowest EER on dev, which may be init_from itself"
+    )
+
+
 class TrainOptions(Running):
     """Options of the trainer."""
 
@@ -106,7 +123,8 @@ class TrainOptions(Running):
     )
     weight_decay: NonNegative = 0.001
     label_smoothing: Probability = 0.0
-    init_from: PathText | None = option(None, "a model file; training starts from its weights")
+    init_from: Annotated[PathText, Named] | None = option(None, "a model file; training starts from its weights")
+    tuning: Tuning = option(Tuning(), "with init_from: how the network is kept near it")
     average: Positive = option(1, "number of last epochs whose weights are averaged")
     accumulate: Positive = option(
         1, "parts of a batch that are computed one after another: less memory, the same steps"
@@ -119,6 +137,10 @@ class TrainOptions(Running):
     def _check(self):
         if self.average > self.epochs:
             raise InputError(f"average: {self.average} of {self.epochs} epochs; expected at most as many")
+        if self.tuning != Tuning() and not self.init_from:
+            raise InputError("tuning: without init_from; expected the model file that training starts from")
+        if self.tuning.select == "dev" and self.average > 1:
+            raise InputError(f"average: {self.average}; expected 1 with tuning.select: dev, which takes one epoch")
         if self.min_lr > self.lr:
             raise InputError(f"min_lr: {self.min_lr:g}; expected at most lr, {self.lr:g}")
         if self.on_the_fly.copies and not self.waveforms:

@@ -20,6 +20,7 @@ from spkr.errors import InputError
 from spkr.nnet.ensemble import members
 from spkr.nnet.memory import keep_freed_memory, too_little_memory
 from spkr.nnet.model import Network
+from spkr.train.averaging import WeightAverage
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
 from spkr.train.distributed import Processes
@@ -29,6 +30,7 @@ from spkr.train.prefetch import prefetch
 from spkr.train.schedule import learning_rate, make_optimizer
 from spkr.train.signals import stop_signals
 from spkr.train.training_log import NO_SUMS, TrainingLog, means
+from spkr.train.tuning import Start
 
 STOPPED = 75  # exit status when the time is up: "try again", EX_TEMPFAIL of sysexits.h
 
@@ -65,13 +67,13 @@ class Run:
         half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False))
         self.precision = torch.float16 if half else torch.bfloat16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options.mixed_precision)
-        self.optimizer = make_optimizer(self.net.parameters(), options)
+        self.start = Start(self.net, options.tuning)
+        self.optimizer = make_optimizer(self.start.groups(self.net), options)
         self.total = options.epochs * batches.steps_per_epoch
         self.step, self.running, self.history, self.lr_factor = 0, dict(NO_SUMS), [], 1.0
-        self.averaged: dict[str, torch.Tensor] = {}  # sums of the weights at the ends of the last epochs
-        parameters = sum(p.numel() for p in net.parameters())
+        self.average = WeightAverage(options.average)
         where = f"{processes.size} times {self.device.type}" if processes.size > 1 else self.device
-        logger.info("%d parameters on %s, %d steps in all", parameters, where, self.total)
+        logger.info("%d parameters on %s, %d steps in all", sum(map(torch.numel, net.parameters())), where, self.total)
         self.take_up()
         if folder:
             self.log = TrainingLog(folder.path, self.step)
@@ -88,21 +90,19 @@ class Run:
         if state["scaler"]:  # empty if the run began on a device that needs none
             self.scaler.load_state_dict(state["scaler"])
         self.step, self.running, self.history = state["step"], state["running"], state["history"]
-        self.averaged = {name: total.to(self.device) for name, total in state["averaged"].items()}
-        self.lr_factor = state["lr_factor"]
+        self.average.sums = {name: total.to(self.device) for name, total in state["averaged"].items()}
+        self.lr_factor, self.start.best = state["lr_factor"], state["best"]
         logger.info("resuming from step %d", self.step)
         if state["code"] != self.about["code"]:
-            logger.warning(
-                "the code has changed since that step; the weights may differ from those of an uninterrupted run"
-            )
+            logger.warning("the code has changed since that step; an uninterrupted run may end with other weights")
 
     def checkpoint(self) -> None:
         """Save all that the next step depends on, and what the log of the epoch needs."""
         if not self.folder:
             return
-        state = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
+        state = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.average.sums}
         state |= {"scaler": self.scaler.state_dict(), "step": self.step, "running": self.running}
-        state |= {"history": self.history, "lr_factor": self.lr_factor} | self.about
+        state |= {"history": self.history, "lr_factor": self.lr_factor, "best": self.start.best} | self.about
         measured = [row for row in self.history if not math.isnan(row["dev_eer"])]
         best = min(measured, key=lambda row: row["dev_eer"], default={"step": None})
         self.folder.save(self.step, state, best=best["step"] == self.step)
@@ -115,9 +115,11 @@ class Run:
         """
         minutes = math.inf if stop_after is None else stop_after
         end = time.monotonic() + 60 * minutes
+        if self.step == 0 and self.folder and self.start.weights:
+            self.measure()
         if self.step == 0 and self.options.nan_retry:
             self.checkpoint()  # for a retry to resume from
-        self.net.train()
+        self.start.train_mode(self.net)
         with stop_signals() as stop, logging_redirect_tqdm():
             while self.step < self.total:
                 try:
@@ -126,7 +128,8 @@ class Run:
                     self.retry(e)
         if self.folder:
             self.log.close()
-        self.take_average()
+        self.average.take(self.net)
+        self.start.finish(self.net)
 
     def steps(self, stop: list[int], end: float, minutes: float) -> None:
         """Run the remaining steps until a signal comes (it is then in `stop`) or the time is `end`, after `minutes`."""
@@ -170,16 +173,11 @@ class Run:
         self.lr_factor = 0.5
         self.checkpoint()
 
-    def take_average(self) -> None:
-        """Set the network's weights to their average over the ends of the last epochs."""
-        own = self.net.state_dict()
-        average = {k: (total / self.options.average).to(own[k].dtype) for k, total in self.averaged.items()}
-        self.net.load_state_dict(average)
-
     def train_step(self, crops: torch.Tensor | Waveforms, lengths: torch.Tensor | None, speakers: torch.Tensor) -> None:
         """Forward, backward and one step of the optimiser, on one batch."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr_factor * learning_rate(self.step, self.total, self.options)
+            rate = self.lr_factor * learning_rate(self.step, self.total, self.options)
+            group["lr"] = rate * self.start.factor(group, self.step)
         self.net.begin_step(self.step, self.total)
         seed = np.random.SeedSequence([self.batches.seed, self.step, self.processes.rank])
         torch.manual_seed(int(seed.generate_state(1)[0]))  # for dropout and dither
@@ -187,6 +185,7 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss, right = self.backward(feats, lengths, speakers)
         self.scaler.unscale_(self.optimizer)
+        self.start.pull(self.net)
         grad_norm = torch.nn.utils.get_total_norm([p.grad for p in self.net.parameters() if p.grad is not None])
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -235,14 +234,16 @@ class Run:
             self.log.epoch(self.history, self.options.epochs, remaining)
         self.running = dict(NO_SUMS)
         if self.step // self.batches.steps_per_epoch > self.options.epochs - self.options.average:
-            for name, value in self.net.state_dict().items():
-                self.averaged[name] = self.averaged.get(name, 0) + value.double()
+            self.average.add(self.net)
 
     def measure(self) -> dict:
         """Measure the network after an epoch; returns a row of the log."""
         self.net.eval()
-        valid_accuracy, dev_eer = self.evaluation.measure(self.net, self.device)
-        row = {"epoch": self.step // self.batches.steps_per_epoch, "step": self.step}
-        row |= {"lr": self.optimizer.param_groups[0]["lr"], "valid_accuracy": valid_accuracy, "dev_eer": dev_eer}
-        self.net.train()
-        return row | means(self.running, self.batches.options.batch_size)
+        with self.start.interpolated(self.net):
+            valid_accuracy, dev_eer = self.evaluation.measure(self.net, self.device)
+        epoch = self.step // self.batches.steps_per_epoch
+        self.start.note(self.net, epoch, valid_accuracy, dev_eer)
+        self.start.train_mode(self.net)
+        row = {"epoch": epoch, "step": self.step, "lr": self.optimizer.param_groups[-1]["lr"]}
+        row |= {"valid_accuracy": valid_accuracy, "dev_eer": dev_eer}
+        return row | means(self.running, self.batches.options.batch_size) if self.step else row

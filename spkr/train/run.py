@@ -21,7 +21,7 @@ from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
-from spkr.nnet.model import FORMAT, Network, init_from, load_model, make_network, save_model
+from spkr.nnet.model import FORMAT, Network, init_from, load_model, make_network, read_model, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
 from spkr.train.checkpoint import RunFolder
@@ -29,6 +29,7 @@ from spkr.train.distributed import Processes
 from spkr.train.evaluation import Evaluation
 from spkr.train.loop import Run
 from spkr.train.training_log import DIGITS, LOG_COLUMNS
+from spkr.train.tuning import start_head
 from spkr.train.waveforms import WaveBatches
 from spkr.tsv import write_tsv
 
@@ -94,6 +95,10 @@ def train(
     reader, utt2spk, num_frames = _read(settings, sets)
     speakers = sorted(set(utt2spk.values()))
     evaluation = Evaluation.read(sets.data, sets.feats, sets.dev_trials, front_end, utt2spk, speakers, sets.train)
+    if options.tuning.select == "dev" and not evaluation.trials:
+        raise InputError(
+            "train.tuning.select: dev, and the network is trained on dev; take last, or train.sets without dev"
+        )
     processes = Processes.join(options.batches.batch_size, options.accumulate)
     index = {spk: i for i, spk in enumerate(speakers)}
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}
@@ -103,10 +108,14 @@ def train(
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
     about = {"code": code_version(*CODE), "settings": settings.to_dict(), "speakers": speakers}
     run = Run(processes, folder, net, options, batches, evaluation, about)
+    if options.tuning.head == "means" and run.step == 0:
+        start_head(run.net, reader, labels, num_frames, processes.device)
     run.run(stop_after)
     if folder:
         training = {"seed": seed, "sets": list(sets.train), "steps": run.step, "lr_factor": run.lr_factor}
         training["settings"] = _numbers(settings)["train"]
+        if options.init_from and (heard := read_model(options.init_from)["training"].get("trained_on")):
+            training["trained_on"] = heard
         save_model(Path(out_dir) / "final.pt", net, settings.model, front_end, speakers, training)
         _write_logs(Path(out_dir), run)
         folder.finish()

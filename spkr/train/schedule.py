@@ -1,30 +1,28 @@
 """Optimisers and the learning-rate schedule, from the config's section `train`."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from torch.nn import Parameter
 from torch.optim import SGD, AdamW, Optimizer
 
 from spkr.config.train_options import TrainOptions
 from spkr.train.novograd import NovoGrad
 
 
-def make_optimizer(parameters: Iterable[Parameter], options: TrainOptions) -> Optimizer:
+def make_optimizer(groups: Sequence[dict], options: TrainOptions) -> Optimizer:
     """NovoGrad, AdamW or SGD (with Nesterov's momentum, the first of `betas`), with `lr` and `weight_decay`.
 
-    On a GPU, AdamW is torch's fused one.
+    On a GPU, AdamW is torch's fused one. Args: groups have their parameters under `params`.
     """
-    parameters = list(parameters)
     lr, betas, decay = options.lr, options.betas, options.weight_decay
     if options.optimizer == "novograd":
-        return NovoGrad(parameters, lr=lr, betas=betas, weight_decay=decay)
+        return NovoGrad(groups, lr=lr, betas=betas, weight_decay=decay)
     if options.optimizer == "adamw":
-        fused = all(parameter.is_cuda for parameter in parameters)
-        return AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=fused)
+        fused = all(parameter.is_cuda for group in groups for parameter in group["params"])
+        return AdamW(groups, lr=lr, betas=betas, weight_decay=decay, fused=fused)
     # Not torch's fused SGD: if the scaler skips the first step, its momentum starts from uninitialised memory
     momentum = {"momentum": betas[0], "nesterov": betas[0] > 0}
-    return SGD(parameters, lr=lr, weight_decay=decay, **momentum)
+    return SGD(groups, lr=lr, weight_decay=decay, **momentum)
 
 
 def learning_rate(step: int, total: int, options: TrainOptions) -> float:

@@ -44,11 +44,11 @@ def test_two_steps_of_novograd_by_hand():
 def test_make_optimizer():
     w = torch.nn.Parameter(torch.ones(1))
     for name, kind in (("novograd", NovoGrad), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
-        optimizer = make_optimizer([w], train_options(optimizer=name))
+        optimizer = make_optimizer([{"params": [w]}], train_options(optimizer=name))
         assert type(optimizer) is kind
         own = {"momentum": 0.9, "nesterov": True} if name == "sgd" else {"betas": (0.9, 0.98)}
         assert optimizer.defaults.items() >= ({"lr": 0.02, "weight_decay": 0.05} | own).items()
-    assert make_optimizer([w], train_options(optimizer="sgd", betas=[0, 0])).defaults["momentum"] == 0
+    assert make_optimizer([{"params": [w]}], train_options(optimizer="sgd", betas=[0, 0])).defaults["momentum"] == 0
 
 
 def test_learning_rate_warms_up_and_follows_half_a_cosine():
