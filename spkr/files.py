@@ -26,7 +26,10 @@ _written: ContextVar[Written | None] = ContextVar("written", default=None)
 
 @contextmanager
 def recording() -> Iterator[Written]:
-    """Yield a dictionary to which `replacing` adds each file that it writes while the block runs."""
+    """Record the files that `replacing` puts in their place while the block runs, in the dictionary that this yields.
+
+    Functions need not pass it on: one that forgot to would write a file that no manifest lists.
+    """
     files: Written = {}
     before = _written.set(files)
     try:
