@@ -16,8 +16,9 @@ from tests.unit.nnet.layouts import LAYOUTS, filled
 
 
 @pytest.fixture
-def weights(tmp_path):
+def weights(tmp_path, monkeypatch):
     """The file of a network, in a folder of its own."""
+    monkeypatch.delenv("SPKR_MODELS", raising=False)
     path = tmp_path / "models/some/campplus.bin"
     path.parent.mkdir(parents=True)
     torch.save(filled(LAYOUTS["3d-speaker CAM++"]["shapes"]), path)
