@@ -45,7 +45,7 @@ def read_tsv(path: str | Path) -> pd.DataFrame:
 
 def _refuse(path: str | Path, text: str, problem: Exception) -> NoReturn:
     """Raise InputError for the first line that is wrong."""
-    head, *lines = text.rstrip("\n").split("\n")
+    head, *lines = text.split("\n")
     for number, line in enumerate(lines, 2):
         cells, names = line.split("\t"), head.split("\t")
         if len(cells) != len(names):

@@ -98,7 +98,7 @@ Network = SpeakerNet | Ensemble
 
 
 def make_network(options: NetworkOptions, input_dim: int, num_speakers: int) -> Network:
-    """The network of a config's section `model`, or an ensemble of as many as its `ensemble` says."""
+    """The network of the section `model`; an ensemble if `ensemble` is above 1."""
     members = [SpeakerNet(options, input_dim, num_speakers) for _ in range(options.ensemble)]
     return members[0] if len(members) == 1 else Ensemble(members)
 

@@ -5,6 +5,14 @@ the architecture off the names and shapes of a state dict and moves the weights 
 dict is of another one.
 """
 
+KALDI_FBANK = {  # Kaldi's features with 80 bands, less the mean over the utterance
+    "type": "fbank",
+    "num_mel_bins": 80,
+    "snip_edges": True,
+    "select_voiced": False,
+    "cmvn": {"type": "utterance"},
+}
+HEAD = {"type": "aam", "margin": 0.2, "scale": 32.0}  # it is not imported; a fine-tuning has its own
 ORIGINS = {  # by the name that `spkr import --from` takes
     "3d-speaker": "spkr.nnet.importers.three_d_speaker",
     "wespeaker": "spkr.nnet.importers.wespeaker",

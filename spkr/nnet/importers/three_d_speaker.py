@@ -10,16 +10,10 @@ from typing import Any
 
 import torch
 
+from spkr.nnet.importers import HEAD, KALDI_FBANK
 from spkr.nnet.importers.weights import Weights
 
-FRONT_END = {
-    "type": "fbank",
-    "num_mel_bins": 80,
-    "snip_edges": True,
-    "select_voiced": False,
-    "cmvn": {"type": "utterance"},
-}
-HEAD = {"type": "aam", "margin": 0.2, "scale": 32.0}  # not in the file; a fine-tuning has its own
+FRONT_END = KALDI_FBANK
 
 
 def campplus(state: Mapping[str, torch.Tensor]) -> tuple[dict[str, Any], Weights] | None:

@@ -13,17 +13,10 @@ import torch
 
 from spkr.errors import InputError
 from spkr.nnet.ecapa import DILATIONS, SCALE
-from spkr.nnet.importers.weights import Weights
+from spkr.nnet.importers import HEAD, KALDI_FBANK
+from spkr.nnet.importers.weights import NORM, Weights
 
-FRONT_END = {
-    "type": "fbank",
-    "num_mel_bins": 80,
-    "window_type": "hamming",
-    "snip_edges": True,
-    "select_voiced": False,
-    "cmvn": {"type": "utterance"},
-}
-HEAD = {"type": "aam", "margin": 0.2, "scale": 32.0}  # not imported; a fine-tuning has its own
+FRONT_END = KALDI_FBANK | {"window_type": "hamming"}
 UNUSED = ("projection.",)  # the classifier, whose speakers have no names in the file
 POOLING = {"unbiased_std": True, "variance_floor": 1e-7}
 
@@ -67,7 +60,7 @@ def ecapa(state: Mapping[str, torch.Tensor]) -> tuple[dict[str, Any], Weights] |
             w.copy(f"{ours}.res2.convs.{k}.conv", f"{theirs}.1.convs.{k}", "weight", "bias")
             w.norm(f"{ours}.res2.convs.{k}.norm", f"{theirs}.1.bns.{k}")
         _conv(w, f"{ours}.conv2", f"{theirs}.2")
-        for name in ("conv1.conv.weight", "conv1.conv.bias", *(f"conv1.norm.{p}" for p in NORM_OF_CHANNELS)):
+        for name in ("conv1.conv.weight", "conv1.conv.bias", *(f"conv1.norm.{p}" for p in NORM[:-1])):
             w.ours[f"{ours}.{name}"] = w.ours[f"{ours}.{name}"][order]
         w.ours[f"{ours}.conv2.conv.weight"] = w.ours[f"{ours}.conv2.conv.weight"][:, order]
         for k in (1, 2):
@@ -80,9 +73,6 @@ def ecapa(state: Mapping[str, torch.Tensor]) -> tuple[dict[str, Any], Weights] |
     w.norm("pooling.norm", "bn")
     w.copy("affine.0", "linear", "weight", "bias")
     return settings, w
-
-
-NORM_OF_CHANNELS = ("weight", "bias", "running_mean", "running_var")
 
 
 def _conv(w: Weights, ours: str, theirs: str) -> None:
