@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spkr.corpus.archive import RECORD, unpack
@@ -17,7 +17,7 @@ DEPTH = 2  # folders below `corpora` in which an archive may lie
 
 
 def find_archive(
-    names: str | Iterable[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file, key: str = "corpora"
+    names: str | Sequence[str], corpora: str | Path, is_one: Callable[[Path], bool] = Path.is_file, key: str = "corpora"
 ) -> Path | None:
     """The path of the first of `names` that is found under the folder `corpora`, at most two folders deep, or None.
 
@@ -57,27 +57,36 @@ def fetch_corpus(
     if read_record(out_dir).get("archive") == name:
         return
     names = [archive, withdrawn] if withdrawn else [archive]
-    path = find_archive(names, corpora) if corpora else None
-    if path is None:
-        path = out_dir.parent / "downloads" / name
-        if not path.exists():
-            _download(archive, path, corpora, url, sha256)
-    elif path.name != name:
+    path = find_or_download(names, corpora, "corpora", out_dir.parent / "downloads" / name, url, sha256)
+    if path.name != name:
         logger.warning("%s was withdrawn by its publisher; results may differ from those on %s", path, name)
     with naming_full_disk(out_dir):
         files = unpack(path, out_dir)
     write_record(out_dir, archive=path.name, sha256=sha256_of(path), files=files)
 
 
-def _download(archive, path, corpora, url, sha256) -> None:
-    missing = f"{archive} was not found under {corpora}" if corpora else f"{archive}: `corpora` is not set"
-    advice = "or put the file into a folder and name that with `corpora` or SPKR_CORPORA"
+def find_or_download(
+    names: str | Sequence[str], folder: str | Path | None, key: str, to: Path, url: str | None, sha256: str | None
+) -> Path:
+    """The path of the first of `names` under `folder`, or of the file `to`, downloaded from `url` if it is not there.
+
+    Args: key is the option that names the folder, as for `find_archive`.
+    Raises InputError where nothing is found and the download is impossible or fails.
+    """
+    if folder and (found := find_archive(names, folder, key=key)):
+        return found
+    if to.exists():
+        return to
+    name = names if isinstance(names, str) else names[0]
+    missing = f"{name} was not found under {folder}" if folder else f"{name}: `{key}` is not set"
+    advice = f"put the file into a folder and name that with `{key}` or SPKR_{key.upper()}"
     if not url:
-        raise InputError(f"{missing}, and there is no address to download it from; {advice[3:]}")
+        raise InputError(f"{missing}, and there is no address to download it from; {advice}")
     try:
-        download(url, path, sha256)
+        download(url, to, sha256)
     except InputError as e:
-        raise InputError(f"{missing}, and {e}; {advice}") from None
+        raise InputError(f"{missing}, and {e}; or {advice}") from None
+    return to
 
 
 def read_record(out_dir: str | Path) -> dict:

@@ -76,15 +76,25 @@ class Mfcc(KaldiFrontEnd):
 
 
 class LogMel(FrontEnd):
-    """The log-mel features of NVIDIA NeMo's 2020 speaker-recognition tutorial."""
+    """The log-mel features of NVIDIA NeMo."""
 
     type: Literal["logmel"] = "logmel"
+    framing: Literal["nemo0.11", "nemo2"] = option("nemo0.11", "frames at the ends of a recording, by version of NeMo")
+
+
+class SpeechBrain(FrontEnd):
+    """The mel bands of speechbrain's speaker networks, in decibels. Its window and lack of pre-emphasis are fixed."""
+
+    type: Literal["speechbrain"] = "speechbrain"
+    window_type: Literal["hamming"] = "hamming"
+    preemphasis_coefficient: Literal[0] = 0
 
 
 FEATURES = {  # by type: the options, and module and function that compute features
     "fbank": (Fbank, "spkr.feats.fbank:fbank"),
     "mfcc": (Mfcc, "spkr.feats.fbank:mfcc"),
     "logmel": (LogMel, "spkr.feats.logmel:logmel"),
+    "speechbrain": (SpeechBrain, "spkr.feats.speechbrain:speechbrain"),
 }
 DEFAULT = "fbank"
 

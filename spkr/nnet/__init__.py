@@ -50,6 +50,9 @@ class ECAPA(NetworkOptions):
     filters: Size = option(meaning="channels of every block")
     last_filters: Size = option(meaning="channels that are pooled")
     chained: Flag = option(False, "each block reads the block before it, not the sum of all before it")
+    padding: Literal["zeros", "reflect"] = option("zeros", "what a convolution sees beyond the ends of an utterance")
+    aggregation_norm: Flag = option(False, "batch norm after the ReLU of the last convolution")
+    attention_norm: Flag = option(False, "ReLU and batch norm before the tanh of channel_attentive pooling")
 
 
 class ResNet(NetworkOptions):

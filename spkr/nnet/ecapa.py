@@ -10,7 +10,7 @@ from torch import nn
 
 from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, join, part
-from spkr.nnet.layers import Encoder, SqueezeExcitation, real
+from spkr.nnet.layers import Encoder, SqueezeExcitation, real, reflect
 
 SCALE = 8  # groups of channels in a Res2 layer
 BOTTLENECK = 128  # of squeeze and excitation
@@ -20,15 +20,17 @@ DILATIONS = (2, 3, 4)
 class ConvReluNorm(nn.Module):
     """Convolution over time, ReLU, batch norm."""
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1, padding: str = "zeros"):
         super().__init__()
-        padding = dilation * (kernel // 2)
-        self.conv = Conv1d(channels_in, channels_out, kernel, dilation=dilation, padding=padding)
+        beyond = dilation * (kernel // 2)
+        self.reflected = beyond if padding == "reflect" else 0
+        self.conv = Conv1d(channels_in, channels_out, kernel, dilation=dilation, padding=beyond - self.reflected)
         self.norm = BatchNorm1d(channels_out)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C_in, T) to (N, C_out, T)."""
-        return self.norm(torch.relu(self.conv(real(x, mask))))
+        x = reflect(x, mask, self.reflected) if self.reflected else real(x, mask)
+        return self.norm(torch.relu(self.conv(x)))
 
 
 class Res2(nn.Module):
@@ -37,10 +39,10 @@ class Res2(nn.Module):
     Source: S. Gao et al., "Res2Net: A new multi-scale backbone architecture", IEEE TPAMI 43(2), 2021, eq. (1).
     """
 
-    def __init__(self, channels: int, kernel: int, dilation: int):
+    def __init__(self, channels: int, kernel: int, dilation: int, padding: str):
         super().__init__()
         width = channels // SCALE
-        self.convs = nn.ModuleList(ConvReluNorm(width, width, kernel, dilation) for _ in range(SCALE - 1))
+        self.convs = nn.ModuleList(ConvReluNorm(width, width, kernel, dilation, padding) for _ in range(SCALE - 1))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Map (N, C, T) to (N, C, T)."""
@@ -54,10 +56,10 @@ class Res2(nn.Module):
 class SERes2Block(nn.Module):
     """1x1 convolution, Res2 layer, 1x1 convolution, squeeze and excitation, and a residual connection (3.2)."""
 
-    def __init__(self, channels: int, kernel: int, dilation: int):
+    def __init__(self, channels: int, kernel: int, dilation: int, padding: str):
         super().__init__()
         self.conv1 = ConvReluNorm(channels, channels, 1)
-        self.res2 = Res2(channels, kernel, dilation)
+        self.res2 = Res2(channels, kernel, dilation, padding)
         self.conv2 = ConvReluNorm(channels, channels, 1)
         self.squeeze = SqueezeExcitation(channels, BOTTLENECK, bias=True)
 
@@ -76,16 +78,30 @@ class ECAPA(Encoder):
         last_filters: channels that go into the pooling.
         chained: each block reads the output of the block before it, as in wespeaker's and speechbrain's code, and not
             the sum of all outputs before it (section 3.3).
+        padding: "zeros", or "reflect" as in speechbrain's code, beyond the ends of an utterance.
+        aggregation_norm: batch norm after the last ReLU, as in speechbrain's code.
+        attention_norm: ReLU and batch norm before the tanh of the pooling's attention, as in speechbrain's code.
     """
 
-    def __init__(self, input_dim: int, *, filters: int, last_filters: int, chained: bool = False):
+    def __init__(
+        self,
+        input_dim: int,
+        *,
+        filters: int,
+        last_filters: int,
+        chained: bool = False,
+        padding: str = "zeros",
+        aggregation_norm: bool = False,
+        attention_norm: bool = False,
+    ):
         super().__init__()
         if filters % SCALE:
             raise InputError(f"model.filters: {filters}; expected a multiple of {SCALE}, the groups of a Res2 layer")
-        self.chained = chained
-        self.first = ConvReluNorm(input_dim, filters, 5)
-        self.blocks = nn.ModuleList(SERes2Block(filters, 3, dilation) for dilation in DILATIONS)
+        self.chained, self.attention_norm = chained, attention_norm
+        self.first = ConvReluNorm(input_dim, filters, 5, padding=padding)
+        self.blocks = nn.ModuleList(SERes2Block(filters, 3, dilation, padding) for dilation in DILATIONS)
         self.last = Conv1d(len(DILATIONS) * filters, last_filters, 1)
+        self.last_norm = BatchNorm1d(last_filters) if aggregation_norm else nn.Identity()
         self.output_dim = last_filters
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -95,4 +111,4 @@ class ECAPA(Encoder):
         for block in self.blocks:  # each sees the sum of all outputs before it (3.3)
             outputs.append(block(total, mask))
             total = outputs[-1] if self.chained else total + outputs[-1]
-        return torch.relu(self.last(join(outputs)))
+        return self.last_norm(torch.relu(self.last(join(outputs))))

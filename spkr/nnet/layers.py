@@ -60,6 +60,20 @@ def real(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     return x if mask is None else torch.where(mask, x, 0)
 
 
+def reflect(x: torch.Tensor, mask: torch.Tensor | None, beyond: int) -> torch.Tensor:
+    """Continue each utterance of (N, C, T) by its reflection, `beyond` frames at both ends: (N, C, T + 2 beyond).
+
+    The frame at an end is not repeated. An utterance of fewer frames is reflected again and again.
+    """
+    time, frames = time_axis(x)
+    n = torch.tensor([[x.shape[2]]], device=x.device) if mask is None else mask.sum(dim=2)  # (1 or N, 1)
+    period = (2 * (n - 1)).clamp(min=1)
+    t = torch.arange(-beyond, x.shape[2] + beyond, device=x.device) % period
+    source = torch.minimum(t, period - t).unsqueeze(3 - time)  # with one axis for the channels
+    y = torch.take_along_dim(frames, source, dim=time)
+    return y.transpose(1, 2) if time == 1 else y
+
+
 def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
     """The mask after a convolution of this stride in time; output frame t is centred on input frame stride * t."""
     return mask if mask is None else mask[..., ::stride]

@@ -20,6 +20,7 @@ from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
 from spkr.nnet.layers import frame_mask, real, strided
 from spkr.nnet.pooling import Deviation, make_pooling
+from spkr.nnet.torch_file import read_torch
 
 FORMAT = "spkr model 2"
 OLDER = "spkr model 1"  # the same file, but networks of the types RECOMPUTED gave other numbers
@@ -148,14 +149,8 @@ def read_model(path: str | Path) -> dict[str, Any]:
     differently.
     """
     expected = "expected the file that `spkr train` wrote"
-    try:
-        model = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such model; train one, or name the file that `spkr train` wrote") from None
-    except Exception as e:  # torch may raise any error, and its message may advise running code from the file
-        if isinstance(e, OSError) and e.filename:
-            raise InputError(f"{path}: cannot be read ({e.strerror}); {expected}") from None
-        raise InputError(f"{path}: not a model of spkr, or damaged; {expected}, or train again") from None
+    missing = "train one, or name the file that `spkr train` wrote"
+    model = read_torch(path, path, missing, f"not a model of spkr, or damaged; {expected}, or train again")
     if not isinstance(model, dict) or model.get("format") not in (OLDER, FORMAT):
         raise InputError(f"{path}: not a model of spkr (format {FORMAT!r}); {expected}")
     kind = model.get("settings", {}).get("type")

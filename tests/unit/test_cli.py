@@ -132,7 +132,7 @@ def test_a_wrong_command_line_is_status_2(capsys, args, message):
             ["augment", "nowhere", "out", "--options", '{"copy": 1}'],
             "--options.copy: no such key; did you mean copies?",
         ),
-        (["embed", "no.pt", "data", "feats", "out"], "no.pt: no such model"),
+        (["embed", "no.pt", "data", "feats", "out"], "no.pt: no such file"),
         (
             ["backend", "out", "--xvectors", "x", "--utt2spk", "u", "--options", '{"lda_dims": 3}'],
             "--options.lda_dims: no such key; did you mean lda_dim?",
@@ -169,7 +169,7 @@ def test_an_error_is_one_line_on_stderr_and_in_the_log(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert "spkr embed: error: no.pt: no such model" in done.stderr
+    assert "spkr embed: error: no.pt: no such file" in done.stderr
     assert (tmp_path / "log/x.log").read_text() == done.stderr
 
 

@@ -1,8 +1,8 @@
 """Trained networks of other toolkits as model files of spkr.
 
-`ORIGINS` has the toolkits: for each the module with its architectures. A module has a function for each, which reads
-the architecture off the names and shapes of a state dict and moves the weights to our names, or says that the state
-dict is of another one.
+`ORIGINS` has the toolkits: for each the module with its architectures and its front end. In a module, `ARCHITECTURES`
+has a function for each architecture, which reads it off the names and shapes of a state dict and moves the weights to
+our names, or returns None for another one; `front_end` returns the section `feats`.
 """
 
 KALDI_FBANK = {  # Kaldi's features with 80 bands, less the mean over the utterance
@@ -16,4 +16,6 @@ HEAD = {"type": "aam", "margin": 0.2, "scale": 32.0}  # it is not imported; a fi
 ORIGINS = {  # by the name that `spkr import --from` takes
     "3d-speaker": "spkr.nnet.importers.three_d_speaker",
     "wespeaker": "spkr.nnet.importers.wespeaker",
+    "speechbrain": "spkr.nnet.importers.speech_brain",
+    "nemo": "spkr.nnet.importers.nemo",
 }

@@ -5,35 +5,39 @@ less the mean over the utterance.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from spkr.nnet.importers import HEAD, KALDI_FBANK
+from spkr.nnet.importers.network_file import NetworkFile
 from spkr.nnet.importers.weights import Weights
 
-FRONT_END = KALDI_FBANK
+
+def front_end(file: NetworkFile) -> dict[str, Any]:
+    """The section `feats`."""
+    return KALDI_FBANK
 
 
-def campplus(state: Mapping[str, torch.Tensor]) -> tuple[dict[str, Any], Weights] | None:
+def campplus(file: NetworkFile) -> tuple[dict[str, Any], Weights] | None:
     """CAM++; None for another network."""
+    state = file.state
     layers = [m.groups() for name in state if (m := re.match(r"xvector\.block(\d)\.tdnnd(\d+)\.linear1\.", name))]
     if not layers or "head.conv1.weight" not in state or "xvector.dense.linear.weight" not in state:
         return None
     blocks = [sum(block == str(b) for block, _ in layers) for b in (1, 2, 3)]
-    first = "xvector.block1.tdnnd1.cam_layer.linear_local.weight"
+    w = Weights(state)
     settings = {
         "type": "campplus",
-        "filters": state["xvector.tdnn.linear.weight"].shape[0] if "xvector.tdnn.linear.weight" in state else 128,
-        "growth": state[first].shape[0] if first in state else 32,
+        "filters": w.size("xvector.tdnn.linear.weight"),
+        "growth": w.size("xvector.block1.tdnnd1.cam_layer.linear_local.weight"),
         "blocks": blocks,
         "pooling": "xvector",
         "unbiased_std": True,
-        "embedding_layers": [state["xvector.dense.linear.weight"].shape[0]],
+        "embedding_layers": [w.size("xvector.dense.linear.weight")],
         "head": HEAD,
     }
-    return settings, _move(Weights(state), blocks)
+    return settings, _move(w, blocks)
 
 
 def _move(w: Weights, blocks: list[int]) -> Weights:
@@ -59,8 +63,9 @@ def _move(w: Weights, blocks: list[int]) -> Weights:
         w.copy(f"encoder.layers.{at}.conv", f"xvector.transit{block}.linear", "weight")
         at += 1
     w.norm("encoder.last", "xvector.out_nonlinear.batchnorm")
-    dense = w.take("xvector.dense.linear.weight")
-    w.ours["affine.0.weight"], w.ours["affine.0.bias"] = dense.flatten(1), torch.zeros(len(dense))
+    w.copy("affine.0", "xvector.dense.linear", "weight")
+    w.flatten("affine.0.weight")
+    w.ours["affine.0.bias"] = torch.zeros(len(w.ours["affine.0.weight"]))
     w.norm("norms.0", "xvector.dense.nonlinear.batchnorm", affine=False)
     return w
 

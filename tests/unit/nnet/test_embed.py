@@ -216,7 +216,7 @@ def test_features_of_other_utterances_are_refused(toy, model, tmp_path):
 
 
 def test_a_missing_or_damaged_model_is_refused(toy, model, tmp_path):
-    with pytest.raises(InputError, match="final.pt: no such model"):
+    with pytest.raises(InputError, match="final.pt: no such file; train one"):
         embed_set(tmp_path / "final.pt", toy.data["dev"], toy.feats["dev"], tmp_path / "out")
     shutil.copy(model, tmp_path / "final.pt")
     with (tmp_path / "final.pt").open("r+b") as f:

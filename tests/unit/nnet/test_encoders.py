@@ -143,7 +143,7 @@ def test_tdnn_frames_with_a_whole_context_are_kaldis():
 
 
 def test_a_res2_layer_adds_each_group_to_the_next():
-    layer, x = stir(Res2(16, 3, 2)), torch.randn(2, 16, 20)
+    layer, x = stir(Res2(16, 3, 2, "zeros")), torch.randn(2, 16, 20)
     groups, y = x.split(2, dim=1), [x[:, :2]]
     y.append(layer.convs[0](groups[1], None))
     for i in range(2, 8):

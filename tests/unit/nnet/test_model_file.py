@@ -49,7 +49,7 @@ def test_a_model_file_cut_short_is_refused(tmp_path):
 
 def test_foreign_and_older_model_files_are_refused(tmp_path):
     path = tmp_path / "final.pt"
-    with pytest.raises(InputError, match="final.pt: no such model"):
+    with pytest.raises(InputError, match="final.pt: no such file"):
         load_model(path)
     path.write_text("not a model\n")
     with pytest.raises(InputError, match="final.pt: not a model of spkr, or damaged"):
