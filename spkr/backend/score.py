@@ -20,7 +20,13 @@ LINES = 10_000  # scores formatted at a time
 
 @dataclass
 class Cohort:
-    """The embeddings of other speakers against which scores are normalised."""
+    """The embeddings of other speakers against which scores are normalised.
+
+    A member stands for the other side of a trial and therefore counts as one utterance, even if it is an average. Where
+    psi is large, PLDA's log likelihood ratio of averages of n and m utterances is a constant less |u - v|^2 /
+    (2 (1/n + 1/m)). Scores against averages that count as 12 utterances would have nearly twice the scale of a trial of
+    two utterances, whose own score would then count for half as much in the normalised one.
+    """
 
     method: str  # one of score_norm.METHODS, except none
     xvectors: str | Path  # table of raw embeddings, one for each member
@@ -34,7 +40,7 @@ class Cohort:
             )
 
     def read(self, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
-        """The members, processed (number of members, d), and their numbers of utterances."""
+        """The members, processed (number of members, d), and the numbers of utterances they count as, all 1."""
         table = TableReader(self.xvectors)
         models = read_models(self.models_path)
         check_models(self.models_path, models, models, table)
@@ -44,7 +50,8 @@ class Cohort:
                 f"top_n {self.top_n} of a cohort of {len(members)} in {self.xvectors}; expected 2 to {len(members)}"
             )
         raw, num_utts = average_embeddings(members, table)
-        return backend.process(raw, num_utts), num_utts
+        ones = np.ones_like(num_utts)
+        return backend.process(raw, ones), ones
 
 
 def score_trials(
