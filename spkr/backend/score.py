@@ -1,5 +1,6 @@
 """Scoring trial lists: a score for each trial of a list, from the embeddings of its utterances."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from spkr.kaldi.table import TableReader
 from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models, read_trials, warn_of_odd_trials
 
 LINES = 10_000  # scores formatted at a time
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -41,6 +44,12 @@ class Cohort:
 
     def read(self, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
         """The members, processed (number of members, d), and the numbers of utterances they count as, all 1."""
+        if backend.plda:
+            logger.warning(
+                "%s of PLDA's scores: log likelihood ratios need no normalisation, and it often makes them worse; "
+                "compare with score_norm none on dev",
+                self.method,
+            )
         table = TableReader(self.xvectors)
         models = read_models(self.models_path)
         check_models(self.models_path, models, models, table)

@@ -61,6 +61,14 @@ def test_averages_of_the_cohort_count_as_one_utterance_by_the_command(corpus, ba
     assert score(backend, "one", cohort=cohort) == lines[77:78]
 
 
+def test_normalisation_of_plda_is_warned_of(corpus, caplog):
+    write_trials_of([("m1", "s00-u0")])
+    score("cosine", cohort=Cohort("s-norm", "train.scp"))
+    assert not caplog.records
+    score("plda", cohort=Cohort("s-norm", "train.scp"))
+    assert "s-norm of PLDA's scores" in caplog.text and "compare with score_norm none on dev" in caplog.text
+
+
 def test_cohorts_that_cannot_serve_are_refused(corpus):
     write_trials_of([("m1", "s00-u0")])
     for method, top_n in (("as-norm", None), ("s-norm", 3), ("asnorm", 3)):
