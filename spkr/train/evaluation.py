@@ -2,12 +2,12 @@
 
 Both use the weights at the end of the epoch. The table of results has another EER of the same trials: that of the final
 network, whose weights are an average of the last epochs'. It centres embeddings by the mean of the back-end's training
-set, for which `valid` is a small substitute here.
+set, for which a sample of the training speakers' utterances stands here.
 """
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.model import Network
 
 MOST = 4000  # utterances of `valid`, at most, that are measured after an epoch
+CENTRE = 256  # utterances, at least, whose mean centres; fewer made the EER of some networks twice as high
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Evaluation:
     valid_speakers: dict[str, int]  # measured utterance -> index of its speaker
     dev: FeatureReader
     trials: Trials | None  # of utterances of `dev`; None if the network is trained on `dev`, too
+    train: FeatureReader
+    centre: Sequence[str]  # utterances of `train` that, with those of `valid`, give the mean
 
     @classmethod
     def read(
@@ -49,6 +52,7 @@ class Evaluation:
         utt2spk: Mapping[str, str],
         speakers: Sequence[str],
         train_sets: Sequence[str],
+        train: FeatureReader,
     ) -> "Evaluation":
         """Read the sets `valid` and `dev`, and the trial list of `dev`.
 
@@ -58,7 +62,7 @@ class Evaluation:
             front_end: the network's.
             utt2spk: utterance -> speaker of the training sets.
             speakers: those of `utt2spk`, in the network's order.
-            train_sets: names of the training sets.
+            train_sets, train: names of the training sets, and their features.
 
         Raises InputError if an utterance of `valid`, or a speaker of `dev`, is in training (unless `dev` itself, or an
         augmented copy of it, is one of the training sets), and if `valid` has no training speaker.
@@ -71,19 +75,20 @@ class Evaluation:
         valid_speakers = _measured(valid_utt2spk, index, data_dirs["valid"])
         if any(name == "dev" or name.startswith("dev_") for name in train_sets):
             logger.warning("the network is trained on dev; its EER would mean nothing, and is logged as nan")
-            return cls(valid, valid_speakers, dev, None)
+            return cls(valid, valid_speakers, dev, None, train, [])
         if known := sorted(index.keys() & set(dev_utt2spk.values())):
             raise InputError(
                 f"{data_dirs['dev']}/utt2spk: speaker {known[0]} is in training, too; choose other speakers"
             )
-        return cls(valid, valid_speakers, dev, _read_dev_trials(trials, dev_utt2spk, data_dirs["dev"]))
+        of_dev = _read_dev_trials(trials, dev_utt2spk, data_dirs["dev"])
+        return cls(valid, valid_speakers, dev, of_dev, train, _spaced(utt2spk, CENTRE - len(valid_speakers)))
 
     def measure(self, net: Network, device: torch.device) -> tuple[float, float]:
         """Accuracy of `valid` and EER of `dev`, both from 0 to 1, of a network in evaluation mode on `device`.
 
         Accuracy is that of closed-set identification: the share of the utterances of `valid` whose best-scoring
         training speaker is the right one. The EER is Kaldi's, of cosine scores of embeddings centred by the mean of
-        `valid`, which has training speakers. It is nan if the network is trained on `dev`.
+        utterances of training speakers. It is nan if the network is trained on `dev`.
         """
         valid = dict(embed_batches(net, self.valid, self._valid_batches, device))
         utts = list(self.valid_speakers)
@@ -94,11 +99,17 @@ class Evaluation:
         if self.trials is None:
             return accuracy, math.nan
         dev = dict(embed_batches(net, self.dev, self._dev_batches, device))
-        return accuracy, eer_of_trials(self.trials, dev, vectors.mean(axis=0, dtype=np.float64))
+        seen = dict(embed_batches(net, self.train, self._centre_batches, device))
+        centre = np.concatenate([vectors, *(vector[None] for vector in seen.values())])
+        return accuracy, eer_of_trials(self.trials, dev, centre.mean(axis=0, dtype=np.float64))
 
     @cached_property
     def _valid_batches(self) -> list[list[str]]:
         return plan_batches({utt: self.valid.num_frames(utt) for utt in self.valid_speakers})
+
+    @cached_property
+    def _centre_batches(self) -> list[list[str]]:
+        return plan_batches({utt: self.train.num_frames(utt) for utt in self.centre})
 
     @cached_property
     def _dev_batches(self) -> list[list[str]]:
@@ -124,12 +135,17 @@ def _measured(utt2spk: Mapping[str, str], index: Mapping[str, int], data_dir: st
     if not speakers:
         raise InputError(f"{data_dir}/utt2spk: none of its speakers is a training speaker")
     logger.info("%d of %d utterances of valid are of training speakers", len(speakers), len(utt2spk))
-    if (count := len(speakers)) > MOST:
-        utts = sorted(speakers)
-        spaced = [utts[i * count // MOST] for i in range(MOST)]
-        speakers = {utt: speakers[utt] for utt in spaced}
+    if len(speakers) > MOST:
+        speakers = {utt: speakers[utt] for utt in _spaced(speakers, MOST)}
         logger.info("%d of them, evenly spaced, are measured", MOST)
     return speakers
+
+
+def _spaced(utts: Collection[str], most: int) -> list[str]:
+    """At most this many of the utterances, evenly spaced in their sorted order."""
+    number = max(0, min(most, len(utts)))
+    in_order = sorted(utts)
+    return [in_order[i * len(utts) // number] for i in range(number)]
 
 
 def _read_dev_trials(path: str | Path, utt2spk: Mapping[str, str], data_dir: str) -> Trials:

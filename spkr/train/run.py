@@ -94,7 +94,9 @@ def train(
     options, front_end = settings.train, settings.feats
     reader, utt2spk, num_frames = _read(settings, sets)
     speakers = sorted(set(utt2spk.values()))
-    evaluation = Evaluation.read(sets.data, sets.feats, sets.dev_trials, front_end, utt2spk, speakers, sets.train)
+    evaluation = Evaluation.read(
+        sets.data, sets.feats, sets.dev_trials, front_end, utt2spk, speakers, sets.train, reader
+    )
     if options.tuning.select == "dev" and not evaluation.trials:
         raise InputError(
             "train.tuning.select: dev, and the network is trained on dev; take last, or train.sets without dev"

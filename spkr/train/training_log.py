@@ -44,7 +44,7 @@ class TrainingLog:
                 self.board.add_scalar(name, row[name], row["step"])
         self.board.flush()
         logger.info(
-            "epoch %d/%d: loss %.3f, accuracy %.1f %% (valid %.1f %%), dev EER %.2f %% (centred by valid), %s",
+            "epoch %d/%d: loss %.3f, accuracy %.1f %% (valid %.1f %%), dev EER %.2f %% (cosine), %s",
             *(row["epoch"], epochs, row["loss"], 100 * row["train_accuracy"], 100 * row["valid_accuracy"]),
             *(100 * row["dev_eer"], _speed(row, remaining)),
         )

@@ -23,7 +23,8 @@ def evaluation(toy, utt2spk=None, sets=("train",), trials=None, data=None):
     utt2spk = utt2spk or read_map(f"{toy.data['train']}/utt2spk")
     trials = trials or f"{toy.data['dev']}/trials_pairs"
     speakers = sorted(set(utt2spk.values()))
-    return Evaluation.read(toy.data | (data or {}), toy.feats, trials, toy.front_end, utt2spk, speakers, sets)
+    train = FeatureReader([toy.feats["train"]], toy.front_end)
+    return Evaluation.read(toy.data | (data or {}), toy.feats, trials, toy.front_end, utt2spk, speakers, sets, train)
 
 
 def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
@@ -35,6 +36,8 @@ def test_accuracy_and_eer_are_those_of_the_written_network(toy, tmp_path):
         with torch.no_grad():
             right.append(speakers[int(net(torch.from_numpy(valid[utt])[None])[0].argmax())] == spk)
         heard.append(embed_utterance(net, valid[utt]).astype(np.float64))
+    train = FeatureReader([toy.feats["train"]], toy.front_end)
+    heard += [embed_utterance(net, train[utt]).astype(np.float64) for utt in train.feats]
     dev, trials = FeatureReader([toy.feats["dev"]], toy.front_end), read_trials(f"{toy.data['dev']}/trials_pairs")
     vectors = {utt: embed_utterance(net, dev[utt]).astype(np.float64) for utt in dev.feats}
     mean = sum(heard) / len(heard)
@@ -60,13 +63,18 @@ def test_the_eer_of_trials_is_of_cosines_about_the_mean_that_is_given():
     assert eer_of_trials(trials, vectors, np.zeros(2)) == 0.5
 
 
-def test_dev_is_centred_by_the_mean_of_valid(toy, monkeypatch):
+@pytest.mark.parametrize("most", [20, 1000])
+def test_dev_is_centred_by_the_mean_of_training_speakers(toy, monkeypatch, most):
     means = []
+    monkeypatch.setattr("spkr.train.evaluation.CENTRE", most)
     monkeypatch.setattr("spkr.train.evaluation.eer_of_trials", lambda trials, vectors, mean: means.append(mean))
     net = stir(SpeakerNet(network_options(SMALL_OF["tdnn"]), 8, 6))
     evaluation(toy).measure(net, "cpu")
-    valid = FeatureReader([toy.feats["valid"]], toy.front_end)
-    expected = np.mean([embed_utterance(net, valid[utt]) for utt in valid.feats], axis=0)
+    valid, train = (FeatureReader([toy.feats[s]], toy.front_end) for s in ("valid", "train"))
+    utts = sorted(train.feats)
+    spaced = [utts[i * len(utts) // (most - 12)] for i in range(most - 12)] if most < 100 else utts
+    heard = [valid[utt] for utt in valid.feats] + [train[utt] for utt in spaced]
+    expected = np.mean([embed_utterance(net, feats) for feats in heard], axis=0)
     np.testing.assert_allclose(means[0], expected, atol=1e-4)
     assert np.abs(expected).max() > 0.01
 
