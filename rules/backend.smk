@@ -1,11 +1,12 @@
 # Mean, LDA and PLDA, in Kaldi's formats.
 
+UNTRAINED = not (settings.backend.trained or settings.backend.sets)  # cosine of embeddings as they are
 TRAINED_BACKEND = settings.backend.trained or f"{RUN}/backend"
 ADAPT_TO = settings.backend.adapt_to
 BACKEND_DIR = f"{RUN}/adapted_backend" if ADAPT_TO else TRAINED_BACKEND
 
 
-if not settings.backend.trained:
+if settings.backend.sets and not settings.backend.trained:
 
     rule backend:
         """Train the back-end on embeddings of training speakers."""

@@ -1,7 +1,9 @@
 # From the archives to Kaldi data directories and trial lists.
 
 CORPUS = f"exp/corpora/{settings.corpus.name}"
-SETS = ["train", "valid", "dev", "test"]
+DATA = settings.corpus.data  # Kaldi data directories that are there already
+SETS = settings.sets(ROOT)
+GIVEN = sorted(str(file) for s in SETS for file in (ROOT / DATA / s).iterdir() if file.is_file()) if DATA else []
 
 # Each archive, by the folder that it is unpacked to.
 ARCHIVES = {os.path.normpath(f"{CORPUS}/{folder}"): archive for folder, archive in settings.corpus.archives.items()}
@@ -42,7 +44,7 @@ if settings.corpus.synthesise:
         shell:
             "python {params.script:q} {params.out} {params.options} 2>&1 | tee {log}"
 
-else:
+elif not DATA:
 
     rule corpus:
         """Find or download an archive and unpack it. Later rules depend only on the completion record."""
@@ -65,7 +67,7 @@ else:
 rule data:
     """Write the data directories and trial lists of all sets, and the list of files that cannot be used."""
     input:
-        corpus=[f"{folder}/unpacked.json" for folder in ARCHIVES or [CORPUS]],
+        corpus=GIVEN if DATA else [f"{folder}/unpacked.json" for folder in ARCHIVES or [CORPUS]],
     output:
         sets=expand(f"{EXP}/data/{{set}}/{{file}}", set=SETS, file=DATA_FILES),
         lists=TRIAL_FILES,
@@ -80,15 +82,16 @@ rule data:
         mem_mb=growing(3000),
     params:
         script=below_root(settings.corpus.script),
-        corpus=CORPUS,
+        corpus=below_root(DATA) if DATA else CORPUS,
+        sets=SETS,
         out=f"{EXP}/data",
         options=as_json(settings.corpus.options),
         code=code(settings.corpus.script),
     message:
         f"data: preparing {settings.corpus.name}"
     shell:
-        "python {params.script:q} {params.corpus} {params.out} --options {params.options:q} --jobs {threads}"
-        " 2>&1 | tee {log}"
+        "python {params.script:q} {params.corpus} {params.out} --options {params.options:q} --sets {params.sets}"
+        " --jobs {threads} 2>&1 | tee {log}"
 
 
 rule augment:

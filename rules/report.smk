@@ -1,7 +1,7 @@
 # EER with its interval, minDCF, identification accuracy, results by attribute, DET plots.
 
 # Files of the data rule that describe utterances and speakers: microphone, distance, sex.
-ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur)", name)]
+ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur|file|session)", name)]
 TEST_SETS = sorted({s for s, _ in LISTS.values()})
 
 

@@ -35,7 +35,7 @@ rule score:
         models=trials_file("models"),
         xvectors=lambda w: f"{RUN}/xvectors/{LISTS[w.list][0]}/xvector.scp",
         embeddings=lambda w: xvector_files(filter(None, [LISTS[w.list][0], COHORT])),
-        backend=expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
+        backend=[] if UNTRAINED else expand(f"{BACKEND_DIR}/{{file}}", file=BACKEND_FILES),
         cohort=[f"{RUN}/xvectors/{COHORT}/xvector.scp"] if COHORT else [],
         cohort_models=[f"{EXP}/data/{COHORT}/spk2utt"] if COHORT else [],
     output:
@@ -47,11 +47,11 @@ rule score:
         f"{RUN}/benchmark/score.{{list}}.{{backend}}.tsv"
     params:
         backend="{backend}",
-        backend_dir=BACKEND_DIR,
+        backend_dir=[] if UNTRAINED else ["--backend-dir", BACKEND_DIR],
         options=score_options,
         code=lambda w: code("spkr.backend.score", BACKENDS[w.backend]),
     message:
         "score: {wildcards.list} by {wildcards.backend}"
     shell:
         "spkr --log {log} score {input.trials} {output.scores} --backend {params.backend}"
-        " --backend-dir {params.backend_dir} --xvectors {input.xvectors} {params.options}"
+        " {params.backend_dir} --xvectors {input.xvectors} {params.options}"

@@ -7,7 +7,7 @@ from spkr.errors import InputError
 from spkr.manifest import unlisted
 
 USED_SETS = dict.fromkeys(
-    [*SETS, *TRAIN_SETS, *BACKEND_SETS, *(TUNING_SETS if FINETUNE else []), *filter(None, [COHORT, ADAPT_TO])]
+    [*SETS, *([] if PRETRAINED else TRAIN_SETS), *BACKEND_SETS, *(TUNING_SETS if FINETUNE else []), *filter(None, [COHORT, ADAPT_TO])]
 )
 VALUES = {
     "set": USED_SETS,
@@ -39,7 +39,7 @@ def is_known_to_snakemake(path):
 
 def check_places():
     """Raise InputError where a file that no run made stands in an output's place: the job would delete it."""
-    unpacked = {str(path) for path in rules.corpus.output}  # which has a record of its own
+    unpacked = set() if DATA else {str(path) for path in rules.corpus.output}  # which has a record of its own
     for rule in workflow.rules:
         if unpacked & {str(path) for path in rule.output}:
             continue

@@ -55,7 +55,7 @@ class Backend:
         """Read the back-end `name`, one of BACKENDS, from those of mean.vec, transform.mat and plda that it needs.
 
         Args:
-            folder: of these files; may be None for the cosine of processed embeddings
+            folder: of these files; may be None for cosine, which then subtracts no mean
             processed: mean, transform and length normalisation were applied before, and are skipped
             smoothing, normalize_length, simple_length_normalization: of PLDA, as in Kaldi
         Raises InputError for an unknown name, and for files that are missing or do not fit together.
@@ -70,7 +70,7 @@ class Backend:
             simple_length_normalization=simple_length_normalization,
         )
         files = [file for file in backend.FILES if file == "plda" or not processed]
-        if not files:
+        if not files or folder is None and name == "cosine":
             return backend
         if folder is None:
             raise InputError(f"back-end {name} without a folder; expected --backend-dir, with its files")

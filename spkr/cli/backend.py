@@ -84,7 +84,7 @@ def _add_score(verb) -> None:
     p.add_argument("scores", help="output, lines of: enrolment test score")
     p.add_argument("--backend", choices=tuple(BACKENDS), required=True)
     p.add_argument("--backend-dir", type=Path,
-                   help="folder of mean.vec, transform.mat, plda; --processed cosines need none")  # fmt: skip
+                   help="folder of mean.vec, transform.mat, plda; without it, cosine subtracts no mean")  # fmt: skip
     p.add_argument("--xvectors", nargs="+", required=True, metavar="TABLE", help=TABLE)
     p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model; a name "
                    "that is both is the model in enrolment, and the utterance in test")  # fmt: skip

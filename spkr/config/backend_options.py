@@ -17,7 +17,7 @@ from spkr.config.options import (
     option,
     unique,
 )
-from spkr.config.train_options import Sets
+from spkr.config.train_options import SetsOrNone
 from spkr.errors import InputError
 
 BackendName = Literal[tuple(BACKENDS)]
@@ -77,7 +77,9 @@ class Backend(BackendOptions):
         ("cosine", "lda_cosine", "plda"), "back-ends that score all lists"
     )
     primary: BackendName = option("cosine", "the back-end that was chosen on dev")
-    sets: Sets = option(("train",), "sets that the back-end is trained on")
+    sets: SetsOrNone = option(
+        ("train",), "sets that the back-end is trained on; none: cosine of embeddings as they are, without training"
+    )
     augment: Word | None = option(None, "an augmentation of the section augment; its copies are used for training")
     trained: PathText | None = option(
         None, "a folder of mean.vec, transform.mat and plda to use without training", alias="from"
@@ -88,6 +90,8 @@ class Backend(BackendOptions):
 
     @model_validator(mode="after")
     def _check(self):
+        if not self.sets and not self.trained and set(self.kinds) != {"cosine"}:
+            raise InputError("sets: none to train on; expected kinds: [cosine], which needs no training, or `from`")
         if self.primary not in self.kinds:
             raise InputError(f"primary: {self.primary}; expected one of kinds, {', '.join(self.kinds)}")
         return self

@@ -42,6 +42,9 @@ class Corpus(Options):
         {}, "by the folder below exp/corpora/<name> that each is unpacked to; `.` is exp/corpora/<name> itself"
     )
     folder: Text | None = option(None, "folder of the archives under `corpora`; any if null")
+    data: PathText | None = option(
+        None, "a folder of Kaldi data directories, in place of archives; below that of the Snakefile, or absolute"
+    )
     synthesise: PathText | None = option(None, "a script that makes the corpus if it has no archive")
     synthesise_options: Annotated[Text, StringConstraints(pattern="^[A-Za-z0-9 ._=-]*$")] = option("", "of that script")
     files: tuple[Word, ...] = option(
@@ -50,8 +53,10 @@ class Corpus(Options):
 
     @model_validator(mode="after")
     def _check(self):
-        if not (self.archives or self.synthesise):
-            raise InputError("archives: none; expected an archive, or a script at `synthesise`")
+        if sum(map(bool, (self.archives, self.synthesise, self.data))) != 1:
+            raise InputError(
+                "archives: expected archives, or a script at `synthesise`, or a folder at `data`, and one of them only"
+            )
         if self.script.startswith("/"):
             raise InputError(f"script: {self.script}; expected a path below the folder of the Snakefile: local/NAME.py")
         return self

@@ -27,6 +27,12 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     directory.
     """
     _check_corpus(config, root, place)
+    for path, name in _used_sets(config):
+        if name.partition("_")[0] not in (there := config.sets(root)):
+            has = f"{config.corpus.data} has {', '.join(there) or 'none'}"
+            raise InputError(
+                f"{place(*path)}the set {name} is needed, and {has}; add the folder {name}, or change this"
+            )
     for path, value in _augmentations(config):
         _known(value, config.augment, "augmentation", place(*path))
     for path, value in _dev_lists(config):
@@ -52,6 +58,8 @@ def _check_corpus(config: Config, root: Path, place: Place) -> None:
         if path and not (root / path).is_file():
             known = sorted(str(file.relative_to(root)) for file in root.glob("local/*.py"))
             raise InputError(f"{place('corpus', key)}no such file {path!r}; {suggest(path, known)}")
+    if (data := config.corpus.data) and not (root / data).is_dir():
+        raise InputError(f"{place('corpus', 'data')}no such folder {data!r}; expected Kaldi data directories in it")
     for key, holds in (("corpora", "corpus archives"), ("models", "trained networks")):
         if (folder := getattr(config, key)) and not Path(folder).is_dir():
             raise InputError(f"{place(key)}no such folder {folder!r}; expected the folder of {holds}")
@@ -77,6 +85,16 @@ def corpus_options(config: Config, root: Path, place: Place = lambda *keys: f"{'
     except InputError as e:
         keys, _, message = str(e).partition(": ")
         raise InputError(f"{place(*keys.split('.'))}{message}") from None
+
+
+def _used_sets(config: Config) -> Iterable[tuple[tuple[str, ...], str]]:
+    """The sets that this config uses, each with the keys of what uses it."""
+    if not config.pretrained:
+        yield from ((("train", "sets"), name) for name in (*config.train.sets, "valid", "dev"))
+    if not config.backend.trained:
+        yield from ((("backend", "sets"), name) for name in config.backend.sets)
+    yield from ((path, name) for path, name in _sets(config) if name)
+    yield from ((("trials", name, "sets"), s) for name, options in config.trials.items() for s in options.sets)
 
 
 def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:

@@ -1,6 +1,7 @@
 """The whole config: its sections, and what follows from more than one of them."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
@@ -9,7 +10,7 @@ from spkr.config.backend_options import Backend
 from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
-from spkr.config.options import Count, Named, Options, PathText, Text, Word, option
+from spkr.config.options import Count, Named, Options, PathText, SetName, Text, Word, option
 from spkr.config.train_options import Finetune, Train, TrainOptions
 from spkr.errors import InputError
 from spkr.feats import AnyFrontEnd, Fbank
@@ -83,6 +84,11 @@ class Config(Options):
             raise InputError(f"head.{min(changes)}: model.head.type softmax has no margin; expected another head")
         own = {k: v for k, v in changes.items() if k in type(self.network.head).model_fields}
         return train, self.network.replace(head=self.network.head.to_dict() | own)
+
+    def sets(self, root: Path) -> list[str]:
+        """The sets of the corpus: those in `corpus.data`, or all. Args: root is the folder of the Snakefile."""
+        data = self.corpus.data
+        return [name for name in get_args(SetName) if not data or (root / data / name).is_dir()]
 
     def augmented(self, sets: tuple[str, ...], augmentation: str | None) -> list[str]:
         """The sets that are used for `sets`: augmented copies are sets of their own, `<set>_<augmentation>`."""

@@ -28,7 +28,8 @@ from spkr.errors import InputError
 
 Seconds = Annotated[Number, Field(le=3600)]
 
-Sets = Annotated[tuple[SetName, ...], Field(min_length=1), AfterValidator(unique)]
+SetsOrNone = Annotated[tuple[SetName, ...], AfterValidator(unique)]
+Sets = Annotated[SetsOrNone, Field(min_length=1)]
 
 
 class Filter(Options):

@@ -32,9 +32,10 @@ def run(doc: str, kind: type[Options], prepare: Callable[[Path, Path, Options, i
     parser.add_argument("out_dir", type=Path, help="where the data directories go")
     parser.add_argument("--options", type=json.loads, default={}, help="JSON: " + ", ".join(kind.model_fields))
     parser.add_argument("--jobs", type=int, default=1, help="files to read at a time (default: %(default)s)")
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS, help="sets that it writes (default: all)")
     args = parser.parse_args()
     made_with = {"corpus_dir": args.corpus_dir, "out_dir": args.out_dir, "options": args.options}
-    manifests = [args.out_dir / "manifest.json", *(args.out_dir / s / "manifest.json" for s in SETS)]
+    manifests = [args.out_dir / "manifest.json", *(args.out_dir / s / "manifest.json" for s in args.sets)]
     try:
         options = read_options(kind, args.options, "corpus.options")
         with artefacts("data", made_with, *manifests, code=Path(sys.argv[0]).parent):

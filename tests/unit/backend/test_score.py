@@ -230,8 +230,9 @@ def test_an_output_that_is_no_ark_is_refused(corpus, caplog, verb):
     assert not list(corpus.glob("processed*"))
 
 
-def test_a_folder_is_needed_by_all_but_the_cosine_of_processed_embeddings(corpus):
-    for backend, processed in (("cosine", False), ("lda_cosine", False), ("plda", True)):
+def test_a_folder_is_needed_by_all_but_cosine(corpus):
+    assert Backend.read("cosine", None).mean is None
+    for backend, processed in (("lda_cosine", False), ("plda", True)):
         with pytest.raises(InputError, match=f"back-end {backend} without a folder; expected --backend-dir"):
             Backend.read(backend, None, processed=processed)
 

@@ -1,0 +1,147 @@
+"""What `spkr new` found in a user's recordings, and the recipe that it proposes for them."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from spkr.dataprep.inspection import Header, containers, read_headers_of, seconds_of, suspicions, unreadable
+from spkr.dataprep.intake import read_recordings
+from spkr.dataprep.naming import with_ids
+from spkr.dataprep.recipe_folder import Choices, attributes, config_of, make_lists
+from spkr.dataprep.splitting import FEW, own_sessions, split_sets
+from spkr.errors import InputError
+from spkr.kaldi.rules import is_command
+
+RATE = 16000  # Hz, of the front ends
+PRETRAINED = "campplus_200k"  # where there are too few speakers to train a network on
+SNAKEFILE = """config.setdefault("recipe", "{name}")
+
+
+include: "../../Snakefile"
+
+
+rule {rule}:
+    default_target: True
+    input:
+        rules.all.input,
+"""
+
+
+@dataclass
+class Proposal:
+    """A recipe that is not written yet."""
+
+    choices: Choices
+    sets: dict[str, pd.DataFrame]
+    lists: dict[str, dict[str, tuple[list, dict]]]  # of each set: trials and models by the list's name
+    found: list[str]  # lines that say what was found
+
+    def about(self) -> str:
+        """A line about the recordings."""
+        table = pd.concat(self.sets.values())
+        hours = table["seconds"].sum() / 3600
+        return f"{table['spk'].nunique()} speakers, {len(table)} recordings, {hours:.2f} hours."
+
+    def texts(self) -> dict[str, str]:
+        """The files of the recipe that are not data."""
+        name = self.choices.name
+        config = config_of(self.choices, self.sets, self.lists, f"{self.about()} README.md says what was found.")
+        head = f"# {name}\n\n{self.about()}\n\n    snakemake --cores 2 --config recipe={name}\n\n"
+        body = "What `spkr new` found and chose:\n\n" + "\n".join(f"    {line}" for line in self.found) + "\n"
+        rule = "".join(c if c.isalnum() else "_" for c in name)
+        return {
+            "config.yaml": config,
+            "README.md": head + body,
+            "Snakefile": SNAKEFILE.format(name=name, rule=rule if rule[0].isalpha() else f"own_{rule}"),
+        }
+
+
+def propose(
+    name: str,
+    sources: Sequence[Path],
+    unpacked: Path,
+    *,
+    pattern: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    model: str | None = None,
+    channel: str | None = None,
+    skip_unreadable: bool = False,
+    seed: int = 1,
+    jobs: int = 2,
+) -> Proposal:
+    """Read what names the recordings, look at the audio, split it by speakers, and choose a network.
+
+    Args: as the options of `spkr new`; unpacked is where an archive goes.
+    Raises InputError for recordings that cannot be used.
+    """
+    table = read_recordings(sources, unpacked, pattern, columns)
+    headers = read_headers_of(list(table["audio"].unique()), jobs)
+    found = []
+    if message := unreadable(headers):
+        if not skip_unreadable:
+            raise InputError(f"{message}; repair or remove them, or give --skip-unreadable")
+        found.append(f"left out: {message}")
+        table = table[~table["audio"].map(lambda file: bool(headers[file].error))].reset_index(drop=True)
+    table["seconds"] = seconds_of(table, headers)
+    if (unknown := table["seconds"].isna()).any():
+        raise InputError(f"{table['place'][unknown].iloc[0]}: a command without an end; expected segments or an end")
+    table = own_sessions(with_ids(table))
+    trained = model is None and table["spk"].nunique() >= FEW
+    found += [
+        f"audio: {containers(headers)}",
+        *(f"look at: {line}" for line in suspicions(table, headers, table["seconds"])),
+    ]
+    table = split_sets(table, trained, seed)
+    sets = {s: table[table["set"] == s].sort_values("utt") for s in ("train", "valid", "dev", "test")}
+    sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
+    lists = {s: make_lists(sets[s], seed) for s in ("dev", "test") if s in sets}
+    if not lists:
+        raise InputError("no set test and no set dev; expected one, for trials")
+    choices = Choices(
+        name, None if trained else model or PRETRAINED, resample_of(headers), channel_of(headers, channel),
+        any(map(is_command, headers)), seed,
+    )  # fmt: skip
+    return Proposal(choices, sets, lists, [*found, *_described(sets, lists, choices)])
+
+
+def resample_of(headers: Mapping[str, Header]) -> str:
+    """feats.resample that reads all of these rates."""
+    rates = {header.rate for header in headers.values() if header.rate}
+    if not rates - {RATE}:
+        return "never"
+    return "down" if min(rates) >= RATE else "any"
+
+
+def channel_of(headers: Mapping[str, Header], channel: str | None) -> str | None:
+    """feats.channel: what the user chose, or the left one of recordings with several."""
+    if any(header.channels > 1 for header in headers.values()):
+        return channel or "left"
+    return channel
+
+
+def _described(sets: dict, lists: dict, choices: Choices) -> Iterator[str]:
+    for name, table in sets.items():
+        by = f"; {', '.join(attributes(table))} known" if attributes(table) else ""
+        hours = table["seconds"].sum() / 3600
+        yield f"{name}: {table['spk'].nunique()} speakers, {len(table)} recordings, {hours:.2f} hours{by}"
+    for name, of in lists.items():
+        for list_name, (trials, _) in of.items():
+            targets = sum(target for *_, target in trials)
+            speakers = sets[name]["spk"].nunique()
+            yield (
+                f"{name}/trials_{list_name}: {len(trials)} trials, {targets} of them target; with {speakers} speakers, "
+                f"an EER of 5 % will have a 95 % interval of about {_interval(speakers)}"
+            )
+    chosen = f"{choices.model}, as it is" if choices.model else "trained on train"
+    yield f"network: {chosen}; resample: {choices.resample}" + (
+        f"; channel: {choices.channel}" if choices.channel else ""
+    )
+
+
+def _interval(speakers: int, eer: float = 0.05, spread: float = 1.3) -> str:
+    """A rough 95 % interval of an EER, if the error rates of single speakers vary by `spread` times their mean."""
+    half = 1.96 * spread * eer / math.sqrt(speakers)
+    return f"{100 * max(0.0, eer - half):.1f} to {100 * (eer + half):.1f} %"

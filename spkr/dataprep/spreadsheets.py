@@ -1,0 +1,120 @@
+"""Recordings in a table: CSV or TSV with a header."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from spkr.dataprep import SETS, SHOWN
+from spkr.errors import InputError
+from spkr.kaldi.fields import decimal
+
+NEEDED = ("audio", "speaker")
+GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m", "": ""}
+
+
+def read_spreadsheet(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The recordings of a table with the columns audio and speaker, and perhaps the others of spkr.dataprep.
+
+    Args: columns has names of columns by what they are here: {"audio": "path"}.
+    Raises InputError, with the line, for a broken row, and for a column that is missing.
+    """
+    table = _read(path)
+    for ours, theirs in columns.items():
+        if theirs not in table:
+            raise InputError(f"{path}:1: no column {theirs!r}; it has {', '.join(table)}")
+        table = table.drop(columns=[ours] if ours != theirs and ours in table else []).rename(columns={theirs: ours})
+    if missing := [name for name in NEEDED if name not in table]:
+        advice = f"name it: --column {missing[0]}=COLUMN"
+        raise InputError(f"{path}:1: no column {missing[0]!r}; it has {', '.join(table)}; {advice}")
+    table["place"] = [f"{path}:{line}" for line in range(2, len(table) + 2)]
+    return table
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        with path.open(encoding="utf-8-sig") as f:
+            head = f.readline()
+        delimiter = max("\t;,", key=head.count)
+        table = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, skipinitialspace=True,
+                            encoding="utf-8-sig", skip_blank_lines=False, index_col=False)  # fmt: skip
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: an empty file; expected a header and a row for each recording") from None
+    except pd.errors.ParserError as e:
+        found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(e))
+        where = f":{found[2]}: {found[3]} fields; expected {found[1]}" if found else f": {str(e).strip()}"
+        raise InputError(f"{path}{where}") from None
+    except (UnicodeDecodeError, OSError) as e:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({e})") from None
+    table.columns = [name.strip() for name in table.columns]
+    if twice := [name for name in table if list(table).count(name) > 1]:
+        raise InputError(f"{path}:1: two columns {twice[0]!r}")
+    if (short := table.isna().any(axis=1)).any():
+        raise InputError(f"{path}:{int(short.to_numpy().argmax()) + 2}: fewer fields than the header")
+    return table
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Check the values of recordings from a table or a manifest, and make start and end numbers.
+
+    Raises InputError, with the place, for an empty audio or speaker, a number that is none, an end before the start,
+    and an unknown set or gender.
+    """
+    for name in NEEDED:
+        _refuse(table, table[name].str.strip() == "", f"no {name}")
+    for name in ("start", "end"):
+        table[name] = [_seconds(v, p, name) for v, p in zip(_column(table, name), table["place"], strict=True)]
+    _refuse(table, (table["end"] <= table["start"]) | (table["start"] < 0), "end is not behind start")
+    if "set" in table:
+        _refuse(table, ~table["set"].isin([*SETS, ""]), f"an unknown set; expected {', '.join(SETS)} or nothing")
+    if "gender" in table:
+        genders = table["gender"].str.strip().str.lower()
+        _refuse(table, ~genders.isin(list(GENDERS)), "an unknown gender; expected f or m, or nothing")
+        table["gender"] = genders.map(GENDERS)
+    return table
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    return table[name] if name in table else pd.Series("", index=table.index)
+
+
+def _seconds(value: object, place: str, name: str) -> float:
+    try:
+        return float(value) if isinstance(value, float) else decimal(value.strip()) if value.strip() else math.nan
+    except ValueError:
+        raise InputError(f"{place}: {name} {value!r}; expected seconds") from None
+
+
+def _refuse(table: pd.DataFrame, wrong: pd.Series, why: str) -> None:
+    if wrong.any():
+        places = table["place"][wrong].tolist()
+        more = f", and {len(places) - 1} more: {', '.join(places[1:SHOWN])}" if len(places) > 1 else ""
+        raise InputError(f"{places[0]}: {why}{more}")
+
+
+def located_audio(table: pd.DataFrame, beside: Path) -> pd.DataFrame:
+    """Make the audio's paths absolute: they are relative to the folder of the table, or to the working directory.
+
+    Raises InputError for files that are in neither, and names both.
+    """
+    files = table["audio"].drop_duplicates()
+    found, missing = {}, []
+    for name in files:
+        if name.rstrip().endswith("|"):
+            found[name] = name
+            continue
+        for folder in (beside, Path.cwd()):
+            if (path := folder / Path(name).expanduser()).is_file():
+                found[name] = str(path.absolute())
+                break
+        else:
+            missing.append(name)
+    if missing:
+        first = table[table["audio"] == missing[0]]["place"].iloc[0]
+        raise InputError(
+            f"{first}: {missing[0]}: no such file in {beside} or in {Path.cwd()}; {len(missing)} of {len(files)} files "
+            "are missing"
+        )
+    return table.assign(audio=table["audio"].map(found))
