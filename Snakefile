@@ -4,6 +4,7 @@
 #   data      Kaldi data directories and trial lists                        exp/<name>/data/<set>/
 #   augment   lists of the augmented copies of a set                        exp/<name>/data/<set>_<augmentation>/
 #   feats     raw features and voice activity, in Kaldi arks                exp/<name>/feats/<front end>/<set>/
+#   copy_data, copy_feats  those of other recipes (train.with), renamed     exp/<name>/data/<other>/<set>/
 #   pretrained  a network of another toolkit                                exp/pretrained/
 #   train     the network, and its fine-tuning                              exp/<name>/<run>/model/
 #   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
@@ -46,6 +47,7 @@ include: "rules/common.smk"
 include: "rules/pretrained.smk"
 include: "rules/data.smk"
 include: "rules/feats.smk"
+include: "rules/others.smk"
 include: "rules/train.smk"
 include: "rules/embed.smk"
 include: "rules/backend.smk"

@@ -58,7 +58,7 @@ MODEL = PRETRAINED or f"{TRAINED[-1]}/final.pt"
 FRONT_END = f"of-{re.sub('[^A-Za-z0-9_]+', '-', PRETRAINED).strip('-')}" if PRETRAINED else resolved.front_end_name
 FEATS = f"{EXP}/feats/{FRONT_END}"
 
-TRAIN_SETS = settings.augmented(settings.train.sets, settings.train.augment)
+TRAIN_SETS = resolved.training_sets(settings.train)
 BACKEND_SETS = settings.augmented(settings.backend.sets, settings.backend.augment)
 LISTS = settings.lists()
 KINDS = settings.backend.kinds

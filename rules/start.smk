@@ -13,7 +13,8 @@ VALUES = {
     "set": USED_SETS,
     "clean": SETS,
     "augment": settings.augment,
-    "shard": range(1, max(SHARDS, EMBED_SHARDS) + 1),
+    "shard": range(1, max(SHARDS, EMBED_SHARDS, *(other.config.feats.shards for other in OTHERS.values())) + 1),
+    "other": OTHERS,
     "list": LISTS,
     "backend": BACKENDS,
     "sounds": SOUNDS,
@@ -39,9 +40,8 @@ def is_known_to_snakemake(path):
 
 def check_places():
     """Raise InputError where a file that no run made stands in an output's place: the job would delete it."""
-    unpacked = set() if DATA else {str(path) for path in rules.corpus.output}  # which has a record of its own
     for rule in workflow.rules:
-        if unpacked & {str(path) for path in rule.output}:
+        if any(Path(str(path)).name == "unpacked.json" for path in rule.output):  # which is a record of its own
             continue
         try:
             found = unlisted(places(rule))
@@ -72,11 +72,15 @@ def options_of(manifest):
 
 def data_manifests(sets):
     """What training data is made with in this run: the manifest that its stage writes, and options, by their name."""
-    made = {"corpus.options": (Path(f"{EXP}/data/manifest.json"), settings.corpus.options)}
+    made = {}
     for s in sets:
-        clean, _, name = s.partition("_")
-        if name:
-            made[f"augment.{name}"] = (Path(f"{EXP}/data/{s}/manifest.json"), settings.augment[name].to_dict())
+        other, _, own = s.rpartition("/")
+        config, data, of = (
+            (OTHERS[other].config, f"exp/{other}/data", f"{other}: ") if other else (settings, f"{EXP}/data", "")
+        )
+        made[f"{of}corpus.options"] = (Path(data, "manifest.json"), config.corpus.options)
+        if name := own.partition("_")[2]:
+            made[f"{of}augment.{name}"] = (Path(data, own, "manifest.json"), config.augment[name].to_dict())
     return made
 
 

@@ -22,10 +22,13 @@ def of_sets(sets, folder):
 
 def training_files(sets, options):
     """What says which utterances a training reads, and of whom; with waveforms, which recordings, too."""
-    files = feature_files([*sets, "valid", "dev"]) + expand(f"{EXP}/data/{{set}}/utt2spk", set=[*sets, "valid", "dev"])
+    copies = [s for s in sets if is_copy(s)]
+    files = feature_files([*(s for s in sets if not is_copy(s)), "valid", "dev"]) + features_of_copies(copies)
+    files += expand(f"{EXP}/data/{{set}}/utt2spk", set=[*sets, "valid", "dev"])
     if options.waveforms:
         files += expand(f"{EXP}/data/{{set}}/{{file}}", set=sets, file=["wav.scp", "reco2sum"])
-        files += [f"{EXP}/data/{s}/utt2aug" for s in sets if s not in SETS]
+        # The manifest of a copy lists its utt2aug
+        files += [f"{EXP}/data/{s}/{'manifest.json' if is_copy(s) else 'utt2aug'}" for s in sets if is_augmented(s)]
         files += sounds_file(options)
     return files
 
@@ -129,7 +132,7 @@ if not PRETRAINED:
 
 if FINETUNE:
     TUNED_TRAIN, TUNED_NETWORK = settings.tuned(f"{RUN}/model/final.pt")
-    TUNING_SETS = settings.augmented(TUNED_TRAIN.sets, TUNED_TRAIN.augment)
+    TUNING_SETS = resolved.training_sets(TUNED_TRAIN)
 
     use rule train as finetune with:
         input:

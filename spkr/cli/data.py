@@ -1,4 +1,4 @@
-"""Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, info."""
+"""Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, copy, info."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ logger = logging.getLogger("spkr")
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    group = verb("data", None, "check, fix, subset, split and combine data directories", f"validate {DIR}")
+    group = verb("data", None, "check, fix, subset, split, combine and copy data directories", f"validate {DIR}")
     data_verb = verb_adder(group.add_subparsers(required=True, metavar="VERB"), "data")
     _add_validate(data_verb("validate", _validate, "find all that is wrong with a data directory", DIR))
     p = data_verb("fix", _fix, "sort a data directory's files and keep the utterances that all of them have", DIR)
@@ -28,6 +28,11 @@ def add_verbs(verb) -> None:
     p = data_verb("combine", _combine, "make one data directory of several", f"exp/an4/data/all {DIR} exp/an4/data/dev")
     p.add_argument("out_dir")
     p.add_argument("data_dirs", nargs="+")
+    p = data_verb("copy", _copy, "copy a data directory, or a folder of features, with a prefix before all names",
+                  "exp/himia-standin/data/train exp/an4/data/himia-standin/train --prefix himia-standin-")  # fmt: skip
+    p.add_argument("data_dir")
+    p.add_argument("out_dir")
+    p.add_argument("--prefix", required=True, help="what is put before each name of an utterance, speaker or recording")
     p = data_verb("info", _info, "print what is in a data directory", DIR)
     p.add_argument("data_dir")
 
@@ -128,6 +133,16 @@ def _combine(args) -> None:
 
     with artefacts("data combine", recorded(args), f"{args.out_dir}/manifest.json", reads=args.data_dirs):
         combine_data_dirs(args.out_dir, args.data_dirs)
+
+
+def _copy(args) -> None:
+    from spkr.feats.provenance import copy_front_end
+    from spkr.kaldi.copy_data_dir import copy_data_dir
+    from spkr.manifest import artefacts
+
+    with artefacts("data copy", recorded(args), f"{args.out_dir}/manifest.json", reads=[args.data_dir]):
+        copy_data_dir(args.data_dir, args.out_dir, args.prefix)
+        copy_front_end(args.data_dir, args.out_dir)
 
 
 def _info(args) -> None:

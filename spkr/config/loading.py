@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from pydantic import ValidationError
 from spkr.config.augment_options import AUGMENTATIONS
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
+from spkr.config.others import check_other, entries, on_corpus_of, recipes, settings_of
 from spkr.config.pretrained import with_networks
 from spkr.config.schema import PRESETS, Config, merged
 from spkr.config.sources import Source, place, read_source, rest, typed
+from spkr.config.train_options import Train
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 
@@ -36,6 +38,7 @@ class Resolved:
     front_end_name: str  # the preset's name, with a hash of the values that differ from it
     corpora: str | None  # the folder of archives: what the user set, else SPKR_CORPORA, else what the recipe has
     models: str | None  # the folder of trained networks, likewise, with SPKR_MODELS
+    others: dict[str, "Resolved"] = field(default_factory=dict)  # by entry of train.with: this config on its corpus
 
     def where(self) -> dict[str, str]:
         """The file and line, or the command line, of each key that is not a default."""
@@ -44,6 +47,12 @@ class Resolved:
             for key in _leaves(source.settings):
                 found[".".join(key)] = source.place(key)
         return found
+
+    def training_sets(self, train: Train) -> list[str]:
+        """The sets that a section `train` trains on; those of another recipe are `<its name>/<set>`."""
+        own = self.config.augmented(train.sets, train.augment)
+        others = [self.others[entry].config.experiment for entry in train.others]
+        return own + [f"{other}/{name}" for other in others for name in own]
 
     def as_yaml(self, root: str | Path) -> str:
         """The whole config as a YAML file, which says where each key that is not a default was set.
@@ -84,7 +93,31 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
         files: the files that `given` comes from, the strongest last; what they do not set comes from the command line.
     Raises InputError for an unknown key, a value out of range, or a name of something that does not exist.
     """
-    root = Path(root)
+    resolved = _read_one(Path(root), given, files)
+    for keys, entry in entries(resolved.config):
+        if entry not in resolved.others:
+            resolved.others[entry] = _read_other(entry, Path(root), resolved, place(keys, resolved.sources))
+    return resolved
+
+
+def _read_other(entry: str, root: Path, main: Resolved, where: str) -> Resolved:
+    """A config on the corpus of another recipe; `where` is the place that names the recipe."""
+    given, files = settings_of(entry, root, where)
+    other = _read_one(root, ({"corpora": main.corpora} if main.corpora else {}) | given, files)
+    if other.corpora != main.corpora:
+        raise InputError(
+            f"{place(['corpora'], other.sources)}{other.corpora}; expected {main.corpora or 'none'}, as the recipe "
+            f"has that trains on this one, too; set one folder, with --config corpora=DIR or SPKR_CORPORA"
+        )
+    check_other(
+        entry, other.config, {"this recipe": main.config} | {k: o.config for k, o in main.others.items()}, where
+    )
+    config = on_corpus_of(other.config, main.config, where)
+    return replace(other, config=config, front_end_name=_front_end_name(config, root))
+
+
+def _read_one(root: Path, given: dict[str, Any], files: Sequence[str | Path]) -> Resolved:
+    """Read a config as `read_config` does, without the other recipes that it names."""
     user = [with_networks(read_source(path), root) for path in files]
     plain = merged(*(read_source(path).settings for path in files))
     user.append(with_networks(Source("command line", typed(rest(given, plain))), root))
@@ -118,7 +151,7 @@ def _front_end_name(config: Config, root: Path) -> str:
 
 
 def _recipe(root: Path, name: Any, user: list[Source]) -> Source:
-    known = sorted(path.parent.name for path in root.glob("recipes/*/config.yaml"))
+    known = recipes(root)
     if name not in known:
         raise InputError(f"{place(['recipe'], user)}no such recipe {name!r}; {suggest(str(name), known)}")
     return with_networks(read_source(root / "recipes" / name / "config.yaml"), root)

@@ -153,7 +153,12 @@ class Train(TrainOptions):
     """The section `train`."""
 
     preset: Word | None = option(None, "a file of conf/train/")
-    sets: Sets = option(("train",), "sets that the network is trained on")
+    sets: Sets = option(("train",), "sets that the network is trained on, of each recipe")
+    others: Annotated[tuple[PathText, ...], AfterValidator(unique)] = option(
+        (),
+        "other recipes whose sets are trained on, too: folders of recipes/, or config files that name a recipe",
+        alias="with",
+    )
     augment: Word | None = option(None, "an augmentation of the section augment; its copies are used for training")
     dev_trials: Word = option("pairs", "the trial list of dev that is scored after each epoch")
 

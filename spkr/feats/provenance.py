@@ -55,6 +55,12 @@ def merge_front_ends(folder: str | Path, shards: int) -> None:
     write_front_end(Path(folder) / NAME, front_end)
 
 
+def copy_front_end(folder: str | Path, out_dir: str | Path) -> None:
+    """Copy the record of a folder of features to a folder of the same features; nothing if there is none."""
+    if (path := Path(folder) / NAME).exists():
+        write_front_end(Path(out_dir) / NAME, read_front_end(path))
+
+
 def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
     """Raise InputError if the features of a folder were made with another front end than a network's.
 

@@ -31,7 +31,8 @@ class FeatureReader:
         for path in feats_dirs:
             check_front_end(path, front_end)
         feats, vad = ([table_in(path, name) for path in feats_dirs] for name in ("feats", "vad"))
-        self.feats, self.vad = TableReader(*feats), TableReader(*vad)
+        keys = read_maps([path for path in (Path(folder) / "utt2key" for folder in feats_dirs) if path.exists()])
+        self.feats, self.vad = TableReader(*feats, keys=keys), TableReader(*vad, keys=keys)
         check_same_keys(", ".join(map(str, vad)), self.vad, ", ".join(map(str, feats)), self.feats)
         if front_end.cmvn.type == "speaker":
             self.utt2spk = read_maps([Path(path) / "utt2spk" for path in feats_dirs])

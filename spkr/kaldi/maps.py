@@ -20,6 +20,7 @@ FORMS = {  # of the files whose value is one word, by name
     "utt2uniq": "<utterance> <original>",
     "utt2dur": "<utterance> <seconds>",
     "reco2dur": "<recording> <seconds>",
+    "utt2key": "<utterance> <key>",
     "utt2num_frames": "<utterance> <frames>",
     "utt2num_voiced": "<utterance> <frames>",
     "num_utts": "<name> <utterances>",

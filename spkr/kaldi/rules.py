@@ -96,7 +96,7 @@ def without_prefix(utt2spk: Mapping[str, str]) -> list[str]:
 
 def _speakers(path: Path, files: Files) -> Iterator[str]:
     spk2utt = joined(invert(files["utt2spk"]))
-    if spk2utt == files["spk2utt"]:
+    if spk2utt == files.get("spk2utt", spk2utt):  # a folder of features has none
         return
     for number, (spk, utts) in enumerate(spk2utt.items(), 1):
         if " ".join(files["spk2utt"].get(spk, "").split()) != utts:

@@ -96,14 +96,15 @@ class TableReader(Mapping):
     A table is an scp or, without one, an ark (`FILE.ark`, or Kaldi's `ark:FILE`), which is read once to find its
     entries. Values are float32, or int32 for a vector of integers. The last OPEN_ARKS arks that were used stay mapped
     into memory, which takes half the time of reading from files. Threads and forked processes may share a reader, and
-    it can be pickled.
+    it can be pickled. `keys` has the keys that entries have in their arks, where a table names them differently.
 
     Raises InputError at once if a table is malformed, or if a key occurs twice or has no `path:offset`. Reading an
     entry raises InputError, which names file, key and offset, if the entry is missing, has another key, is cut short,
     empty or not finite.
     """
 
-    def __init__(self, *tables: str | Path):
+    def __init__(self, *tables: str | Path, keys: Mapping[str, str] | None = None):
+        self.keys_in_arks = keys or {}
         self.places: dict[str, tuple[str, int]] = {}
         self._arks: dict[str, mmap] = {}
         for name in tables:
@@ -119,7 +120,7 @@ class TableReader(Mapping):
             ark = self._arks[path] = self._arks.pop(path, None) or _map(path)  # the last used comes last
             if len(self._arks) > OPEN_ARKS:
                 del self._arks[next(iter(self._arks))]
-            return _read_at(ark, offset, key)
+            return _read_at(ark, offset, self.keys_in_arks.get(key, key))
         except DAMAGES as e:
             raise _damaged(f"{path}:{offset}", key, e) from None
 
@@ -133,7 +134,7 @@ class TableReader(Mapping):
         return key in self.places
 
     def __getstate__(self) -> dict:
-        return {"places": self.places, "_arks": {}}
+        return {"keys_in_arks": self.keys_in_arks, "places": self.places, "_arks": {}}
 
     def where(self, key: str) -> str:
         """The `path:offset` of a key, for messages."""

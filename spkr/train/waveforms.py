@@ -55,7 +55,7 @@ class Recordings:
                         "only, such as train.augment: speed3; set other effects in train.on_the_fly"
                     )
                 self.percent[utt] = round(100 * spec["speed"])
-                self.persons[utt] = spk.removeprefix(f"sp{spec['speed']:g}-")
+                self.persons[utt] = spk.replace(f"sp{spec['speed']:g}-", "", 1)  # a recipe's name may stand before it
             named = (Path(data_dir) / name for name in ("wav.scp", "segments", "utt2aug", "reco2sum"))
             self.digests += [sha256(path) for path in named if path.exists()]
 
