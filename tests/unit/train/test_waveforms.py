@@ -20,6 +20,7 @@ from spkr.feats import Fbank, LogMel, Mfcc
 from spkr.feats.extract import extract_shard
 from spkr.feats.fbank import fbank
 from spkr.feats.reader import FeatureReader
+from spkr.kaldi.copy_data_dir import copy_data_dir
 from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.shards import merge_shards
@@ -145,6 +146,15 @@ def test_a_stretch_is_that_of_the_whole_resampled(tmp_path, rate, percent):
         np.testing.assert_allclose(recordings.stretch("a", first, last), whole[first:last], atol=0.05)
     ends = recordings.stretch("a", -3, 5)
     np.testing.assert_array_equal(ends[:3], ends[3:6][::-1])
+
+
+def test_copies_at_other_speeds_are_of_the_same_person_also_behind_the_name_of_a_recipe(corpus, tmp_path):
+    augment_data_dir(corpus.data["train"], tmp_path / "copies", Augmentation(speeds=[0.9, 1.0]), 1)
+    copy_data_dir(tmp_path / "copies", tmp_path / "out", "other-")
+    persons = Recordings([str(tmp_path / "out")], FBANK).persons
+    clean = read_map(Path(corpus.data["train"], "utt2spk"))
+    assert {persons[f"other-sp0.9-{utt}"] for utt in clean} == {f"other-{spk}" for spk in clean.values()}
+    assert {persons[f"other-{utt}"] for utt in clean} == {f"other-{spk}" for spk in clean.values()}
 
 
 def test_steps_are_whole_numbers_of_samples():
