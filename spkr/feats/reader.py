@@ -22,6 +22,7 @@ class FeatureReader:
     >>> reader["fash-an251-b"].shape
     (94, 80)
 
+    A folder of copied lists (spkr.kaldi.copy_data_dir) has a utt2key: the keys that its utterances have in the arks.
     Raises InputError if a set is incomplete or was made with another front end (`check_front_end`), if two sets share
     an utterance, or if a matrix does not have the front end's dimension.
     """

@@ -37,3 +37,13 @@ def test_another_workflow_uses_all_rules_with_a_config_that_it_passes(snakemake,
     assert jobs(output).items() >= theirs.items()
     assert "exp/mini/theirs/model/final.pt" in output
     assert " --seed 2" in output and " --seed 7" not in output
+
+
+def test_a_network_that_another_workflow_trains_on_two_recipes(snakemake, tmp_path):
+    text = SNAKEFILE.format(snakefile=str(ROOT / "Snakefile"), prefix="spkr_", renamed=" as spkr_*")
+    text = text.replace('"seed": 2,', '"seed": 2, "train": {"with": ["himia"]},')
+    (tmp_path / "Snakefile").write_text(text)
+    found = jobs(snakemake(tmp_path, "-n", at=tmp_path))
+    assert (
+        found.items() >= {"spkr_himia_data": 1, "spkr_himia_feats": 100, "spkr_copy_feats": 1, "spkr_train": 1}.items()
+    )
