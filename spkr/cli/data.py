@@ -29,7 +29,8 @@ def add_verbs(verb) -> None:
     p.add_argument("out_dir")
     p.add_argument("data_dirs", nargs="+")
     p = data_verb("copy", _copy, "copy a data directory, or a folder of features, with a prefix before all names",
-                  "exp/himia-standin/data/train exp/an4/data/himia-standin/train --prefix himia-standin-")  # fmt: skip
+                  "exp/himia-standin/data/train_speed3 exp/an4/data/himia-standin/train_speed3 \\\n"
+                  "    --prefix himia-standin-")  # fmt: skip
     p.add_argument("data_dir")
     p.add_argument("out_dir")
     p.add_argument("--prefix", required=True, help="what is put before each name of an utterance, speaker or recording")

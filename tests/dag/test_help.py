@@ -27,8 +27,9 @@ def test_examples_name_files_that_the_recipes_write(snakemake, tmp_path):
     (tmp_path / "adapted.yaml").write_text(ADAPTED)
     known = written(snakemake(tmp_path, "-n", "--summary", "--config", "recipe=an4"))
     known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", str(tmp_path / "adapted.yaml")))
-    pretrained = str(ROOT / "recipes/an4/pretrained.yaml")
-    known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", pretrained))
+    for name in ("pretrained", "with_standin"):
+        config = str(ROOT / f"recipes/an4/{name}.yaml")
+        known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", config))
     known |= INVENTED | {"exp/an4/main/model/checkpoints"}
     named = set(re.findall(r"\bexp/[^\s'\"()]+", examples(parser())))
     assert len(named) > 20
