@@ -41,7 +41,9 @@ def settings_of(entry: str, root: Path, where: str) -> tuple[dict[str, Any], lis
     """
     if Path(entry).suffix not in FILES:
         if entry not in (known := recipes(root)):
-            raise InputError(f"{where}no such recipe {entry!r}; {suggest(entry, known)}; or a config file, *.yaml")
+            raise InputError(
+                f"{where}no such recipe {entry!r} (a config file ends with .yaml); {suggest(entry, known)}"
+            )
         return {"recipe": entry}, []
     for path in (Path(entry), root / entry):  # as --configfile; and of recipes/, wherever Snakemake is started
         if path.is_file():

@@ -99,7 +99,11 @@ def test_three_recipes_and_a_path_from_the_working_directory(snakemake, tmp_path
 @pytest.mark.parametrize(
     ("ours", "other", "message"),
     [
-        ({"with": ["himi"]}, {}, "ours.yaml:1: train.with: no such recipe 'himi'; did you mean himia?"),
+        (
+            {"with": ["himi"]},
+            {},
+            "ours.yaml:1: train.with: no such recipe 'himi' (a config file ends with .yaml); did you mean himia?",
+        ),
         ({"with": ["nosuch.yaml"]}, {}, "ours.yaml:1: train.with: no such file 'nosuch.yaml' in "),
         ({"with": "mini"}, {}, "ours.yaml:1: train.with: 'mini'; expected a list"),
         ({"with": ["mini", "mini"]}, {}, "ours.yaml:1: train.with: ['mini', 'mini']; expected each once"),
