@@ -14,6 +14,7 @@ Example:
     python local/own.py recipes/NAME/data exp/NAME/data
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,10 +42,10 @@ def read_sets(corpus: Path, jobs: int) -> dict[str, dict]:
     for name in SETS:
         if (corpus / name).is_dir():
             files = check_data_dir(corpus / name, ("wav.scp", "utt2spk"))
-            sets[name] = {k: v for k, v in files.items() if k != "spk2utt"} | {
-                "reco2sum": fingerprints(files["wav.scp"])
-            }
-            sets[name]["utt2dur"] = files.get("utt2dur") or read_durations(files, jobs)
+            check_files(corpus / name / "wav.scp", files["wav.scp"])
+            made = {"reco2sum": fingerprints(files["wav.scp"])}
+            made["utt2dur"] = files.get("utt2dur") or read_durations(files, jobs)
+            sets[name] = {k: v for k, v in files.items() if k != "spk2utt"} | made
     if not sets:
         raise InputError(f"{corpus}: none of {', '.join(SETS)} in it{MISSING}")
     seen: dict[str, str] = {}
@@ -55,6 +56,13 @@ def read_sets(corpus: Path, jobs: int) -> dict[str, dict]:
     return sets
 
 
+def check_files(wav_scp: Path, sources: Mapping[str, str]) -> None:
+    """Raise InputError unless all audio files are there."""
+    files = [source for source in sources.values() if not is_command(source)]
+    if missing := [file for file in files if not Path(file).is_file()]:
+        raise InputError(f"{wav_scp}: {missing[0]}: no such file; {len(missing)} of {len(files)} are missing")
+
+
 def read_durations(files: dict, jobs: int) -> dict[str, str]:
     """The seconds of each utterance, by the headers of the files and the segments."""
     sources = sorted({clip.source for clip in clips(files).values()})
@@ -62,10 +70,10 @@ def read_durations(files: dict, jobs: int) -> dict[str, str]:
         raise InputError(f"{commands[0]}: a command; expected a utt2dur beside a wav.scp with commands")
     with ThreadPoolExecutor(jobs) as pool:
         seconds = dict(zip(sources, pool.map(read_seconds, sources), strict=True))
-    ends = {
-        utt: (clip.end if clip.end >= 0 else seconds[clip.source], clip.start) for utt, clip in clips(files).items()
+    return {
+        utt: f"{(clip.end if clip.end >= 0 else seconds[clip.source]) - clip.start:.6f}"
+        for utt, clip in clips(files).items()
     }
-    return {utt: f"{end - start:.6f}" for utt, (end, start) in ends.items()}
 
 
 def read_seconds(path: str) -> float:

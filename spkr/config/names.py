@@ -27,12 +27,6 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     directory.
     """
     _check_corpus(config, root, place)
-    for path, name in _used_sets(config):
-        if name.partition("_")[0] not in (there := config.sets(root)):
-            has = f"{config.corpus.data} has {', '.join(there) or 'none'}"
-            raise InputError(
-                f"{place(*path)}the set {name} is needed, and {has}; add the folder {name}, or change this"
-            )
     for path, value in _augmentations(config):
         _known(value, config.augment, "augmentation", place(*path))
     for path, value in _dev_lists(config):
@@ -40,6 +34,12 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     for path, value in _sets(config):
         sets = [*get_args(SetName), *(f"{s}_{a}" for s in get_args(SetName) for a in config.augment)]
         _known(value, sets, "set", place(*path))
+    for path, name in _used_sets(config):
+        if name.partition("_")[0] not in (there := config.sets(root)):
+            has = f"{config.corpus.data} has {', '.join(there) or 'none'}"
+            raise InputError(
+                f"{place(*path)}the set {name} is needed, and {has}; add the folder {name}, or change this"
+            )
     for path, made in _used_augmentations(config):
         _check_folders(made, corpora, lambda key, path=path: place(*path, key))
     made = {model_file(name) for name in pretrained_networks(root)}

@@ -1,6 +1,6 @@
 """What `spkr new --from` takes: a folder, a table, manifests, Kaldi data directories, or an archive of any of these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +46,7 @@ def _read_dir(folder: Path, pattern: str | None) -> pd.DataFrame:
     if (folder / "wav.scp").exists():
         return _read_kaldi(folder, "")
     if named := [s for s in SETS if (folder / s / "wav.scp").exists()]:
-        return pd.concat([_read_kaldi(folder / s, s) for s in named], ignore_index=True).fillna("")
+        return joined(_read_kaldi(folder / s, s) for s in named)
     if pair := _lhotse_pair(sorted(folder.glob("*.jsonl*"))):
         return located_audio(typed(read_lhotse(*pair)), folder)
     return read_folder(folder.absolute(), pattern)
@@ -56,7 +56,7 @@ def _read_files(sources: list[Path], columns: Mapping[str, str]) -> pd.DataFrame
     if pair := _lhotse_pair(sources):
         return read_lhotse(*pair)
     if all(source.name.lower().endswith(MANIFESTS) for source in sources):
-        return pd.concat([read_nemo(source) for source in sources], ignore_index=True).fillna("")
+        return joined(map(read_nemo, sources))
     if len(sources) > 1:
         raise InputError(f"{sources[1]}: several sources; expected one, or several NeMo manifests")
     if sources[0].suffix.lower() not in (".csv", ".tsv", ".txt"):
@@ -65,6 +65,13 @@ def _read_files(sources: list[Path], columns: Mapping[str, str]) -> pd.DataFrame
             f"directory, or an archive ({', '.join(ARCHIVES)})"
         )
     return read_spreadsheet(sources[0], columns)
+
+
+def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one below the other; a column that one lacks is empty there."""
+    table = pd.concat(tables, ignore_index=True)
+    texts = [column for column in table if column not in ("start", "end") or table[column].dtype != float]
+    return table.fillna(dict.fromkeys(texts, ""))
 
 
 def _lhotse_pair(paths: Sequence[Path]) -> tuple[Path, Path] | None:

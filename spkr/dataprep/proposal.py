@@ -78,16 +78,7 @@ def propose(
     Raises InputError for recordings that cannot be used.
     """
     table = read_recordings(sources, unpacked, pattern, columns)
-    headers = read_headers_of(list(table["audio"].unique()), jobs)
-    found = []
-    if message := unreadable(headers):
-        if not skip_unreadable:
-            raise InputError(f"{message}; repair or remove them, or give --skip-unreadable")
-        found.append(f"left out: {message}")
-        table = table[~table["audio"].map(lambda file: bool(headers[file].error))].reset_index(drop=True)
-    table["seconds"] = seconds_of(table, headers)
-    if (unknown := table["seconds"].isna()).any():
-        raise InputError(f"{table['place'][unknown].iloc[0]}: a command without an end; expected segments or an end")
+    table, headers, found = _heard(table, jobs, skip_unreadable)
     table = own_sessions(with_ids(table))
     trained = model is None and table["spk"].nunique() >= FEW
     found += [
@@ -105,6 +96,21 @@ def propose(
         any(map(is_command, headers)), seed,
     )  # fmt: skip
     return Proposal(choices, sets, lists, [*found, *_described(sets, lists, choices)])
+
+
+def _heard(table: pd.DataFrame, jobs: int, skip_unreadable: bool) -> tuple[pd.DataFrame, dict[str, Header], list[str]]:
+    """The recordings with their seconds, the headers of their files, and what was left out."""
+    headers, found = read_headers_of(list(table["audio"].unique()), jobs), []
+    if message := unreadable(headers):
+        if not skip_unreadable:
+            raise InputError(f"{message}; repair or remove them, or give --skip-unreadable")
+        found.append(f"left out: {message}")
+        table = table[~table["audio"].map(lambda file: bool(headers[file].error))].reset_index(drop=True)
+        headers = {file: header for file, header in headers.items() if not header.error}
+    table = table.assign(seconds=seconds_of(table, headers))
+    if (unknown := table["seconds"].isna()).any():
+        raise InputError(f"{table['place'][unknown].iloc[0]}: a command without an end; expected segments or an end")
+    return table, headers, found
 
 
 def resample_of(headers: Mapping[str, Header]) -> str:

@@ -1,8 +1,9 @@
 """Recordings in a table: CSV or TSV with a header."""
 
+import csv
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -35,25 +36,37 @@ def read_spreadsheet(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        with path.open(encoding="utf-8-sig") as f:
-            head = f.readline()
-        delimiter = max("\t;,", key=head.count)
-        table = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, skipinitialspace=True,
-                            encoding="utf-8-sig", skip_blank_lines=False, index_col=False)  # fmt: skip
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: an empty file; expected a header and a row for each recording") from None
+        with path.open(encoding="utf-8-sig", newline="") as f:
+            delimiter = max("\t;,", key=f.readline().count)
+        names = _names(path, delimiter)
+        table = pd.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+                            names=names, header=0, skip_blank_lines=False, index_col=False)  # fmt: skip
     except pd.errors.ParserError as e:
         found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(e))
         where = f":{found[2]}: {found[3]} fields; expected {found[1]}" if found else f": {str(e).strip()}"
         raise InputError(f"{path}{where}") from None
     except (UnicodeDecodeError, OSError) as e:
         raise InputError(f"{path}: cannot be read as UTF-8 text ({e})") from None
-    table.columns = [name.strip() for name in table.columns]
-    if twice := [name for name in table if list(table).count(name) > 1]:
-        raise InputError(f"{path}:1: two columns {twice[0]!r}")
-    if (short := table.isna().any(axis=1)).any():
-        raise InputError(f"{path}:{int(short.to_numpy().argmax()) + 2}: fewer fields than the header")
+    if (table[names[-1]] == "").any():
+        for number, fields in enumerate(_rows(path, delimiter), 1):
+            if len(fields) < len(names):
+                raise InputError(f"{path}:{number}: {len(fields)} fields; expected {len(names)}, as in the header")
     return table
+
+
+def _names(path: Path, delimiter: str) -> list[str]:
+    """The names of the columns; InputError for an empty file and for two of one name."""
+    names = [name.strip() for name in next(_rows(path, delimiter), [])]
+    if not any(names):
+        raise InputError(f"{path}: an empty file; expected a header and a row for each recording")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{path}:1: two columns {twice[0]!r}")
+    return names
+
+
+def _rows(path: Path, delimiter: str) -> Iterator[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as f:
+        yield from csv.reader(f, delimiter=delimiter)
 
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:
