@@ -25,6 +25,7 @@ def add_verbs(verb) -> None:
                    "(default: with fewer than 30 speakers, a pretrained one)")  # fmt: skip
     p.add_argument("--channel", help="of recordings with several: left, right or mix (default: left)")
     p.add_argument("--skip-unreadable", action="store_true", help="leave out audio that cannot be read")
+    p.add_argument("--allow-pipes", action="store_true", help="accept commands of a wav.scp; the recipe runs them")
     p.add_argument("--seed", **SEED)
     p.add_argument("--jobs", type=positive, default=os.cpu_count(), help="files to read at a time")
     p.add_argument("--dry-run", action="store_true", help="show what was found, and write nothing")
@@ -56,11 +57,11 @@ def _new(args) -> None:
     proposal = propose(
         args.name, args.sources, Path("exp/corpora") / args.name, pattern=args.speaker_pattern,
         columns=dict(args.column), model=args.model, channel=args.channel, skip_unreadable=args.skip_unreadable,
-        seed=args.seed, jobs=args.jobs,
+        allow_pipes=args.allow_pipes, seed=args.seed, jobs=args.jobs,
     )  # fmt: skip
     print(proposal.about(), *proposal.found, sep="\n")
     if args.dry_run:
         print("Nothing was written.")
         return
-    write_recipe(folder, proposal.choices, proposal.sets, proposal.lists, proposal.texts())
+    write_recipe(folder, proposal.sets, proposal.lists, proposal.files, proposal.texts())
     print(f"{folder}/ is written. Run it: snakemake --cores 2 --config recipe={args.name}")

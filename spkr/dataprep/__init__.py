@@ -7,11 +7,11 @@ Recordings are a pandas DataFrame with a row for each utterance, and these colum
     start end  seconds within the audio, nan for all of it
     place      where the row comes from, for messages: a file and line, or the audio itself
 
-and, where they are known, utt (an id to keep), set, session, gender, channel, text; further columns are attributes of
-utterances, by which results are also given.
+and, where they are known, utt (an id to keep), seconds, set, session, gender, channel, text; further columns are
+attributes of utterances, by which results are also given.
 """
 
 COLUMNS = ("audio", "speaker", "start", "end", "place")
-KNOWN = (*COLUMNS, "utt", "set", "session", "gender", "channel", "text")
+KNOWN = (*COLUMNS, "utt", "seconds", "set", "session", "gender", "channel", "text")
 SETS = ("train", "valid", "dev", "test")
 SHOWN = 5  # names in a message

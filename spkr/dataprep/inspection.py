@@ -59,9 +59,10 @@ def unreadable(headers: dict[str, Header]) -> str:
 
 
 def seconds_of(table: pd.DataFrame, headers: dict[str, Header]) -> pd.Series:
-    """Seconds of each row: nan where a command makes the audio and the row has no end."""
+    """Seconds of each row: nan where a command makes the audio, and the row has no end and no seconds."""
     whole = table["audio"].map(lambda file: headers[file].seconds or np.nan)
-    return table["end"].fillna(whole) - table["start"].fillna(0.0)
+    seconds = table["end"].fillna(whole) - table["start"].fillna(0.0)
+    return seconds.fillna(table["seconds"]) if "seconds" in table else seconds
 
 
 def suspicions(table: pd.DataFrame, headers: dict[str, Header], seconds: pd.Series) -> Iterator[str]:

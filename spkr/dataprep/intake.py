@@ -12,7 +12,9 @@ from spkr.dataprep.manifests import read_lhotse, read_nemo
 from spkr.dataprep.spreadsheets import located_audio, read_spreadsheet, typed
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, clips
+from spkr.kaldi.trials import read_models, read_trials
 
+Lists = tuple[list[tuple[str, str, bool]], dict[str, list[str]]]  # trials, and the utterances of their models
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 MANIFESTS = (".json", ".jsonl", ".jsonl.gz", ".json.gz")
 ROWS = {"utt2session": "session", "text": "text"}  # other files of a data directory are attributes
@@ -70,8 +72,22 @@ def _read_files(sources: list[Path], columns: Mapping[str, str]) -> pd.DataFrame
 def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Tables one below the other; a column that one lacks is empty there."""
     table = pd.concat(tables, ignore_index=True)
-    texts = [column for column in table if column not in ("start", "end") or table[column].dtype != float]
+    texts = [column for column in table if column not in ("start", "end", "seconds")]
     return table.fillna(dict.fromkeys(texts, ""))
+
+
+def read_lists(sources: Sequence[Path], of_set: str) -> dict[str, Lists]:
+    """The trials and models of a Kaldi data directory's lists by name: `trials_<name>`, or `trials`, called own."""
+    found = {}
+    if len(sources) == 1 and sources[0].is_dir():
+        folder = sources[0] if (sources[0] / "wav.scp").exists() else sources[0] / of_set
+        for path in sorted(folder.glob("trials*")) if (folder / "wav.scp").exists() else ():
+            name = path.name.removeprefix("trials").removeprefix("_") or "own"
+            models = path.with_name(path.name.replace("trials", "models", 1))
+            trials = read_trials(path)
+            rows = [(*trials.pair(k), bool(target)) for k, target in enumerate(trials.target)]
+            found[name] = rows, read_models(models) if models.exists() else {}
+    return found
 
 
 def _lhotse_pair(paths: Sequence[Path]) -> tuple[Path, Path] | None:
@@ -95,6 +111,8 @@ def _read_kaldi(folder: Path, of_set: str) -> pd.DataFrame:
         key = ROWS.get(name) or ("gender" if name == "spk2gender" else name.removeprefix("utt2"))
         if name == "spk2gender":
             table[key] = table["speaker"].map(content).fillna("")
-        elif name in ROWS or name.startswith("utt2") and key not in ("spk", "dur", "aug", "file", *KNOWN):
+        elif name == "utt2dur":
+            table["seconds"] = table["utt"].map(content).astype(float)
+        elif name in ROWS or name.startswith("utt2") and key not in ("spk", "aug", "file", *KNOWN):
             table[key] = table["utt"].map(content).fillna("")
     return table

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from spkr.dataprep.inspection import Header, containers, read_headers_of, seconds_of, suspicions, unreadable
-from spkr.dataprep.intake import read_recordings
+from spkr.dataprep.intake import read_lists, read_recordings
 from spkr.dataprep.naming import with_ids
-from spkr.dataprep.recipe_folder import Choices, attributes, config_of, make_lists
+from spkr.dataprep.recipe_folder import Choices, attributes, config_of, further_files, make_lists
 from spkr.dataprep.splitting import FEW, own_sessions, split_sets
 from spkr.errors import InputError
 from spkr.kaldi.rules import is_command
@@ -37,23 +37,23 @@ class Proposal:
     choices: Choices
     sets: dict[str, pd.DataFrame]
     lists: dict[str, dict[str, tuple[list, dict]]]  # of each set: trials and models by the list's name
+    files: list[str]  # of the data directories, beside wav.scp, utt2spk and utt2dur
     found: list[str]  # lines that say what was found
 
     def about(self) -> str:
         """A line about the recordings."""
         table = pd.concat(self.sets.values())
-        hours = table["seconds"].sum() / 3600
-        return f"{table['spk'].nunique()} speakers, {len(table)} recordings, {hours:.2f} hours."
+        return f"{_size(table)}."
 
     def texts(self) -> dict[str, str]:
         """The files of the recipe that are not data."""
         name = self.choices.name
-        config = config_of(self.choices, self.sets, self.lists, f"{self.about()} README.md says what was found.")
+        config = config_of(self.choices, self.sets, self.lists, self.files)
         head = f"# {name}\n\n{self.about()}\n\n    snakemake --cores 2 --config recipe={name}\n\n"
         body = "What `spkr new` found and chose:\n\n" + "\n".join(f"    {line}" for line in self.found) + "\n"
         rule = "".join(c if c.isalnum() else "_" for c in name)
         return {
-            "config.yaml": config,
+            "config.yaml": f"# {self.about()} README.md says what was found.\n{config}",
             "README.md": head + body,
             "Snakefile": SNAKEFILE.format(name=name, rule=rule if rule[0].isalpha() else f"own_{rule}"),
         }
@@ -69,6 +69,7 @@ def propose(
     model: str | None = None,
     channel: str | None = None,
     skip_unreadable: bool = False,
+    allow_pipes: bool = False,
     seed: int = 1,
     jobs: int = 2,
 ) -> Proposal:
@@ -78,6 +79,10 @@ def propose(
     Raises InputError for recordings that cannot be used.
     """
     table = read_recordings(sources, unpacked, pattern, columns)
+    if (pipes := table["audio"].map(is_command)).any() and not allow_pipes:
+        raise InputError(
+            f"{table['audio'][pipes].iloc[0]}: a command; expected a file, or --allow-pipes, which runs it"
+        )
     table, headers, found = _heard(table, jobs, skip_unreadable)
     table = own_sessions(with_ids(table))
     trained = model is None and table["spk"].nunique() >= FEW
@@ -88,14 +93,14 @@ def propose(
     table = split_sets(table, trained, seed)
     sets = {s: table[table["set"] == s].sort_values("utt") for s in ("train", "valid", "dev", "test")}
     sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
-    lists = {s: make_lists(sets[s], seed) for s in ("dev", "test") if s in sets}
+    lists = {s: make_lists(sets[s], seed) | read_lists(sources, s) for s in ("dev", "test") if s in sets}
     if not lists:
         raise InputError("no set test and no set dev; expected one, for trials")
     choices = Choices(
         name, None if trained else model or PRETRAINED, resample_of(headers), channel_of(headers, channel),
         any(map(is_command, headers)), seed,
     )  # fmt: skip
-    return Proposal(choices, sets, lists, [*found, *_described(sets, lists, choices)])
+    return Proposal(choices, sets, lists, further_files(table), [*found, *_described(sets, lists, choices)])
 
 
 def _heard(table: pd.DataFrame, jobs: int, skip_unreadable: bool) -> tuple[pd.DataFrame, dict[str, Header], list[str]]:
@@ -131,8 +136,7 @@ def channel_of(headers: Mapping[str, Header], channel: str | None) -> str | None
 def _described(sets: dict, lists: dict, choices: Choices) -> Iterator[str]:
     for name, table in sets.items():
         by = f"; {', '.join(attributes(table))} known" if attributes(table) else ""
-        hours = table["seconds"].sum() / 3600
-        yield f"{name}: {table['spk'].nunique()} speakers, {len(table)} recordings, {hours:.2f} hours{by}"
+        yield f"{name}: {_size(table)}{by}"
     for name, of in lists.items():
         for list_name, (trials, _) in of.items():
             targets = sum(target for *_, target in trials)
@@ -145,6 +149,12 @@ def _described(sets: dict, lists: dict, choices: Choices) -> Iterator[str]:
     yield f"network: {chosen}; resample: {choices.resample}" + (
         f"; channel: {choices.channel}" if choices.channel else ""
     )
+
+
+def _size(table: pd.DataFrame) -> str:
+    seconds = table["seconds"].sum()
+    length = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+    return f"{table['spk'].nunique()} speakers, {len(table)} recordings, {length}"
 
 
 def _interval(speakers: int, eer: float = 0.05, spread: float = 1.3) -> str:

@@ -1,10 +1,12 @@
 """Writing the recipe of a user's own recordings: recipes/NAME/, which local/own.py reads."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from spkr.corpus.archive import replacing_folder
 from spkr.dataprep import KNOWN
@@ -32,36 +34,45 @@ class Choices:
     seed: int
 
 
-def data_files_of(table: pd.DataFrame) -> dict[str, dict[str, object]]:
-    """The files of a set's data directory, from recordings with ids."""
-    files: dict[str, dict[str, object]] = {
+def data_files_of(table: pd.DataFrame, further: Collection[str]) -> dict[str, dict[str, object]]:
+    """The files of a set's data directory, from recordings with ids. Args: further as of `further_files`."""
+    start, end = table["start"].fillna(0.0), table["end"].fillna(-1.0)
+    segments = zip(table["utt"], table["reco"], start, end, strict=True)
+    of = {
+        "segments": lambda: {u: f"{r} {a:.3f} " + (f"{b:.3f}" if b >= 0 else "-1") for u, r, a, b in segments},
+        "spk2gender": lambda: dict(zip(table["spk"], table["gender"], strict=True)),
+        "reco2channel": lambda: dict(zip(table["reco"], table["channel"].replace("", "left"), strict=True)),
+        "text": lambda: dict(zip(table["utt"], table["text"].str.split().str.join(" "), strict=True)),
+        "utt2file": lambda: dict(zip(table["utt"], table["audio"], strict=True)),
+    }
+    words = {f"utt2{name}": name for name in attributes(table) if f"utt2{name}" in further}
+    files = {name: of[name]() for name in further if name in of}
+    for name, column in words.items():
+        values = table[column].str.split().str.join("_").replace("", "none")
+        files[name] = dict(zip(table["utt"], values, strict=True))
+    return files | {
         "wav.scp": dict(zip(table["reco"], table["audio"], strict=True)),
         "utt2spk": dict(zip(table["utt"], table["spk"], strict=True)),
-        "utt2file": dict(zip(table["utt"], table["audio"], strict=True)),
         "utt2dur": {utt: f"{seconds:.6f}" for utt, seconds in zip(table["utt"], table["seconds"], strict=True)},
     }
-    if (table["reco"] != table["utt"]).any():
-        start, end = table["start"].fillna(0.0), table["end"].fillna(-1.0)
-        rows = zip(table["utt"], table["reco"], start, end, strict=True)
-        files["segments"] = {
-            utt: f"{reco} {a:.3f} {b:.3f}" if b >= 0 else f"{reco} {a:.3f} -1" for utt, reco, a, b in rows
-        }
-    if "gender" in table and (table["gender"] != "").all():
-        files["spk2gender"] = dict(zip(table["spk"], table["gender"], strict=True))
-    if "channel" in table and (table["channel"] != "").any():
-        files["reco2channel"] = {r: c for r, c in zip(table["reco"], table["channel"], strict=True) if c}
-    if "text" in table and (table["text"] != "").any():
-        files["text"] = dict(zip(table["utt"], table["text"].str.split().str.join(" "), strict=True))
-    for column in attributes(table):
-        words = table[column].str.split().str.join("_").replace("", "none")
-        files[f"utt2{column}"] = dict(zip(table["utt"], words, strict=True))
-    return files
+
+
+def further_files(table: pd.DataFrame) -> list[str]:
+    """The files beside wav.scp, utt2spk and utt2dur that the data directories of all these recordings have."""
+    known = {
+        "segments": (table["reco"] != table["utt"]).any(),
+        "spk2gender": "gender" in table and (table["gender"] != "").all(),
+        "reco2channel": "channel" in table and (table["channel"] != "").any(),
+        "text": "text" in table and (table["text"] != "").any(),
+        "utt2file": True,
+    }
+    return sorted([name for name, has in known.items() if has] + [f"utt2{name}" for name in attributes(table)])
 
 
 def attributes(table: pd.DataFrame) -> list[str]:
     """The columns by which results are also given, and the session."""
     named = [column for column in table if column not in {*KNOWN, *OWN} or column == "session"]
-    return [column for column in named if table[column].nunique() > 1 and column.isidentifier()]
+    return [column for column in named if column.isidentifier()]
 
 
 def make_lists(table: pd.DataFrame, seed: int) -> dict[str, tuple[list[Trial], dict[str, list[str]]]]:
@@ -108,42 +119,40 @@ def _some(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.sort(rng.permutation(len(rows))[:most])]
 
 
-def config_of(choices: Choices, sets: dict[str, pd.DataFrame], lists: dict[str, dict], about: str) -> str:
-    """The recipe's config.yaml. Args: lists of each set by name, as of `make_lists`; about is a line of comment."""
-    names = {name: [s for s in ("test", "dev") if name in lists.get(s, {})] for s in lists for name in lists[s]}
-    files = sorted(set(data_files_of(next(iter(sets.values())))) - {"wav.scp", "utt2spk", "utt2dur"})
-    lines = [
-        f"# {about}",
-        f"recipe: {choices.name}",
-        "",
-        "corpus:",
-        f"  name: {choices.name}",
-        "  script: local/own.py",
-    ]
-    lines += [f"  data: recipes/{choices.name}/data", f"  files: [{', '.join(files)}]", "", "trials:"]
-    for name, of in names.items():
-        models = str(name != "pairs").lower()
-        lines.append(f"  {name}: {{models: {models}, sets: [{', '.join(of)}]}}")
-    reading = f"resample: {choices.resample}" + (f", channel: {choices.channel}" if choices.channel else "")
-    reading += ", allow_pipes: true" if choices.pipes else ""
+def config_of(choices: Choices, sets: Collection[str], lists: Mapping[str, Mapping], files: Sequence[str]) -> str:
+    """The recipe's config.yaml. Args: lists of each set by name, as of `make_lists`; files as of `further_files`."""
+    trials = {
+        name: {"models": bool(models), "sets": [s for s in ("test", "dev") if name in lists.get(s, {})]}
+        for of_set in lists.values()
+        for name, (_, models) in of_set.items()
+    }
+    reading = {"resample": choices.resample, "channel": choices.channel, "allow_pipes": choices.pipes or None}
+    reading = {name: value for name, value in reading.items() if value is not None}
+    corpus = {"name": choices.name, "script": "local/own.py", "data": f"recipes/{choices.name}/data", "files": files}
+    config = {"recipe": choices.name, "corpus": corpus, "trials": trials}
     if choices.model:
-        model = choices.model if choices.model.endswith(".pt") else f"{{pretrained: {choices.model}}}"
-        lines += ["", f"model: {model}", f"feats: {{{reading}, shards: 2}}"]
-        kinds = "" if "train" in sets else "sets: [], kinds: [cosine], "
-        lines += [f"backend: {{{kinds}primary: cosine}}"]
+        config["model"] = choices.model if choices.model.endswith(".pt") else {"pretrained": choices.model}
+        config["feats"] = {**reading, "shards": 2}
+        untrained = {} if "train" in sets else {"sets": [], "kinds": ["cosine"]}
+        config["backend"] = {**untrained, "primary": "cosine"}
     else:
-        lines += ["", f"feats: {{preset: fbank80_utt, {reading}}}", "model: {preset: quartznet3x1_small}"]
-        lines += ["train: {preset: small, augment: speed3}", "backend: {preset: plda, primary: plda}"]
-    return "\n".join(lines) + "\n"
+        config["feats"] = {"preset": "fbank80_utt", **reading}
+        config["model"] = {"preset": "quartznet3x1_small"}
+        config["train"] = {"preset": "small", "augment": "speed3"}
+        config["backend"] = {"preset": "plda", "primary": "plda"}
+    return yaml.safe_dump(config, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
 
 
 def write_recipe(
-    folder: Path, choices: Choices, sets: dict[str, pd.DataFrame], lists: dict[str, dict], texts: dict[str, str]
+    folder: Path, sets: dict[str, pd.DataFrame], lists: dict[str, dict], files: Sequence[str], texts: dict[str, str]
 ) -> None:
-    """Write the recipe to `folder`, which does not exist, in one step. Args: texts has further files by name."""
+    """Write the recipe to `folder`, which does not exist, in one step.
+
+    Args: sets and lists by name, as of `make_lists`; files as of `further_files`; texts are other files by name.
+    """
     with replacing_folder(folder) as new:
         for name, table in sets.items():
-            write_data_dir(new / "data" / name, data_files_of(table))
+            write_data_dir(new / "data" / name, data_files_of(table, files))
             for list_name, (trials, models) in lists.get(name, {}).items():
                 write_trials(new / "data" / name / f"trials_{list_name}", trials)
                 if models:
