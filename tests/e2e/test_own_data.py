@@ -48,7 +48,7 @@ def snakemake(folder, *words):
 
 def test_two_commands_give_a_table(folder):
     said = run(folder, "spkr", "new", "six", "--from", "calls of six", "--model", "tiny.pt")
-    assert "6 speakers, 30 recordings, 0.01 hours." in said
+    assert "6 speakers, 30 recordings, 0.6 minutes." in said
     assert "test/trials_pairs: 435 trials, 60 of them target" in said
     snakemake(folder, "--config", "recipe=six")
     rows = json.loads((folder / "exp/six/main/results/results.json").read_text())["results"]

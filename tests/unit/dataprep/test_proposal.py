@@ -25,7 +25,7 @@ def test_few_speakers_get_a_pretrained_network_and_are_all_tested(tmp_path):
         "pairs": {"models": False, "sets": ["test"]},
         "enrol3": {"models": True, "sets": ["test"]},
     }
-    assert found.about() == "3 speakers, 15 recordings, 0.01 hours."
+    assert found.about() == "3 speakers, 15 recordings, 0.3 minutes."
 
 
 def test_many_speakers_are_trained_on_or_split_for_a_trained_network(tmp_path):
