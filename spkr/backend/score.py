@@ -13,8 +13,9 @@ from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.counts import read_counts, read_silent, report_silent, rest_on_silence, without_silent
+from spkr.kaldi.odd_trials import warn_of_odd_trials
 from spkr.kaldi.table import TableReader
-from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models, read_trials, warn_of_odd_trials
+from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_models, read_trials
 
 LINES = 10_000  # scores formatted at a time
 

@@ -93,8 +93,7 @@ def read_trials(path: str | Path, labelled: bool = True, allow_duplicates: bool 
         target = parse_labels(path, table["label"], form)
     (enrol, enrol_names), (test, test_names) = (_numbered(table[side].array) for side in ("enrolment", "test"))
     trials = Trials(enrol_names, test_names, enrol, test, target)
-    repeated = pd.Series(trials.keys()).duplicated().to_numpy()
-    return _without_repeated(path, trials, repeated, allow_duplicates) if repeated.any() else trials
+    return without_repeated(path, trials, allow_duplicates)
 
 
 def _in_kaldis_order(path: str | Path, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -140,21 +139,23 @@ def _hint(label: str) -> str:
     return "; is this a file of scores? Name the list of trials that they were computed for"
 
 
-def _without_repeated(path: str | Path, trials: Trials, repeated: np.ndarray, allowed: bool) -> Trials:
-    """Keep each trial once; InputError if repeated trials are not allowed, or if one has two labels."""
+def without_repeated(path: str | Path, trials: Trials, allowed: bool) -> Trials:
+    """Each trial once; InputError, with the line, if repeated ones are not `allowed`, or if one has two labels."""
+    repeated = pd.Series(trials.keys()).duplicated().to_numpy()
+    if not repeated.any():
+        return trials
     first = int(repeated.argmax())
-    pair = " ".join(trials.pair(first))
     if not allowed:
         raise InputError(
-            f"{path}:{first + 1}: the trial {pair} is in the list twice; remove it, or count it once with "
-            "--allow-duplicates"
+            f"{path}:{trials.line(first)}: the trial {' '.join(trials.pair(first))} is in the list twice; remove it, "
+            "or count it once with --allow-duplicates"
         )
     if trials.target is not None:
         labels = pd.DataFrame({"trial": trials.keys(), "target": trials.target})
         if (contradicted := repeated & ~labels.duplicated().to_numpy()).any():
-            line = int(contradicted.argmax())
-            pair = " ".join(trials.pair(line))
-            raise InputError(f"{path}:{line + 1}: the trial {pair} is in the list with two labels; correct one")
+            k = int(contradicted.argmax())
+            pair = " ".join(trials.pair(k))
+            raise InputError(f"{path}:{trials.line(k)}: the trial {pair} is in the list with two labels; correct one")
     logger.warning("%s: %d of %d trials are repeated, and count once", path, repeated.sum(), len(trials))
     return trials.select(~repeated)
 
@@ -198,26 +199,6 @@ def look_up_utterances(
     return enrol, test
 
 
-def warn_of_odd_trials(path: str | Path, trials: Trials, utts: tuple[Utterances, Utterances]) -> None:
-    """Log how many trials have the test utterance in their enrolment, and how many are pairs in both orders."""
-    number = {of_name: k for k, of_name in enumerate(dict.fromkeys([*utts[0], *utts[1]]))}
-    test_of = {of_name[0]: k for k, of_name in enumerate(utts[1]) if len(of_name) == 1}
-    own = [(k, test_of[utt]) for k, of_name in enumerate(utts[0]) for utt in of_name if utt in test_of]
-    if not own:
-        return
-    enrol, test = np.array(own).T
-    with_itself = pd.Series(trials.keys()).isin(enrol * len(trials.test_names) + test)
-    a = np.array([number[of_name] for of_name in utts[0]])[trials.enrol]
-    b = np.array([number[of_name] for of_name in utts[1]])[trials.test]
-    in_both_orders = pd.Series(a * len(number) + b).isin(b * len(number) + a) & (a < b)
-    for count, what in (
-        (with_itself.sum(), "test an utterance of their own enrolment"),
-        (in_both_orders.sum(), "are also in the list with both sides exchanged"),
-    ):
-        if count:
-            logger.warning("%s: %d of %d trials %s", path, count, len(trials), what)
-
-
 def write_trials(path: str | Path, trials: Iterable[tuple[str, str, bool]]) -> None:
     """Write (enrolment, test, same speaker) lines by rename."""
     with replacing(path) as f:
@@ -240,5 +221,13 @@ def enrol_models(spk2utt: Mapping[str, list[str]], n: int) -> tuple[dict[str, li
         if len(utts) <= n:
             raise InputError(f"speaker {spk!r} has {len(utts)} utterances; a model of {n} needs at least {n + 1}")
     models = {spk: sorted(utts)[:n] for spk, utts in sorted(spk2utt.items())}
-    tests = [(utt, spk) for spk, utts in sorted(spk2utt.items()) for utt in sorted(utts)[n:]]
-    return models, [(model, utt, model == spk) for model in models for utt, spk in tests]
+    return models, trials_of_models(models, spk2utt)
+
+
+def trials_of_models(
+    models: Mapping[str, Sequence[str]], spk2utt: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str, bool]]:
+    """Trials of models, named after their speakers, against all utterances that are in no model."""
+    enrolled = {utt for utts in models.values() for utt in utts}
+    tests = [(utt, spk) for spk, utts in sorted(spk2utt.items()) for utt in sorted(utts) if utt not in enrolled]
+    return [(model, utt, model == spk) for model in models for utt, spk in tests]

@@ -10,7 +10,8 @@ import numpy as np
 from spkr.errors import InputError
 from spkr.files import replacing, sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
-from spkr.kaldi.trials import Trials, read_trials, warn_of_odd_trials
+from spkr.kaldi.odd_trials import warn_of_odd_trials
+from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.interval import eer_interval

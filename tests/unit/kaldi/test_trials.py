@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spkr.errors import InputError
+from spkr.kaldi.odd_trials import warn_of_odd_trials
 from spkr.kaldi.trials import (
     all_pairs,
     enrol_models,
     look_up_utterances,
     read_models,
     read_trials,
-    warn_of_odd_trials,
     write_trials,
 )
 
