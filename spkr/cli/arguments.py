@@ -85,6 +85,20 @@ def not_negative(text: str) -> float:
     return value
 
 
+def positive_number(text: str) -> float:
+    """A number above zero."""
+    if (value := number(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above zero, found {text!r}")
+    return value
+
+
+def percent(text: str) -> float:
+    """An error rate in percent, above 0 and below 50."""
+    if not 0 < (value := number(text)) < 50:
+        raise argparse.ArgumentTypeError(f"expected percent, above 0 and below 50, found {text!r}")
+    return value
+
+
 def probability(text: str) -> float:
     """A number from 0 to 1."""
     if not 0 <= (value := number(text)) <= 1:

@@ -41,6 +41,7 @@ class Trials:
     lines: np.ndarray | None = (
         None  # (number of trials,) the line of each trial in its file, from 1; None if it is the trial's number
     )
+    repeated: tuple[int, ...] = ()  # lines that were left out, as they repeat an earlier trial
 
     @classmethod
     def of(cls, enrol: Iterable[str], test: Iterable[str], target: Sequence[bool] | None) -> "Trials":
@@ -157,7 +158,9 @@ def without_repeated(path: str | Path, trials: Trials, allowed: bool) -> Trials:
             pair = " ".join(trials.pair(k))
             raise InputError(f"{path}:{trials.line(k)}: the trial {pair} is in the list with two labels; correct one")
     logger.warning("%s: %d of %d trials are repeated, and count once", path, repeated.sum(), len(trials))
-    return trials.select(~repeated)
+    once = trials.select(~repeated)
+    once.repeated = tuple(map(trials.line, np.flatnonzero(repeated).tolist()))
+    return once
 
 
 def read_models(path: str | Path | None) -> dict[str, list[str]]:
