@@ -1,12 +1,13 @@
 """Trial lists by rule: all pairs or some for each speaker, of recordings or of enrolment models, by sex and session.
 
-Trials are drawn so that speakers and recordings occur equally often. The speakers stand in a circle, in an order that
-the seed decides. Each is compared with the speaker one place further, then two places further, and so on, until it has
-its number of nontarget trials. Two speakers' recordings are paired along the diagonals of a table: the first with the
-first, the second with the second, and then the first with the second. The order of lines in files changes nothing.
+Trials are drawn so that speakers and recordings occur equally often. The seed orders the speakers in a circle. Each
+speaker is compared with the next one, then with the one two places further, and so on, one trial each in turn, until it
+has its number of nontarget trials. The recordings of two speakers are paired along the diagonals of a table of both.
+The order of lines in files changes nothing.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -148,22 +149,28 @@ class _Pairs:
         """`n` trials of one kind for each speaker in enrolment, or all (None); the log says how many have fewer."""
         circle = shuffled(self.rules.seed, self.tests)
         taken: set[tuple[str, str]] = set()
-        trials: list[Trial] = []
-        few = {}
-        for k, spk in enumerate(circle):
-            partners = [spk] if target else [*circle[k + 1 :], *circle[:k]]
-            tests = (self.tests[other] for other in partners if target or self._may_meet(spk, other))
-            tables = (_diagonals(self.enrol[spk], utts, start) for start, utts in enumerate(tests))
-            allowed = (pair for pair in _in_turn(tables) if self._is_allowed(*pair, target))
-            found = list(islice(allowed if self.models else _once(allowed, taken), n))
-            trials += [(*pair, target) for pair in found]
-            if n and self.enrol[spk] and len(found) < n:
-                few[spk] = len(found)
-        if few:
+        pairs = [islice(self._of_speaker(circle[k:] + circle[:k], target, taken), n) for k in range(len(circle))]
+        trials = [(*pair, target) for pair in _in_turn(pairs)]
+        found = Counter(self.speaker[enrol] for enrol, *_ in trials)
+        if few := sorted(spk for spk in circle if n and self.enrol[spk] and found[spk] < n):
             kind = "target" if target else "nontarget"
             message = "%d of %d speakers have fewer than %d %s trials, first %s with %d"
-            logger.warning(message, len(few), len(circle), n, kind, min(few), few[min(few)])
+            logger.warning(message, len(few), len(circle), n, kind, few[0], found[few[0]])
         return trials
+
+    def _of_speaker(
+        self, circle: Sequence[str], target: bool, taken: set[tuple[str, str]]
+    ) -> Iterator[tuple[str, str]]:
+        """The pairs of one kind of the first speaker of a circle, in the order in which they are drawn."""
+        spk, *others = circle
+        partners = [spk] if target else (other for other in others if self._may_meet(spk, other))
+        tables = (_diagonals(self.enrol[spk], self.tests[other], start) for start, other in enumerate(partners))
+        for enrol, test in _in_turn(tables):
+            pair = (enrol, test) if self.models else (min(enrol, test), max(enrol, test))
+            is_new = pair not in taken and (self.models or enrol != test)
+            if is_new and self._is_allowed(enrol, test, target):
+                taken.add(pair)
+                yield enrol, test
 
     def _may_meet(self, spk: str, other: str) -> bool:
         """Whether two speakers may make a nontarget trial."""
@@ -183,7 +190,7 @@ def _diagonals(enrol: Sequence[str], test: Sequence[str], start: int) -> Iterato
     """All pairs of two sequences, along the diagonals of their table, so that each name comes equally often."""
     for shift in range(len(test) if enrol else 0):
         for k in range(start, start + len(enrol)):
-            yield enrol[k % len(enrol)], test[(k + shift) % len(test)]
+            yield enrol[k % len(enrol)], test[-1 - (k + shift) % len(test)]
 
 
 def _in_turn(streams: Iterable[Iterator]) -> Iterator:
@@ -195,11 +202,3 @@ def _in_turn(streams: Iterable[Iterator]) -> Iterator:
                 yield item
                 left.append(stream)
         streams = left
-
-
-def _once(pairs: Iterable[tuple[str, str]], taken: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The pairs of two different names that are not yet `taken` in either order."""
-    for a, b in pairs:
-        if a != b and (pair := (min(a, b), max(a, b))) not in taken:
-            taken.add(pair)
-            yield a, b
