@@ -11,6 +11,7 @@ from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.rules import Files, invert, restrict
 from spkr.kaldi.select import shuffled
+from spkr.kaldi.trial_rules import models_beside
 from spkr.kaldi.trials import read_models, read_trials
 
 ALWAYS = ("utt2spk", "spk2utt")
@@ -128,7 +129,7 @@ def _whole_lists(path: Path, utts: set[str]) -> dict[str, str]:
     models: dict[str, set[str]] = {}  # of the lists that are kept
     for source in _lists(path):
         if source.name.startswith("trials"):
-            known = models.get(source.name.replace("trials", "models", 1), models.get("enroll_spk2utt", set())) | utts
+            known = models.get(models_beside(source).name, models.get("enroll_spk2utt", set())) | utts
             trials = read_trials(source, labelled=False, allow_duplicates=True)
             lost = {*trials.enrol_names, *trials.test_names} - known
         else:

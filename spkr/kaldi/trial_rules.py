@@ -149,7 +149,7 @@ class _Pairs:
         """`n` trials of one kind for each speaker in enrolment, or all (None); the log says how many have fewer."""
         circle = shuffled(self.rules.seed, self.tests)
         taken: set[tuple[str, str]] = set()
-        pairs = [islice(self._of_speaker(circle[k:] + circle[:k], target, taken), n) for k in range(len(circle))]
+        pairs = [islice(self._of_speaker(circle, k, target, taken), n) for k in range(len(circle))]
         trials = [(*pair, target) for pair in _in_turn(pairs)]
         found = Counter(self.speaker[enrol] for enrol, *_ in trials)
         if few := sorted(spk for spk in circle if n and self.enrol[spk] and found[spk] < n):
@@ -159,10 +159,10 @@ class _Pairs:
         return trials
 
     def _of_speaker(
-        self, circle: Sequence[str], target: bool, taken: set[tuple[str, str]]
+        self, circle: Sequence[str], k: int, target: bool, taken: set[tuple[str, str]]
     ) -> Iterator[tuple[str, str]]:
-        """The pairs of one kind of the first speaker of a circle, in the order in which they are drawn."""
-        spk, *others = circle
+        """The pairs of one kind of speaker `k` of the circle, in the order in which they are drawn."""
+        spk, others = circle[k], (circle[(k + places) % len(circle)] for places in range(1, len(circle)))
         partners = [spk] if target else (other for other in others if self._may_meet(spk, other))
         tables = (_diagonals(self.enrol[spk], self.tests[other], start) for start, other in enumerate(partners))
         for enrol, test in _in_turn(tables):
