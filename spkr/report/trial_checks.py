@@ -104,8 +104,8 @@ def _add_interval(found: TrialFindings, target: np.ndarray, enrol: np.ndarray, t
     found.facts.append(f"95 % interval to expect of an EER of {100 * eer:g} %: {low:.1f}-{high:.1f} %")
     if half > TOO_WIDE * eer:
         found.warnings.append(
-            f"{speakers} speakers are few: an EER of {100 * eer:g} % would be known to about {100 * half:.1f} %; read "
-            "nothing into smaller differences"
+            f"{speakers} speakers with {of_targets.sum():,} target trials are few: an EER of {100 * eer:g} % would be "
+            f"known to about {100 * half:.1f} %; read nothing into smaller differences"
         )
     effective = of_targets.sum() ** 2 / np.square(of_targets.astype(float)).sum()
     if effective < UNEVEN * speakers:
