@@ -78,7 +78,7 @@ def read_durations(files: dict, jobs: int) -> dict[str, str]:
 
 def read_seconds(path: str) -> float:
     """The duration that the header of an audio file gives."""
-    with open_audio(path, first_channel=True) as f:
+    with open_audio(path, channel=0) as f:
         return f.frames / f.samplerate
 
 

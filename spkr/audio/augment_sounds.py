@@ -89,7 +89,7 @@ def list_files(folder: Path, list_name: str | None = None) -> list[Path]:
 @cache
 def seconds_of(path: Path) -> float:
     """The duration that the header gives. Raises InputError if the header cannot be read."""
-    with open_audio(path, first_channel=True) as f:
+    with open_audio(path, channel=0) as f:
         return f.frames / f.samplerate
 
 

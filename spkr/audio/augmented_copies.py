@@ -60,10 +60,11 @@ def augmented(
 ) -> dict[str, dict[str, str]]:
     """The files of a data directory of augmented copies, including the clean ones.
 
-    These are wav.scp, utt2spk, utt2dur and utt2aug, and segments and reco2sum if `data` has them.
+    These are wav.scp, utt2spk, utt2dur and utt2aug, and segments, reco2sum and reco2channel if `data` has them.
 
     Args:
-        data: content of the clean directory's wav.scp, utt2spk and utt2dur, and of segments and reco2sum if present.
+        data: content of the clean directory's wav.scp, utt2spk and utt2dur, and of segments, reco2sum and reco2channel
+            if present.
         options: which copies to make.
         seed: seed of the random generators.
         sounds: recordings by kind (rir, noise, music, speech); kinds without recordings are synthesised.
@@ -72,7 +73,7 @@ def augmented(
     Raises InputError if a copy would get the name of another utterance, if babble has no other speakers, or if the
     header of a recording cannot be read.
     """
-    recordings = [name for name in ("wav.scp", "reco2sum") if name in data]
+    recordings = [name for name in ("wav.scp", "reco2sum", "reco2channel") if name in data]
     audio = ["segments"] if "segments" in data else recordings  # the files with a line for each copy
     out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
     sampler = EffectSampler(options, OtherSpeakers(data["utt2spk"], where), sounds or {})
@@ -85,7 +86,8 @@ def augmented(
             if copy:
                 spec |= sampler.copy(copy, random_for(seed, name), spk, seconds)
             for file in audio:
-                out[file][name] = data[file][utt]
+                if utt in data[file]:  # reco2channel need not have all
+                    out[file][name] = data[file][utt]
             out["utt2spk"][name] = prefix + spk
             out["utt2dur"][name] = f"{seconds:.3f}"
             out["utt2aug"][name] = " ".join(f"{k}={v}" for k, v in spec.items())

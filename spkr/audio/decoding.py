@@ -1,4 +1,4 @@
-"""Reading audio: WAV, FLAC, NIST SPHERE and more through libsndfile, resampled if that is allowed."""
+"""Reading audio of any container that `open_audio` opens, one channel of it, resampled if that is allowed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+from spkr.audio.channels import Channel, picked
+from spkr.audio.containers import Container
 from spkr.audio.headers import FlacSum
 from spkr.audio.opening import open_audio
 from spkr.audio.resampling import piece_size, resample, resample_pieces, resampled_length
@@ -19,6 +21,8 @@ MAX_FILTER = 4_000_000  # coefficients of a resampling filter; 44,100 to 16,000 
 MAX_SAMPLE = 2.0**31  # full scale should be 1, but not all files keep to it; the energy is still finite
 BLOCK = 1 << 22  # samples decoded at once: a header may announce more samples than fit into memory
 
+Audio = soundfile.SoundFile | Container  # open
+
 
 def read_audio(
     source: str | Path,
@@ -27,24 +31,24 @@ def read_audio(
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
-    first_channel: bool = False,
+    channel: Channel = None,
 ) -> np.ndarray:
-    """Read one channel of audio as (samples,) float32 on the scale of 16-bit integers, as Kaldi does.
+    """Read one channel of audio, or the mean of all, as (samples,) float32 on the scale of 16-bit integers.
 
     If the format is seekable, only the part from `start` to `end` seconds (-1: the end of the file) is decoded.
 
     Raises InputError, naming the source, if
     - it is missing, unreadable, cut short or empty, or its command fails or is not allowed;
-    - it has more than one channel and `first_channel` is false, or samples that are not finite;
+    - it does not have `channel`, has several if that is None, or has samples that are not finite;
     - its sampling rate is not `rate` Hz and `resampling` (feats.resample) does not allow it;
     - it ends before `end`, by the rule of Kaldi's extract-segments.
     """
-    with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
+    with _at_rate(source, rate, resampling, allow_pipes, channel) as f:
         first, last = sample_range(source, f, start, end)
         size = piece_size(f.samplerate, rate)
         if f.samplerate != rate and last - first > size:  # hours at the original rate may not fit into memory
-            return resample_pieces(decode(source, f, first, last, size), last - first, f.samplerate, rate)
-        samples = _joined(list(decode(source, f, first, last)))
+            return resample_pieces(decode(source, f, first, last, channel, size), last - first, f.samplerate, rate)
+        samples = _joined(list(decode(source, f, first, last, channel)))
     return samples if f.samplerate == rate else resample(samples, f.samplerate, rate)
 
 
@@ -66,17 +70,17 @@ def read_part(file: str, rate: int, resampling: str, start: float, count: int | 
 
     Raises InputError as `read_audio` does.
     """
-    with open_audio(file, first_channel=True) as f:
+    with open_audio(file, channel=0) as f:
         seconds = f.frames / f.samplerate
     end = seconds if count is None else start + (count + 1) / rate
     last = end if end < seconds else -1
-    return read_audio(file, rate, resampling, start=start, end=last, first_channel=True)[:count]
+    return read_audio(file, rate, resampling, start=start, end=last, channel=0)[:count]
 
 
 def decode(
-    source: str | Path, f: soundfile.SoundFile, first: int, last: int, size: int = BLOCK
+    source: str | Path, f: Audio, first: int, last: int, channel: Channel = None, size: int = BLOCK
 ) -> Iterator[np.ndarray]:
-    """Yield blocks (samples,) of an open file's first channel, from sample `first` to `last`, of at most `size`.
+    """Yield blocks (samples,) of one channel of an open file, from sample `first` to `last`, of at most `size`.
 
     Samples are float32 on the scale of 16-bit integers. 16-bit files are read as integers, which takes half the time.
 
@@ -96,13 +100,13 @@ def decode(
             raise InputError(f"{source}: has samples that are not finite or are too large; replace the file")
         if flac:
             flac.update(block)
-        samples = block[:, 0].astype(np.float32)
+        samples = picked(block, channel)
         yield samples if dtype == "int16" else samples * 32768
     if flac:
         flac.check()
 
 
-def _skip_to(f: soundfile.SoundFile, first: int) -> None:
+def _skip_to(f: Audio, first: int) -> None:
     """Skip to a sample of a file that was just opened."""
     if first and f.seekable():
         f.seek(first)
@@ -125,7 +129,7 @@ def check_audio(
     allow_pipes: bool = False,
     start: float = 0.0,
     end: float = -1.0,
-    first_channel: bool = False,
+    channel: Channel = None,
 ) -> Extent | None:
     """Check a file by its header. Raises InputError as `read_audio` does, for faults that the header shows.
 
@@ -133,16 +137,14 @@ def check_audio(
     """
     if allow_pipes and is_command(source):
         return None
-    with _at_rate(source, rate, resampling, allow_pipes, first_channel) as f:
+    with _at_rate(source, rate, resampling, allow_pipes, channel) as f:
         first, last = sample_range(source, f, start, end)
         return Extent(f.samplerate, resampled_length(last - first, f.samplerate, rate))
 
 
 @contextmanager
-def _at_rate(
-    source: str | Path, rate: int, resampling: str, allow_pipes: bool, first_channel: bool
-) -> Iterator[soundfile.SoundFile]:
-    with open_audio(source, allow_pipes, first_channel) as f:
+def _at_rate(source: str | Path, rate: int, resampling: str, allow_pipes: bool, channel: Channel) -> Iterator[Audio]:
+    with open_audio(source, allow_pipes, channel) as f:
         _check_rate(source, f.samplerate, rate, resampling)
         if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
             raise InputError(
@@ -164,7 +166,7 @@ def _check_rate(source: str | Path, found: int, rate: int, resampling: str) -> N
     )
 
 
-def sample_range(source: str | Path, f: soundfile.SoundFile, start: float, end: float) -> tuple[int, int]:
+def sample_range(source: str | Path, f: Audio, start: float, end: float) -> tuple[int, int]:
     """The first sample of a part and the one after its last, rounded as Kaldi's extract-segments does.
 
     Raises InputError if the part begins after the end of the audio, or ends MAX_OVERSHOOT seconds after it or more.

@@ -1,4 +1,4 @@
-"""Opening audio: a file, or the output of a command, whose header is checked before anything is decoded.
+"""Opening audio with libsndfile or PyAV: a file, or the output of a command. Its header is checked first.
 
 A source is given as in wav.scp: a path, or a command that writes audio to its standard output, followed by `|`, such
 as `sph2pipe -f wav -p x.sph |`. A command is run only if feats.allow_pipes allows it.
@@ -7,7 +7,7 @@ as `sph2pipe -f wav -p x.sph |`. A command is run only if feats.allow_pipes allo
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,8 @@ from stat import S_ISDIR
 
 import soundfile
 
+from spkr.audio.channels import Channel, check_channel
+from spkr.audio.containers import Container, kind_of
 from spkr.audio.headers import SHORTENED, check_header, is_shortened, is_stream, read_head
 from spkr.audio.mpeg import with_length
 from spkr.errors import DamagedAudio, InputError
@@ -37,9 +39,9 @@ class Decoder(soundfile.SoundFile):
 
 @contextmanager
 def open_audio(
-    source: str | Path, allow_pipes: bool = False, first_channel: bool = False
-) -> Iterator[soundfile.SoundFile]:
-    """Open audio of one channel, or of several if `first_channel`.
+    source: str | Path, allow_pipes: bool = False, channel: Channel = None
+) -> Iterator[soundfile.SoundFile | Container]:
+    """Open audio that has this channel, or one channel if it is None.
 
     Raises InputError as `read_audio` does, except for faults of samples and of the part.
     """
@@ -47,12 +49,12 @@ def open_audio(
         with _decoder(source, allow_pipes) as f:
             if not f.frames:
                 raise InputError(f"{source}: the audio file has no samples; replace or remove it")
-            if f.channels != 1 and not first_channel:
-                raise InputError(f"{source}: {f.channels} channels; expected one")
+            check_channel(source, f.channels, channel)
             if f.samplerate not in RATES:
                 expected = f"{RATES.start} to {RATES.stop - 1} Hz"
                 raise InputError(f"{source}: sampled at {f.samplerate} Hz; expected {expected}; replace the file")
-            check_header(f)
+            if not isinstance(f, Container):  # those are checked when they are opened
+                check_header(f)
             yield f
     except DamagedAudio as e:
         raise InputError(f"{source}: {e}; {e.remedy}") from None
@@ -84,7 +86,7 @@ def _why_no_file(source: str | Path) -> str:
     return f"a {'folder' if S_ISDIR(mode) else 'device, pipe or socket'}; expected an audio file"
 
 
-def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
+def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile | Container:
     """Open a file or the output of a command. The header need not give the length."""
     if is_command(source):
         if not allow_pipes:
@@ -101,6 +103,11 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile:
         f = Decoder(source if content is None else BytesIO(content))
     except TypeError:
         raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
+    except soundfile.LibsndfileError:
+        with suppress(OSError):  # _why_unreadable names it
+            if kind := kind_of(content or read_head(source)):
+                return Container(source, content, kind)
+        raise
     if f.format == "WAV" and not f.frames and is_stream(f):  # libsndfile expects a RIFF size of 8 then
         content = content or Path(source).read_bytes()
         return Decoder(BytesIO(content[:4] + b"\x08\0\0\0" + content[8:]))

@@ -1,20 +1,22 @@
 """Checks of a data directory's audio, which Kaldi does not have: every recording is decoded and looked at."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from spkr.audio.channels import Channel
 from spkr.audio.decoding import decode, sample_range
 from spkr.audio.effects import parse_spec, speed_length
 from spkr.audio.fingerprint import fingerprint, shared_audio
 from spkr.audio.opening import open_audio
 from spkr.audio.resampling import resampled_length
 from spkr.errors import InputError
-from spkr.kaldi.datadir import clips
+from spkr.kaldi.datadir import Clip, clips, recordings_of
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
 FULL_SCALE = 2**15 - 1  # of 16 bits
@@ -42,12 +44,21 @@ class AudioLimits:
     max_silent: float = 0.5  # share of a recording
 
 
-def recording_stats(source: str, allow_pipes: bool = False) -> RecordingStats:
+class Part(NamedTuple):
+    """An utterance, its line in a sorted file, where its audio is, and the statistics of its recording."""
+
+    number: int
+    utt: str
+    clip: Clip
+    heard: RecordingStats
+
+
+def recording_stats(source: str, allow_pipes: bool = False, channel: Channel = None) -> RecordingStats:
     """Decode a recording to its end, a minute at a time; raises InputError as `spkr.audio.opening.open_audio` does."""
     clipped = silent = frames = blocks = 0
-    with open_audio(source, allow_pipes) as f:
+    with open_audio(source, allow_pipes, channel) as f:
         size = round(BLOCK * f.samplerate)
-        for minute in decode(source, f, 0, f.frames, round(60 / BLOCK) * size):
+        for minute in decode(source, f, 0, f.frames, channel, round(60 / BLOCK) * size):
             starts = np.arange(0, len(minute), size)
             energies = np.add.reduceat(np.square(minute), starts)
             silent += int((energies < SILENT**2 * np.diff(starts, append=len(minute))).sum())
@@ -58,23 +69,33 @@ def recording_stats(source: str, allow_pipes: bool = False) -> RecordingStats:
 
 
 def check_recordings(
-    path: str | Path, files: Files, limits: AudioLimits, allow_pipes: bool = False, nj: int = 1
+    path: str | Path,
+    files: Files,
+    limits: AudioLimits,
+    allow_pipes: bool = False,
+    nj: int = 1,
+    channel: str | int | None = None,
 ) -> tuple[list[list[str]], list[str]]:
     """Decode all recordings of a data directory that has been checked, `nj` at a time.
 
+    Args: channel is that of recordings without a line in reco2channel, as `spkr.kaldi.datadir.clips` takes it.
     Returns lists of faults, one list a kind, and warnings. The kinds are: recordings that cannot be used; segments and
     durations beyond the end of a recording; utterances shorter than a frame.
     """
-    path, wav = Path(path), files["wav.scp"]
-    sources = list(dict.fromkeys(wav.values()))  # augmented copies share their audio
+    path, wav = Path(path), recordings_of(files, channel)
+    different = list(dict.fromkeys(wav.values()))  # augmented copies share their audio
     with ThreadPoolExecutor(nj) as pool:
-        heard = dict(zip(sources, pool.map(lambda source: _or_error(source, allow_pipes), sources), strict=True))
+        heard = dict(zip(different, pool.map(lambda clip: _or_error(clip, allow_pipes), different), strict=True))
     lines = {reco: f"{path}/wav.scp:{number}: {reco}" for number, reco in enumerate(wav, 1)}
-    unusable = [f"{lines[reco]}: {heard[s]}" for reco, s in wav.items() if isinstance(heard[s], InputError)]
-    good = {reco: heard[s] for reco, s in wav.items() if isinstance(heard[s], RecordingStats)}
-    heard = {s: h for s, h in heard.items() if isinstance(h, RecordingStats)}
-    faults = [unusable, list(_beyond_end(path, files, heard)), list(_too_short(path, files, heard, limits))]
-    sums = {source: fingerprint(source) for source in heard}
+    unusable = [f"{lines[reco]}: {heard[clip]}" for reco, clip in wav.items() if isinstance(heard[clip], InputError)]
+    good = {reco: heard[clip] for reco, clip in wav.items() if isinstance(heard[clip], RecordingStats)}
+    parts = [
+        Part(number, utt, clip, h)
+        for number, (utt, clip) in enumerate(sorted(clips(files, channel).items()), 1)
+        if isinstance(h := heard[clip.recording()], RecordingStats)
+    ]
+    faults = [unusable, list(_beyond_end(path, files, parts)), list(_too_short(path, files, parts, limits))]
+    sums = {clip.source: fingerprint(clip.source) for clip, h in heard.items() if isinstance(h, RecordingStats)}
     return faults, [*shared_audio(files, sums), *_mixed_rates(path, good), *_warnings(lines, good, limits)]
 
 
@@ -91,19 +112,16 @@ def _mixed_rates(path: Path, heard: Mapping[str, RecordingStats]) -> Iterator[st
         )
 
 
-def _or_error(source: str, allow_pipes: bool) -> RecordingStats | InputError:
+def _or_error(clip: Clip, allow_pipes: bool) -> RecordingStats | InputError:
     try:
-        return recording_stats(source, allow_pipes)
+        return recording_stats(clip.source, allow_pipes, clip.channel)
     except InputError as e:
         return e
 
 
-def _beyond_end(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -> Iterator[str]:
+def _beyond_end(path: Path, files: Files, parts: Iterable[Part]) -> Iterator[str]:
     seconds = {} if "utt2aug" in files else files.get("utt2dur", {})
-    for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
-        if clip.source not in heard:
-            continue
-        h = heard[clip.source]
+    for number, utt, clip, h in parts:
         try:
             first, last = sample_range(clip.source, h, clip.start, clip.end)
         except InputError as e:
@@ -114,15 +132,14 @@ def _beyond_end(path: Path, files: Files, heard: Mapping[str, RecordingStats]) -
             yield f"{path}/utt2dur:{number}: {utt} has {seconds[utt]} s; its audio has {length:.3f} s"
 
 
-def _too_short(path: Path, files: Files, heard: Mapping[str, RecordingStats], limits: AudioLimits) -> Iterator[str]:
+def _too_short(path: Path, files: Files, parts: Iterable[Part], limits: AudioLimits) -> Iterator[str]:
     copies = files.get("utt2aug", {})
     name = "segments" if "segments" in files else "wav.scp"
-    for number, (utt, clip) in enumerate(sorted(clips(files).items()), 1):
+    for number, utt, clip, h in parts:
         try:
-            h = heard[clip.source]
             first, last = sample_range(clip.source, h, clip.start, clip.end)
             speed = parse_spec(copies[utt], f"{path}/utt2aug:{number}: {utt}").get("speed", 1.0) if copies else 1.0
-        except (KeyError, InputError):  # reported elsewhere
+        except InputError:  # reported elsewhere
             continue
         samples = speed_length(resampled_length(last - first, h.samplerate, limits.rate), speed)
         if samples < limits.min_samples:

@@ -3,10 +3,11 @@
 Options of a single type of features are declared with that type, in spkr.feats.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from spkr.audio.channels import EXPECTED, NAMES
 from spkr.config.options import (
     Above0,
     Count,
@@ -20,9 +21,19 @@ from spkr.config.options import (
     Size,
     Word,
     option,
+    shown,
 )
 from spkr.errors import InputError
 
+
+def _channel(value: Any) -> str | int | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not (value is None or is_number or (isinstance(value, str) and value in NAMES)):
+        raise ValueError(f"{shown(value)}; expected {EXPECTED}")
+    return value
+
+
+ChannelOption = Annotated[Literal[NAMES] | int | None, BeforeValidator(_channel)]
 Hertz = Annotated[Positive, Field(le=1_000_000)]
 Milliseconds = Annotated[Above0, Field(le=10_000)]
 
@@ -49,8 +60,11 @@ class CmvnOptions(Options):
 
 
 class Reading(Options):
-    """Options of the front end that do not change the computed features of an accepted recording."""
+    """How recordings are read and arks written. A network accepts features that were made with other values."""
 
+    channel: ChannelOption = option(
+        None, f"of recordings with several: {EXPECTED}; reco2channel in a data directory overrides it"
+    )
     resample: Literal["never", "down", "any"] = option(
         "never", "accept recordings of a higher sampling rate (down), or of any (any)"
     )

@@ -17,7 +17,7 @@ from spkr.errors import InputError
 
 FILES = (".yaml", ".yml", ".json")
 OF_CORPUS = ("recipe", "name", "corpus", "trials")  # what the config of another recipe decides
-OF_RECORDINGS = ("resample", "allow_pipes", "shards")  # the same, of the section feats
+OF_RECORDINGS = ("channel", "resample", "allow_pipes", "shards")  # the same, of the section feats
 
 
 def recipes(root: Path) -> list[str]:

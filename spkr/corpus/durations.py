@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from spkr.audio.channels import Channel
 from spkr.audio.fingerprint import fingerprint
 from spkr.audio.opening import open_audio
 from spkr.errors import InputError
@@ -22,12 +23,13 @@ class Headers:
     bad: dict[str, str] = field(default_factory=dict)  # why a file cannot be used, by file name
 
 
-def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int) -> Headers:
+def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int, channel: Channel = None) -> Headers:
     """Read the headers of recordings, `jobs` files at a time.
 
-    Args: `paths` maps recordings to audio files. A sampling rate above `sample_rate` Hz is accepted.
+    Args: `paths` maps recordings to audio files. A sampling rate above `sample_rate` Hz is accepted. Files
+    without `channel`, or with several if it is None, cannot be used.
     """
-    read, found = partial(_read, sample_rate=sample_rate), Headers()
+    read, found = partial(_read, sample_rate=sample_rate, channel=channel), Headers()
     if jobs > 1 and len(paths) > CHUNK:
         with ProcessPoolExecutor(jobs) as pool:
             results = list(pool.map(read, paths.values(), chunksize=CHUNK))
@@ -41,17 +43,17 @@ def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int) -> Heade
     return found
 
 
-def _read(path: str, sample_rate: int) -> tuple[float | None, str]:
+def _read(path: str, sample_rate: int, channel: Channel) -> tuple[float | None, str]:
     """Seconds and fingerprint of an audio file; or None, and why it cannot be used."""
     try:
-        return read_seconds(path, sample_rate), fingerprint(path)
+        return read_seconds(path, sample_rate, channel), fingerprint(path)
     except InputError as e:
         return None, str(e).removeprefix(f"{path}: ")
 
 
-def read_seconds(path: str | Path, sample_rate: int) -> float:
+def read_seconds(path: str | Path, sample_rate: int, channel: Channel = None) -> float:
     """The duration that the header of an audio file gives. Raises InputError if the file cannot be used."""
-    with open_audio(path) as f:
+    with open_audio(path, channel=channel) as f:
         if f.samplerate < sample_rate:
             raise InputError(f"{path}: sampled at {f.samplerate} Hz; expected {sample_rate} Hz or more")
         return f.frames / f.samplerate

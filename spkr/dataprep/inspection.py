@@ -45,7 +45,7 @@ def _header(file: str) -> Header:
     if is_command(file):
         return Header(container="command")
     try:
-        with open_audio(file, first_channel=True) as f:
+        with open_audio(file, channel=0) as f:
             return Header(f.samplerate, f.channels, f.frames / f.samplerate, f.format, fingerprint(file))
     except InputError as e:
         return Header(error=str(e).removeprefix(f"{file}: "))

@@ -67,7 +67,7 @@ class Source:
         front_end: FrontEnd,
         seed: int,
     ):
-        self.clips, self.front_end, self.seed = clips(files), front_end, seed
+        self.clips, self.front_end, self.seed = clips(files, front_end.channel), front_end, seed
         self.without_dither = front_end.without_dither()
         self.audio_options = front_end.sample_frequency, front_end.resample, front_end.allow_pipes
         self.specs, heard, parts = {}, {}, {}
@@ -86,14 +86,14 @@ class Source:
             with _naming(utt):
                 if clip.source in sums:
                     check_fingerprint(clip.source, sums[clip.source])
-                self.extents[clip] = check_audio(clip.source, *self.audio_options, clip.start, clip.end)
+                self.extents[clip] = check_audio(clip.source, *self.audio_options, *clip[1:])
         for utt, spec in self.specs.items():
             if extent := self.extents[self.clips[utt]]:
                 with _naming(utt):
                     self._check_length(self.clips[utt].source, extent.samples, spec.get("speed", 1.0))
         for (file, start), utt in parts.items():
             with _naming(utt):
-                check_audio(file, *self.audio_options[:2], start=start, first_channel=True)
+                check_audio(file, *self.audio_options[:2], start=start, channel=0)
         self.kept: tuple = None, None  # the last clip and speed, and what `_clean` returned for it
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +151,7 @@ class Source:
         return read_part(file, *self.audio_options[:2], start, count)
 
     def _read(self, clip: Clip) -> np.ndarray:
-        return read_audio(clip.source, *self.audio_options, clip.start, clip.end)
+        return read_audio(clip.source, *self.audio_options, *clip[1:])
 
 
 @contextmanager

@@ -83,6 +83,12 @@ def check_front_end(folder: str | Path, front_end: FrontEnd) -> None:
         )
 
 
+def channel_read(folder: str | Path, front_end: FrontEnd) -> str | int | None:
+    """The option feats.channel that features of a folder were made with; that of `front_end` without a record."""
+    path = Path(folder) / NAME
+    return (read_front_end(path) if path.exists() else front_end).channel
+
+
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The options of `one` that differ, as (name, its value, the other's): names like cmvn.window, values as JSON."""
     theirs = _flat(other)

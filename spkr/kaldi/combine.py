@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, write_data_dir
-from spkr.kaldi.rules import Files
+from spkr.kaldi.rules import PARTIAL, Files
 
 # The lines of a file that only some directories have, for the utterances of the other directories
 NEUTRAL: dict[str, Callable[[Files, str], str]] = {
@@ -22,8 +22,8 @@ def combine_data_dirs(out_dir: str | Path, paths: Sequence[str | Path]) -> None:
     """Write one data directory with the utterances of several.
 
     A file that is not in all of them is left out, and the log says so. But utt2uniq, utt2aug and segments are
-    completed: an utterance without a line is its own original, unchanged, and a whole recording. Trials and models are
-    left out.
+    completed: an utterance without a line is its own original, unchanged, and a whole recording; and reco2channel need
+    not have all recordings. Trials and models are left out.
 
     Raises InputError, before anything is written, if a directory is malformed, or if two of them have different values
     for one utterance, speaker or recording.
@@ -35,7 +35,7 @@ def combine_data_dirs(out_dir: str | Path, paths: Sequence[str | Path]) -> None:
     together = {}
     for name in names:
         lacking = [path for path, files in dirs.items() if name not in files]
-        if lacking and name not in NEUTRAL:
+        if lacking and name not in (*NEUTRAL, *PARTIAL):
             logger.warning("%s: left out %s, which %s lacks", out_dir, name, lacking[0])
             continue
         together[name] = _merge(
@@ -46,6 +46,8 @@ def combine_data_dirs(out_dir: str | Path, paths: Sequence[str | Path]) -> None:
 
 
 def _neutral(name: str, path: str, files: Files) -> dict[str, str]:
+    if name in PARTIAL:
+        return {}
     if name == "segments" and "utt2dur" not in files:
         raise InputError(f"{path}/utt2dur: no such file; expected the durations, as other directories have segments")
     return {utt: NEUTRAL[name](files, utt) for utt in files["utt2spk"]}

@@ -7,6 +7,7 @@
       spk2utt     <speaker> <utterance> <utterance> ...
       utt2dur     <utterance> <seconds>
       reco2sum    <recording> <bytes> <crc32>        (optional; spkr.audio.fingerprint)
+      reco2channel <recording> left|right|mix|<number from 0>   (optional, also of some recordings only)
       spk2gender  <speaker> m|f                      (optional)
       text        <utterance> <words>                (optional)
       utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augmented_copies)
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from spkr.audio.channels import Channel, channel_of
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.fields import decimal
@@ -79,17 +81,36 @@ def _raise_first(path: Path, files: Files) -> None:
 
 
 class Clip(NamedTuple):
-    """Where an utterance's audio is: a value of wav.scp, and the seconds from `start` to `end` (-1: to the end)."""
+    """Where an utterance's audio is: a value of wav.scp, seconds from `start` to `end` (-1: to the end), a channel."""
 
     source: str
     start: float = 0.0
     end: float = -1.0
+    channel: Channel = None
+
+    def recording(self) -> "Clip":
+        """All of the recording that this is a part of."""
+        return self._replace(start=0.0, end=-1.0)
 
 
-def clips(files: Files) -> dict[str, Clip]:
-    """The audio of each utterance of a checked data directory."""
-    wav = files["wav.scp"]
+def recordings_of(files: Files, channel: str | int | None = None) -> dict[str, Clip]:
+    """The audio of each recording of a checked data directory.
+
+    Args: channel is that of recordings without a line in reco2channel, as the option feats.channel gives it.
+    """
+    channels = files.get("reco2channel", {})
+    return {
+        reco: Clip(source, channel=channel_of(channels.get(reco, channel))) for reco, source in files["wav.scp"].items()
+    }
+
+
+def clips(files: Files, channel: str | int | None = None) -> dict[str, Clip]:
+    """The audio of each utterance of a checked data directory. Args: as of `recordings_of`."""
+    whole = recordings_of(files, channel)
     if "segments" not in files:
-        return {utt: Clip(source) for utt, source in wav.items()}
+        return whole
     segments = {utt: value.split() for utt, value in files["segments"].items()}
-    return {utt: Clip(wav[reco], decimal(start), decimal(end)) for utt, (reco, start, end) in segments.items()}
+    return {
+        utt: whole[reco]._replace(start=decimal(start), end=decimal(end))
+        for utt, (reco, start, end) in segments.items()
+    }

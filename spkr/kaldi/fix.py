@@ -110,13 +110,15 @@ def _write(path: Path, names: list[str], files: Files) -> None:
     texts = {name: "".join(f"{k} {v}".rstrip() + "\n" for k, v in table.items()) for name, table in files.items()}
     was = {name: (path / name).read_bytes() for name in names}
     changed = [name for name in texts if texts[name].encode() != was.get(name)]
-    if not changed:
+    if not changed and was.keys() <= texts.keys():
         logger.info("%s: kept all %d utterances; nothing to fix", path, len(files["utt2spk"]))
         return
     (path / MANIFEST).unlink(missing_ok=True)  # it lists the original files
     (path / BACKUP).mkdir(exist_ok=True)
     for name in names:
         shutil.copy2(path / name, path / BACKUP / name)
+    for name in set(names) - texts.keys():  # none of its recordings remains
+        (path / name).unlink()
     for name in changed:
         lines = was.get(name, b"").count(b"\n")
         logger.info("%s: %d lines, %d before", path / name, len(files[name]), lines)

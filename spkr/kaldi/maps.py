@@ -21,6 +21,7 @@ FORMS = {  # of the files whose value is one word, by name
     "utt2dur": "<utterance> <seconds>",
     "reco2dur": "<recording> <seconds>",
     "utt2key": "<utterance> <key>",
+    "reco2channel": "<recording> <channel>",
     "utt2num_frames": "<utterance> <frames>",
     "utt2num_voiced": "<utterance> <frames>",
     "num_utts": "<name> <utterances>",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from itertools import pairwise
 from pathlib import Path
 
+from spkr.audio.channels import EXPECTED, NAMES
 from spkr.errors import InputError
 from spkr.files import check_same_keys
 from spkr.kaldi.fields import count, decimal
@@ -17,6 +18,7 @@ INDEXES = {
     "speaker": re.compile(r"spk2\w+|cmvn\.scp"),
     "recording": re.compile(r"reco2\w+|wav\.scp"),
 }
+PARTIAL = ("reco2channel",)  # files that need not have all keys
 MAX_OVERSHOOT = 0.5  # seconds by which a segment may end after its recording (extract-segments)
 
 Files = Mapping[str, Mapping[str, str]]  # the files of a data directory by name, each key -> value
@@ -53,6 +55,7 @@ def restrict(files: Files, utts: Collection[str]) -> dict[str, dict[str, str]]:
     kept = {name: {utt: value for utt, value in files[name].items() if utt in utts} for name in by_utterance}
     keys = keys_of(kept)
     cut = {name: {k: v for k, v in table.items() if k in keys[index_of(name)]} for name, table in files.items()}
+    cut = {name: table for name, table in cut.items() if table or name not in PARTIAL}
     return cut | {"spk2utt": joined(invert(kept["utt2spk"]))}
 
 
@@ -65,11 +68,12 @@ def _keys(path: Path, files: Files) -> Iterator[str]:
     expected = {index: sorted(keys) for index, keys in keys_of(files).items()}
     for name, table in files.items():
         index = index_of(name)
-        if list(table) == expected[index]:  # as in most files; far faster than sets
+        keys = [key for key in expected[index] if key in table] if name in PARTIAL else expected[index]
+        if list(table) == keys:  # as in most files; far faster than sets
             continue
         by_segments = index == "recording" and "segments" in files
         try:
-            check_same_keys(path / name, table, path / ("segments" if by_segments else "utt2spk"), expected[index])
+            check_same_keys(path / name, table, path / ("segments" if by_segments else "utt2spk"), keys)
         except InputError as e:
             yield str(e)
 
@@ -170,6 +174,7 @@ FORMATS: dict[str, tuple[Callable[[str], object], str]] = {
     "reco2dur": (_is_duration, "seconds above zero"),
     "utt2num_frames": (_is_positive_count, "a whole number above zero"),
     "reco2sum": (re.compile(r"[0-9]+ [0-9a-f]{8}|-").fullmatch, "'<bytes> <crc32>', or - for a pipe"),
+    "reco2channel": (re.compile(f"{'|'.join(NAMES)}|[0-9]{{1,4}}").fullmatch, EXPECTED),
     "spk2gender": (lambda text: text in ("m", "f"), "m or f"),
     "segments": (_is_segment, "'<recording> <start> <end>' in seconds, start before end, or an end of -1"),
     "wav.scp": (lambda text: not text.startswith("~"), "a path without ~, which is not expanded"),

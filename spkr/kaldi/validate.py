@@ -121,9 +121,10 @@ def _headers(files: Files) -> tuple[Counter, dict[str, float]]:
         if is_command(clip.source):
             continue
         try:
-            with open_audio(clip.source) as f:
+            with open_audio(clip.source, channel=0) as f:
                 first, last = sample_range(clip.source, f, clip.start, clip.end)
-                kinds[clip.source], seconds[utt] = f"at {f.samplerate} Hz", (last - first) / f.samplerate
+                several = f" with {f.channels} channels" if f.channels > 1 else ""
+                kinds[clip.source], seconds[utt] = f"at {f.samplerate} Hz{several}", (last - first) / f.samplerate
         except InputError:
             kinds[clip.source] = "unusable (spkr data validate says why)"
     return Counter(kinds[source] for source in files.get("wav.scp", {}).values()), seconds

@@ -24,6 +24,7 @@ from spkr.audio.resampling import resample
 from spkr.config.augment_options import Augmentation
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
+from spkr.feats.provenance import channel_read
 from spkr.files import sha256
 from spkr.kaldi.datadir import check_data_dir, clips
 from spkr.kaldi.select import read_maps
@@ -36,15 +37,18 @@ FILTER = 0.01  # seconds; many times longer than the audio that one resampled sa
 class Recordings:
     """Reads stretches of the utterances of data directories, at the speeds that utt2aug gives them.
 
+    Args: channels are feats.channel of each directory's features; by default, the front end's.
     Raises InputError if a directory is malformed, or if utt2aug has other effects than speeds.
     """
 
-    def __init__(self, data_dirs: Sequence[str], front_end: FrontEnd):
+    def __init__(
+        self, data_dirs: Sequence[str], front_end: FrontEnd, channels: Sequence[str | int | None] | None = None
+    ):
         self.front_end, self.rate = front_end, front_end.sample_frequency
         self.clips, self.percent, self.persons, self.sums, self.digests = {}, {}, {}, {}, []
-        for data_dir in data_dirs:
+        for data_dir, channel in zip(data_dirs, channels or [front_end.channel] * len(data_dirs), strict=True):
             files = check_data_dir(data_dir)
-            self.clips |= clips(files)
+            self.clips |= clips(files, channel)
             self.sums |= fingerprints_of(files)
             for utt, spk in files["utt2spk"].items():
                 text = files.get("utt2aug", {}).get(utt, "speed=1")
@@ -56,7 +60,7 @@ class Recordings:
                     )
                 self.percent[utt] = round(100 * spec["speed"])
                 self.persons[utt] = spk.replace(f"sp{spec['speed']:g}-", "", 1)  # a recipe's name may stand before it
-            named = (Path(data_dir) / name for name in ("wav.scp", "segments", "utt2aug", "reco2sum"))
+            named = (Path(data_dir) / name for name in ("wav.scp", "segments", "reco2channel", "utt2aug", "reco2sum"))
             self.digests += [sha256(path) for path in named if path.exists()]
 
     def stretch(self, utt: str, first: int, last: int) -> np.ndarray:
@@ -69,13 +73,13 @@ class Recordings:
         if clip.source in self.sums:
             check_fingerprint(clip.source, self.sums[clip.source])
         reach = round(FILTER * self.rate)
-        with open_audio(clip.source, self.front_end.allow_pipes) as f:
+        with open_audio(clip.source, self.front_end.allow_pipes, clip.channel) as f:
             begin, end = sample_range(clip.source, f, clip.start, clip.end)
             own, step = steps(f.samplerate, self.rate, percent)
             before = max(0, first - reach) // step
             begin = min(begin + before * own, end)
             end = min(end, begin + (-(-(last + reach) // step) - before) * own)
-            blocks = list(decode(clip.source, f, begin, end))
+            blocks = list(decode(clip.source, f, begin, end, clip.channel))
             samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
             if len(samples) and f.samplerate != self.rate:
                 samples = resample(samples, f.samplerate, self.rate)
@@ -143,7 +147,8 @@ class WaveBatches(CropBatches):
                 "train.waveforms: not with feats.cmvn.type speaker, nor with feats.engine torchaudio; change these, or "
                 "train on arks"
             )
-        self.recordings = Recordings(data_dirs, self.front_end)
+        channels = [channel_read(feats_dir, self.front_end) for feats_dir in feats_dirs]
+        self.recordings = Recordings(data_dirs, self.front_end, channels)
         counts = read_maps([Path(feats_dir) / "utt2num_frames" for feats_dir in feats_dirs])
         self.total = {utt: int(count) for utt, count in counts.items()}
         self.sounds = sounds

@@ -45,10 +45,10 @@ def put(path, content):
 def test_all_samples_are_read_where_no_header_says_how_many(tmp_path, rate, mode, channels):
     content = mp3(np.stack([SPEECH] * channels, axis=1), rate, mode)  # once: LAME's stereo is not the same every time
     whole, path = put(tmp_path / "whole.mp3", content), put(tmp_path / "bare.mp3", bare(content))
-    expected = read_audio(whole, rate, first_channel=True)
+    expected = read_audio(whole, rate, channel=0)
     assert len(expected) == len(SPEECH)
-    found = read_audio(path, rate, first_channel=True)
-    assert check_audio(path, rate, first_channel=True).samples == len(found)
+    found = read_audio(path, rate, channel=0)
+    assert check_audio(path, rate, channel=0).samples == len(found)
     assert 0 <= len(found) - len(SPEECH) - DELAY < 2 * 1152  # the last frames are filled up
     assert np.abs(found[DELAY : DELAY + len(SPEECH)] - expected).max() < 0.1
 
