@@ -4,11 +4,12 @@ A config gives a channel as `feats.channel`, a data directory as a line of `reco
 from 0, as Kaldi's --channel.
 """
 
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from spkr.errors import InputError
+
+if TYPE_CHECKING:  # the command line imports this module, without numpy
+    import numpy as np
 
 Channel = int | Literal["mix"] | None  # a number from 0, the mean of all, or the only one that there is
 
@@ -36,8 +37,8 @@ def check_channel(source: object, channels: int, channel: Channel) -> None:
         )
 
 
-def picked(block: np.ndarray, channel: Channel) -> np.ndarray:
+def picked(block: "np.ndarray", channel: Channel) -> "np.ndarray":
     """One channel of a block (n, channels), or their mean, as (n,) float32."""
     if channel == "mix" and block.shape[1] > 1:
-        return block.mean(axis=1, dtype=np.float32)
-    return block[:, channel if isinstance(channel, int) else 0].astype(np.float32)
+        return block.mean(axis=1, dtype="float32")
+    return block[:, channel if isinstance(channel, int) else 0].astype("float32")

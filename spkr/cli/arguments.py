@@ -7,10 +7,13 @@ from pathlib import Path
 
 import yaml
 
+from spkr.audio.channels import EXPECTED, NAMES
+
 UNRECORDED = ("run", "verb", "log", "corpora", "stop_after")  # parsed arguments that change no result
 SETTINGS = "settings: JSON, or a YAML file"
 TABLE = "a table: its scp, its ark (FILE.ark or ark:FILE, binary or text), or scp:FILE"
 OUT_TABLE = "FILE.ark, with FILE.scp beside it; or ark:FILE (no scp), ark,t:FILE (text), ark,scp:FILE.ark,FILE.scp"
+CHANNEL = f"of recordings with several that reco2channel does not list: {EXPECTED} (default: expect one channel)"
 SEED = {"type": int, "default": 1, "help": "of all that is random (default: %(default)s)"}
 
 
@@ -49,6 +52,13 @@ def options(text: str, section: str | None = None) -> dict:
     if not isinstance(settings, dict):
         raise argparse.ArgumentTypeError(f"{text}: expected a dictionary of settings")
     return settings
+
+
+def channel(text: str) -> str | int:
+    """A channel: left, right, mix, or a number from 0."""
+    if text not in NAMES and not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected {EXPECTED}, found {text!r}")
+    return text if text in NAMES else int(text)
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -1,9 +1,9 @@
-"""Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, copy, info."""
+"""Verbs on data directories, as in Kaldi's utils/: validate, fix, subset, split, combine, copy, info; and exports."""
 
 import logging
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, positive, probability, recorded, verb_adder
+from spkr.cli.arguments import CHANNEL, SEED, channel, positive, probability, recorded, verb_adder
 from spkr.errors import InputError
 
 DIR = "exp/an4/data/train"
@@ -13,7 +13,9 @@ logger = logging.getLogger("spkr")
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    group = verb("data", None, "check, fix, subset, split, combine and copy data directories", f"validate {DIR}")
+    group = verb(
+        "data", None, "check, fix, subset, split, combine, copy and export data directories", f"validate {DIR}"
+    )
     data_verb = verb_adder(group.add_subparsers(required=True, metavar="VERB"), "data")
     _add_validate(data_verb("validate", _validate, "find all that is wrong with a data directory", DIR))
     p = data_verb("fix", _fix, "sort a data directory's files and keep the utterances that all of them have", DIR)
@@ -36,6 +38,18 @@ def add_verbs(verb) -> None:
     p.add_argument("--prefix", required=True, help="what is put before each name of an utterance, speaker or recording")
     p = data_verb("info", _info, "print what is in a data directory", DIR)
     p.add_argument("data_dir")
+    _add_exports(data_verb)
+
+
+def _add_exports(data_verb) -> None:
+    p = data_verb("to-manifest", _to_manifest, "write NeMo's manifest of a data directory", f"{DIR} train.json")
+    p.add_argument("data_dir")
+    p.add_argument("out", help="output: a JSON object a line, with audio_filepath, offset, duration and label")
+    p = data_verb("to-lhotse", _to_lhotse, "write lhotse's recordings and supervisions of a data directory",
+                  f"{DIR} lhotse/train")  # fmt: skip
+    p.add_argument("data_dir")
+    p.add_argument("out_dir", help="output: recordings.jsonl.gz and supervisions.jsonl.gz")
+    p.add_argument("--channel", type=channel, help=CHANNEL)
 
 
 def _add_validate(p) -> None:
@@ -44,6 +58,7 @@ def _add_validate(p) -> None:
     p.add_argument("--no-spk-sort", action="store_true", help="speakers need not be in the order of their utterances")
     p.add_argument("--no-audio", action="store_true", help="do not read the recordings")
     p.add_argument("--allow-pipes", action="store_true", help="run the commands of wav.scp and read what they write")
+    p.add_argument("--channel", type=channel, help=CHANNEL)
     p.add_argument("--max-clipped", type=probability, default=0.001, metavar="SHARE",
                    help="warn of recordings with more samples at full scale (default: %(default)s)")  # fmt: skip
     p.add_argument("--max-silent", type=probability, default=0.5, metavar="SHARE",
@@ -81,7 +96,7 @@ def _validate(args) -> None:
 
         frame = Fbank()  # the shortest accepted recording has one frame of the default front end
         limits = AudioLimits(frame.sample_frequency, frame.min_samples, args.max_clipped, args.max_silent)
-        kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj)
+        kinds, heard = check_recordings(args.data_dir, found.files, limits, args.allow_pipes, args.nj, args.channel)
         faults = [fault for kind in kinds for fault in shortened(kind)]
         warnings += shortened(heard)
     for warning in warnings:
@@ -150,3 +165,22 @@ def _info(args) -> None:
     from spkr.kaldi.validate import describe
 
     print(describe(args.data_dir), end="")
+
+
+def _to_manifest(args) -> None:
+    from spkr.kaldi.export_data import write_nemo
+    from spkr.manifest import NAMES, check_files
+
+    if Path(args.out).match(NAMES):
+        raise InputError(f"{args.out}: a name that spkr gives its own manifests; name it otherwise, such as train.json")
+    check_files(args.data_dir)
+    logger.info("%s: %d utterances of %s", args.out, write_nemo(args.data_dir, args.out), args.data_dir)
+
+
+def _to_lhotse(args) -> None:
+    from spkr.kaldi.export_data import write_lhotse
+    from spkr.manifest import check_files
+
+    check_files(args.data_dir)
+    number = write_lhotse(args.data_dir, args.out_dir, args.channel)
+    logger.info("%s: %d utterances of %s", args.out_dir, number, args.data_dir)
