@@ -33,7 +33,7 @@ def _channel(value: Any) -> str | int | None:
     return value
 
 
-ChannelOption = Annotated[Literal[NAMES] | int | None, BeforeValidator(_channel)]
+ChannelOption = Annotated[Literal[NAMES] | Annotated[int, Field(ge=0)] | None, BeforeValidator(_channel)]
 Hertz = Annotated[Positive, Field(le=1_000_000)]
 Milliseconds = Annotated[Above0, Field(le=10_000)]
 
