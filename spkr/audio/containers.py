@@ -17,6 +17,7 @@ from spkr.errors import DamagedAudio
 
 DEMUXERS = {"MP4": "mp4", "Matroska": "matroska", "AAC": "aac"}  # FFmpeg's, by kind
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # that an MP4 or QuickTime file may begin with
+EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"  # ids of Matroska's elements
 SECOND = 1_000_000  # FFmpeg's units of a container's duration
 SLACK = 3  # frames of the codec by which a length in a header may be off: encoders add some at both ends
 
@@ -33,7 +34,7 @@ def kind_of(head: bytes) -> str | None:
     """The kind of a file that begins like this, of DEMUXERS; None for other files."""
     if head[4:8] in BOXES:
         return "MP4"
-    if head[:4] == b"\x1aE\xdf\xa3":
+    if head.startswith(EBML):
         return "Matroska"
     return "AAC" if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 else None
 
@@ -72,7 +73,7 @@ def _opened(file: IO[bytes], kind: str) -> Iterator[Media]:
         expected = "expected WAV, FLAC, MP3, Ogg or NIST SPHERE, or the extra av"
         raise DamagedAudio(f"an {kind} file; {expected}", "install it: pip install 'spkr[av]'") from None
     try:
-        with av.open(file, format=DEMUXERS[kind]) as container:
+        with av.open(file, format=DEMUXERS[kind], metadata_errors="replace") as container:
             yield Media(container, kind)
     except av.FFmpegError as e:
         raise DamagedAudio(f"an {kind} file that is damaged or cut short ({e.strerror})") from None
@@ -139,8 +140,28 @@ def _facts_of_file(path: str, kind: str, mtime: int, size: int) -> Facts:
         return _facts(file, kind)
 
 
+def _check_segment(file: IO[bytes]) -> None:
+    """Raise DamagedAudio if a Matroska file ends before its segment does. Source: RFC 8794, section 4; RFC 9559."""
+    length = file.seek(0, 2)
+    file.seek(len(EBML))
+    file.seek(_size(file) or 0, 1)
+    if file.read(4) == SEGMENT and (size := _size(file)) is not None and file.tell() + size > length:
+        raise DamagedAudio(f"cut short after {length} bytes; its header says {file.tell() + size}")
+    file.seek(0)
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """The size of an EBML element, in a variable number of bytes; None if it is unknown or missing."""
+    first = int.from_bytes(file.read(1))
+    more = 8 - first.bit_length()  # bytes that follow
+    value = int.from_bytes(bytes([first & 0x7F >> more]) + file.read(more)) if more < 8 else 0
+    return value if more < 8 and value != (1 << 7 * (more + 1)) - 1 else None
+
+
 def _facts(file: IO[bytes], kind: str) -> Facts:
     """Decode a file to its end. Raises DamagedAudio if it has less than its header says, or more."""
+    if kind == "Matroska":
+        _check_segment(file)
     longest, samples, shapes = 0, 0, set()
     with _opened(file, kind) as media:
         for frame in media.frames():

@@ -94,7 +94,7 @@ def test_the_channels_are_apart(tmp_path):
 
 
 @pytest.mark.parametrize("name", [*PLACES, "faststart"])
-@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.995])
 def test_a_file_cut_short_is_named(tmp_path, name, share):
     options, name = (FASTSTART, "x.m4a") if name == "faststart" else ({}, name)
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * 48000).astype(np.float32)
@@ -103,6 +103,14 @@ def test_a_file_cut_short_is_named(tmp_path, name, share):
     for use in (read_audio, check_audio):
         with pytest.raises(InputError, match=f"{name}: .*cut short.*; replace the file"):
             use(path, 48000)
+
+
+def test_titles_that_are_not_utf8_do_not_matter(tmp_path):
+    path = encode(tmp_path / "x.mkv", tone(rate=48000), rate=48000)
+    content = path.read_bytes()
+    assert content.count(b"Lavf") > 0
+    path.write_bytes(content.replace(b"Lavf", b"\xe9\xe8\xfc\xff"))
+    assert len(read_audio(path, 48000)) == 2 * 48000
 
 
 def test_a_file_that_changes_is_looked_at_again(tmp_path):
