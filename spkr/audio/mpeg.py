@@ -20,6 +20,7 @@ KBITS = {  # by MPEG version 1 or 2, and layer
 }
 RATES = (44100, 48000, 32000)  # Hz, of version 1; version 2 has half of these, version 2.5 a quarter
 ENCODERS = (b"LAME", b"Lavf", b"Lavc")  # those known to put a checksum into the Info frame
+FFMPEG_BYTES = 190  # FFmpeg's checksum covers so many, with zeros in its own place (libavformat/mp3enc.c)
 TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")  # what may follow the frames
 CONVERT = "replace the file; if it is all there was, decode it and write it as FLAC (ffmpeg -i FILE FILE.flac)"
 
@@ -156,7 +157,10 @@ def _check_info(frame: bytes, header: Header) -> None:
         return
     if not _is_info(frame, header) and any(frame[4:at]):  # a frame of sound
         return
-    if not _is_info(frame, header) or _crc16(frame[: tag + 34]) != int.from_bytes(frame[tag + 34 : tag + 36]):
+    as_lame, as_ffmpeg = frame[: tag + 34], frame[: tag + 34] + bytes(2) + frame[tag + 36 : FFMPEG_BYTES]
+    if not _is_info(frame, header) or int.from_bytes(frame[tag + 34 : tag + 36]) not in map(
+        _crc16, (as_lame, as_ffmpeg)
+    ):
         raise DamagedAudio("its Info frame, which gives its length, is damaged (the checksum differs)")
 
 
