@@ -108,7 +108,7 @@ class Container:
             facts = _facts(BytesIO(content), kind)
         self.samplerate, self.channels, self.frames = facts
         self._file = open(path, "rb") if content is None else BytesIO(content)  # noqa: PTH123, SIM115
-        self._left, self._blocks, self._rest = self.frames, _decoded(self._file, kind), np.empty((0, self.channels))
+        self._blocks, self._rest = _decoded(self._file, kind), np.empty((0, self.channels))
 
     def __enter__(self) -> "Container":
         return self
@@ -122,15 +122,13 @@ class Container:
         return False
 
     def read(self, n: int, dtype: str = "float32", always_2d: bool = True) -> np.ndarray:
-        """The next samples, at most n, (m, channels) float32 from -1 to 1; none at the end."""
-        n = min(n, self._left)
+        """The next samples, at most n, (m, channels) float32 from -1 to 1; after `frames`, there may be padding."""
         blocks, length = [self._rest], len(self._rest)
         while length < n and (block := next(self._blocks, None)) is not None:
             blocks.append(block)
             length += len(block)
         joined = np.concatenate(blocks, dtype=np.float32)
         found, self._rest = joined[:n], joined[n:]
-        self._left -= len(found)
         return found
 
 

@@ -105,6 +105,16 @@ def test_a_file_cut_short_is_named(tmp_path, name, share):
             use(path, 48000)
 
 
+def test_a_file_cut_between_two_packets_has_less_than_its_header_says(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * RATE).astype(np.float32)
+    path = encode(tmp_path / "x.m4a", noise, **FASTSTART)
+    with av.open(str(path)) as f:
+        last = sum([packet.size for packet in f.demux() if packet.size][-20:])
+    path.write_bytes(path.read_bytes()[:-last])
+    with pytest.raises(InputError, match="x.m4a: cut short after 1.* s; its header says 3.00 s; replace the file"):
+        read_audio(path, RATE)
+
+
 def test_titles_that_are_not_utf8_do_not_matter(tmp_path):
     path = encode(tmp_path / "x.mkv", tone(rate=48000), rate=48000)
     content = path.read_bytes()
