@@ -7,7 +7,13 @@ from spkr.errors import InputError
 from spkr.manifest import unlisted
 
 USED_SETS = dict.fromkeys(
-    [*SETS, *([] if PRETRAINED else TRAIN_SETS), *BACKEND_SETS, *(TUNING_SETS if FINETUNE else []), *filter(None, [COHORT, ADAPT_TO])]
+    [
+        *SETS,
+        *([] if PRETRAINED else TRAIN_SETS),
+        *BACKEND_SETS,
+        *(TUNING_SETS if FINETUNE else []),
+        *filter(None, [COHORT, ADAPT_TO]),
+    ]
 )
 VALUES = {
     "set": USED_SETS,

@@ -1,6 +1,6 @@
 """What `spkr new` found in a user's recordings, and the recipe that it proposes for them."""
 
-import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,9 @@ from spkr.dataprep.recipe_folder import Choices, attributes, config_of, further_
 from spkr.dataprep.splitting import FEW, own_sessions, split_sets
 from spkr.errors import InputError
 from spkr.kaldi.rules import is_command
+from spkr.metrics.expected_interval import expected_half_width
 
+EER = 0.05  # of which the interval is said
 RATE = 16000  # Hz, of the front ends
 PRETRAINED = "campplus_200k"  # where there are too few speakers to train a network on
 SNAKEFILE = """config.setdefault("recipe", "{name}")
@@ -93,6 +95,8 @@ def propose(
     table = split_sets(table, trained, seed)
     sets = {s: table[table["set"] == s].sort_values("utt") for s in ("train", "valid", "dev", "test")}
     sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
+    if single := [s for s in ("dev", "test") if s in sets and sets[s]["spk"].nunique() < 2]:
+        raise InputError(f"{single[0]} has one speaker; expected two or more, for trials between them")
     lists = {s: make_lists(sets[s], seed) | read_lists(sources, s) for s in ("dev", "test") if s in sets}
     if not lists:
         raise InputError("no set test and no set dev; expected one, for trials")
@@ -138,13 +142,8 @@ def _described(sets: dict, lists: dict, choices: Choices) -> Iterator[str]:
         by = f"; {', '.join(attributes(table))} known" if attributes(table) else ""
         yield f"{name}: {_size(table)}{by}"
     for name, of in lists.items():
-        for list_name, (trials, _) in of.items():
-            targets = sum(target for *_, target in trials)
-            speakers = sets[name]["spk"].nunique()
-            yield (
-                f"{name}/trials_{list_name}: {len(trials)} trials, {targets} of them target; with {speakers} speakers, "
-                f"an EER of 5 % will have a 95 % interval of about {_interval(speakers)}"
-            )
+        for list_name, (trials, models) in of.items():
+            yield f"{name}/trials_{list_name}: {_described_list(trials, models, sets[name])}"
     chosen = f"{choices.model}, as it is" if choices.model else "trained on train"
     yield f"network: {chosen}; resample: {choices.resample}" + (
         f"; channel: {choices.channel}" if choices.channel else ""
@@ -157,7 +156,14 @@ def _size(table: pd.DataFrame) -> str:
     return f"{table['spk'].nunique()} speakers, {len(table)} recordings, {length}"
 
 
-def _interval(speakers: int, eer: float = 0.05, spread: float = 1.3) -> str:
-    """A rough 95 % interval of an EER, if the error rates of single speakers vary by `spread` times their mean."""
-    half = 1.96 * spread * eer / math.sqrt(speakers)
-    return f"{100 * max(0.0, eer - half):.1f} to {100 * (eer + half):.1f} %"
+def _described_list(trials: list, models: Mapping[str, list[str]], table: pd.DataFrame) -> str:
+    spk = dict(zip(table["utt"], table["spk"], strict=True))
+    spk |= {model: spk[utts[0]] for model, utts in models.items()}
+    targets, others = Counter(spk[e] for e, _, target in trials if target), Counter()
+    for enrol, test, target in trials:
+        others.update(() if target else (spk[enrol], spk[test]))
+    speakers = sorted(targets | others)
+    half = expected_half_width([targets[s] for s in speakers], [others[s] for s in speakers], EER)
+    number = f"{len(trials)} trials, {targets.total()} of them target"
+    low, high = 100 * max(0.0, EER - half), 100 * (EER + half)
+    return f"{number}; with {len(speakers)} speakers, expect {low:.1f} to {high:.1f} % around an EER of {100 * EER:g} %"

@@ -1,24 +1,24 @@
 """Writing the recipe of a user's own recordings: recipes/NAME/, which local/own.py reads."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
 from spkr.corpus.archive import replacing_folder
 from spkr.dataprep import KNOWN
+from spkr.dataprep.intake import Lists
+from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.maps import write_spk2utt
-from spkr.kaldi.rules import invert
-from spkr.kaldi.trials import enrol_models, write_trials
+from spkr.kaldi.trial_rules import TrialRules, make_trials
+from spkr.kaldi.trials import write_trials
 
 ENROL = 3  # utterances of an enrolment model
 MOST = 500_000  # trials of a list
-Trial = tuple[str, str, bool]  # enrolment, test, whether of one speaker
 OWN = ("spk", "reco", "seconds", "pair")  # columns that are no attributes
 
 
@@ -75,48 +75,35 @@ def attributes(table: pd.DataFrame) -> list[str]:
     return [column for column in named if column.isidentifier()]
 
 
-def make_lists(table: pd.DataFrame, seed: int) -> dict[str, tuple[list[Trial], dict[str, list[str]]]]:
-    """The trials and models of each list of a set: pairs of utterances, and models of ENROL utterances."""
-    utt2spk = dict(zip(table["utt"], table["spk"], strict=True))
-    session = dict(zip(table["utt"], table["session"], strict=True)) if "session" in table else {}
-    lists = {"pairs": (pairs(utt2spk, session, seed), {})}
-    spk2utt = invert(utt2spk)
-    if min(map(len, spk2utt.values())) > ENROL and len(spk2utt) * len(utt2spk) <= MOST:
-        models, trials = enrol_models(spk2utt, ENROL)
-        of_model = {name: {session.get(utt) for utt in utts} - {"", None} for name, utts in models.items()}
-        lists[f"enrol{ENROL}"] = [t for t in trials if session.get(t[1]) not in of_model[t[0]]], models
+def make_lists(table: pd.DataFrame, seed: int) -> dict[str, Lists]:
+    """The lists of a set by name: pairs of utterances, and models of ENROL utterances where all speakers have more.
+
+    A target trial is not within a session, or a recording with segments, unless none is left then. A list of more than
+    MOST trials is drawn, as many for each speaker.
+    """
+    further = [name for name in further_files(table) if name in ("utt2session", "segments")]
+    files = data_files_of(table, further)
+    counts = table["spk"].value_counts()
+    pairs, tests = len(table) * (len(table) - 1) // 2, len(counts) * len(table)
+    lists = {"pairs": _make(files, _rules(pairs, len(counts), seed))}
+    if counts.min() > ENROL:
+        lists[f"enrol{ENROL}"] = _make(files, replace(_rules(tests, len(counts), seed), models=ENROL))
     return lists
 
 
-def pairs(utt2spk: dict[str, str], session: dict[str, str], seed: int) -> list[Trial]:
-    """Pairs of two utterances of different sessions: all of them; or of more than MOST, targets and others at random.
-
-    Args: session is by utterance; empty where it is not known.
-    """
-    utts, rng = sorted(utt2spk), np.random.default_rng(seed)
-    n = len(utts)
-    if n * (n - 1) // 2 <= MOST:
-        both = np.stack(np.triu_indices(n, 1), axis=1)
-    else:
-        spk = np.unique([utt2spk[utt] for utt in utts], return_inverse=True)[1]
-        same = np.concatenate([np.stack(np.triu_indices(k, 1), axis=1) + f for f, k in _runs(spk)])
-        both = np.sort(rng.integers(0, n, (2 * MOST, 2)), axis=1)
-        others = np.unique(both[spk[both[:, 0]] != spk[both[:, 1]]], axis=0)
-        targets = _some(same, MOST // 5, rng)
-        both = np.concatenate([targets, _some(others, MOST - len(targets), rng)])
-    trials = [(utts[i], utts[j], utt2spk[utts[i]] == utt2spk[utts[j]]) for i, j in both.tolist()]
-    return [t for t in trials if not (session.get(t[0]) and session.get(t[0]) == session.get(t[1]))]
+def _rules(number: int, speakers: int, seed: int) -> TrialRules:
+    """All of this number of trials, or MOST of them, of which a fifth are target trials."""
+    each = MOST // speakers
+    drawn = {"targets": max(1, each // 5), "nontargets": max(1, each - each // 5)} if number > MOST else {}
+    return TrialRules(seed=seed, **drawn)
 
 
-def _runs(spk: np.ndarray) -> list[tuple[int, int]]:
-    """The first utterance of each speaker and their number; ids begin with the speaker, so that they lie together."""
-    first = np.flatnonzero(np.diff(spk, prepend=-1))
-    return list(zip(first.tolist(), np.diff(first, append=len(spk)).tolist(), strict=True))
-
-
-def _some(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """At most this many of the rows, at random, in their order."""
-    return rows if len(rows) <= most else rows[np.sort(rng.permutation(len(rows))[:most])]
+def _make(files: Mapping[str, Mapping], rules: TrialRules) -> Lists:
+    try:
+        models, trials = make_trials(files, rules)
+    except InputError:
+        models, trials = make_trials(files, replace(rules, session="any"))
+    return trials, models
 
 
 def config_of(choices: Choices, sets: Collection[str], lists: Mapping[str, Mapping], files: Sequence[str]) -> str:

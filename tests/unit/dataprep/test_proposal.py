@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from spkr.dataprep.proposal import propose
-from spkr.dataprep.recipe_folder import MOST, make_lists, pairs, write_recipe
+from spkr.dataprep.recipe_folder import make_lists, write_recipe
 from spkr.errors import InputError
 from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.maps import read_map
@@ -48,12 +48,13 @@ def test_rates_and_channels_decide_how_recordings_are_read(tmp_path):
 
 
 def test_all_data_directories_have_the_same_files(tmp_path):
-    wavs = [tone(tmp_path / f"{k}.wav") for k in range(4)]
+    wavs = [tone(tmp_path / f"{k}.wav") for k in range(5)]
     rows = [
         f"{wavs[0]},a,train,f,,",
         f"{wavs[1]},a,train,f,,",
         f"{wavs[2]},b,test,m,yes sir,a b",
         f"{wavs[3]},b,test,m,,",
+        f"{wavs[4]},c,test,f,,",
     ]
     (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,set,gender,text,phone", *rows]) + "\n")
     found = proposed(tmp_path, tmp_path / "t.csv", model="campplus_200k")
@@ -61,7 +62,7 @@ def test_all_data_directories_have_the_same_files(tmp_path):
     for name in ("train", "test"):
         files = {path.name for path in (tmp_path / "recipes/mine/data" / name).iterdir()}
         assert {"spk2gender", "text", "utt2phone", "utt2file"} <= files
-    assert read_map(tmp_path / "recipes/mine/data/test/utt2phone") == {"b-2": "a_b", "b-3": "none"}
+    assert read_map(tmp_path / "recipes/mine/data/test/utt2phone") == {"b-2": "a_b", "b-3": "none", "c-4": "none"}
     assert read_map(tmp_path / "recipes/mine/data/test/utt2file")["b-2"] == str(wavs[2])
     assert config(found)["corpus"]["files"] == ["spk2gender", "text", "utt2file", "utt2phone"]
 
@@ -109,14 +110,21 @@ def test_no_trial_is_within_a_session(tmp_path):
     assert all(session[utt] not in {session[u] for u in models[model]} for model, utt, _ in trials)
 
 
-def test_pairs_of_many_recordings_are_drawn(monkeypatch):
-    utt2spk = {f"s{s:02d}-{k}": f"s{s:02d}" for s in range(30) for k in range(10)}
-    assert len(pairs(utt2spk, {}, 1)) == 300 * 299 // 2 <= MOST
-    monkeypatch.setattr("spkr.dataprep.recipe_folder.MOST", 1000)
-    drawn = pairs(utt2spk, {}, 1)
-    assert len(drawn) == 1000 and sum(target for *_, target in drawn) == 200
-    assert all((utt2spk[a] == utt2spk[b]) == target for a, b, target in drawn) and len(set(drawn)) == 1000
-    assert drawn == pairs(dict(reversed(utt2spk.items())), {}, 1) != pairs(utt2spk, {}, 2)
+def test_pairs_of_many_recordings_are_drawn(monkeypatch, tmp_path):
+    table = proposed(tmp_path, folder_of(tmp_path / "x", 6, 4)).sets["test"]
+    assert len(make_lists(table, 1)["pairs"][0]) == 24 * 23 // 2
+    monkeypatch.setattr("spkr.dataprep.recipe_folder.MOST", 120)
+    drawn, _ = make_lists(table, 1)["pairs"]
+    assert (len(drawn), sum(target for *_, target in drawn)) == (120, 24)
+    assert drawn == make_lists(table, 1)["pairs"][0] != make_lists(table, 2)["pairs"][0]
+
+
+def test_target_trials_may_lie_within_a_recording_if_there_are_no_others(tmp_path):
+    wavs = {spk: str(tone(tmp_path / f"{spk}.wav", seconds=3.0)) for spk in "ab"}
+    rows = [f"{wavs[spk]},{spk},{k},{k + 1}" for spk in "ab" for k in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,start,end", *rows]) + "\n")
+    trials, _ = proposed(tmp_path, tmp_path / "t.csv").lists["test"]["pairs"]
+    assert sum(target for *_, target in trials) == 6
 
 
 def test_models_are_made_where_everybody_has_enough_recordings(tmp_path):
