@@ -9,6 +9,7 @@
       reco2sum    <recording> <bytes> <crc32>        (optional; spkr.audio.fingerprint)
       reco2channel <recording> left|right|mix|<number from 0>   (optional, also of some recordings only)
       spk2gender  <speaker> m|f                      (optional)
+      utt2session <utterance> <session>              (optional)
       text        <utterance> <words>                (optional)
       utt2aug     <utterance> <how to change it>     (optional; spkr.audio.augmented_copies)
 

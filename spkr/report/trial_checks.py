@@ -63,7 +63,8 @@ def check_trials(
 def _of_recordings(trials: Trials, sides: Sides, files: Files) -> Iterator[str]:
     """Warnings of repeated trials, and of trials with the same audio on both sides."""
     if trials.repeated:
-        yield f"{len(trials.repeated)} lines repeat an earlier trial; first in line {trials.repeated[0]}"
+        n = len(trials) + len(trials.repeated)
+        yield f"{len(trials.repeated):,} of {n:,} lines repeat an earlier trial; first in line {trials.repeated[0]}"
     single = [np.array([len(utts) == 1 for utts in side]) for side in sides.utts]
     audio = _audio(files)
     own = share_a_label(trials, sides.utts)

@@ -315,6 +315,11 @@ def test_scores_go_to_the_standard_output(scored):
     assert not Path("/dev/manifest.stdout.json").exists()
 
 
+def test_making_and_checking_trial_lists_do_not_load_torch(scored, tmp_path):
+    assert "torch" not in loaded_by("trials", scored / "data", tmp_path / "trials_all")
+    assert "torch" not in loaded_by("check-trials", scored / "data", tmp_path / "trials_all")
+
+
 def test_fetching_and_augmenting_do_not_load_torch(tmp_path):
     corpora = tmp_path / "corpora"
     corpora.mkdir()

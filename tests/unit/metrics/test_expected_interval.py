@@ -4,6 +4,7 @@ from scipy.special import ndtri
 
 from spkr.metrics.expected_interval import SHARE, expected_half_width
 from spkr.metrics.interval import eer_interval
+from tests.conftest import ROOT
 
 
 def speakers_of_pairs(n_speakers, utts):
@@ -38,6 +39,14 @@ def test_it_is_what_ten_speakers_of_an4_gave():
     """Half-widths of all pairs in recipes/an4/README.md: 2.65 for an EER of 3.21 %, 3.35 for 6.41 %."""
     assert 100 * expected(*speakers_of_pairs(10, 13), 0.0321) == pytest.approx(2.65, abs=0.6)
     assert 100 * expected(*speakers_of_pairs(10, 13), 0.0641) == pytest.approx(3.35, abs=0.8)
+
+
+def test_it_is_what_the_docs_say():
+    table = (ROOT / "docs/howto/trials.md").read_text().partition("| speakers |")[2].splitlines()
+    for n, said in zip(table[0].split("|"), table[2].split("|")[2:], strict=True):
+        if n.strip():
+            half = expected_half_width(np.full(int(n), 45), np.full(int(n), 100 * (int(n) - 1)), 0.03)
+            assert f" 3 ± {100 * half:.1f} " == said
 
 
 def test_four_times_as_many_speakers_halve_it():

@@ -54,7 +54,7 @@ def test_all_pairs_of_forty_speakers_are_nothing_to_warn_of(check):
 def test_self_trials_repeated_ones_and_both_orders_are_counted(check):
     more = [("f00-0", "f00-0", True), ("m01-0", "m01-0", True), ALL[0], ("f00-1", "f00-0", True)]
     assert check([*ALL, *more])[1] == [
-        f"1 lines repeat an earlier trial; first in line {len(ALL) + 3}",
+        f"1 of 12,724 lines repeat an earlier trial; first in line {len(ALL) + 3}",
         "2 of 12,723 trials are self-trials, which compare an utterance with itself: the EER is too low; first in "
         f"line {len(ALL) + 1}",
         "1 of 12,723 trials are in the list in both orders, so that they count twice; first in line 1",
