@@ -18,9 +18,10 @@ TRIAL_FILES = [
 
 def fetch_options(unpacked):
     """The arguments of `spkr fetch` for the archive that is unpacked to a folder."""
-    archive = ARCHIVES[unpacked].to_dict()
-    for name in archive.keys() & {"file", "withdrawn"}:
-        archive[name] = archive[name] and os.path.join(settings.corpus.folder or "", archive[name])
+    archive, folder = ARCHIVES[unpacked].to_dict(), settings.corpus.folder or ""
+    for name in ("file", "withdrawn", "tree"):
+        archive[name] = archive[name] and os.path.join(folder, archive[name])
+    archive["parts"] = archive["parts"] and [os.path.join(folder, part) for part in archive["parts"]]
     return f"{shlex.join([archive.pop('file'), unpacked])} {as_options(archive)}"
 
 

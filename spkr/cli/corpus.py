@@ -18,6 +18,9 @@ def add_verbs(verb) -> None:
     p.add_argument("--url", help="where to download it from otherwise")
     p.add_argument("--sha256", help="of the archive, checked after a download")
     p.add_argument("--withdrawn", help="file name of an earlier version, taken with a warning if it is there alone")
+    p.add_argument("--md5", help="of the archive, checked before it is unpacked")
+    p.add_argument("--parts", nargs="+", metavar="FILE", help="the files that it is published in, in their order")
+    p.add_argument("--tree", help="a folder under --corpora with its content, which is then linked to")
 
     p = verb("augment", _augment, "make a data directory of augmented copies",
              "exp/an4/data/train exp/an4/data/train_speed3 --options '{\"speeds\": [0.9, 1.0, 1.1]}'")  # fmt: skip
@@ -46,7 +49,17 @@ def _add_places(p) -> None:
 def _fetch(args) -> None:
     from spkr.corpus.fetch import fetch_corpus
 
-    fetch_corpus(args.archive, args.out_dir, args.corpora, args.url, args.sha256, args.withdrawn)
+    fetch_corpus(
+        args.archive,
+        args.out_dir,
+        args.corpora,
+        args.url,
+        args.sha256,
+        args.withdrawn,
+        args.md5,
+        args.parts,
+        args.tree,
+    )
 
 
 def _augment(args) -> None:

@@ -4,19 +4,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from spkr.config.options import Flag, Options, PathText, Text, Word, option
+from spkr.config.options import Flag, Options, PathText, Text, Word, entries_of, option
 from spkr.errors import InputError
 
 
 class Archive(Options):
     """An archive of a corpus."""
 
-    file: Text = option(meaning="its name")
+    file: Text = option(meaning="its name; a file .txt is copied, not unpacked")
     url: Text | None = option(None, "where it is downloaded from")
     sha256: Annotated[Text, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = option(None, "its checksum")
     withdrawn: Text | None = option(
         None, "name of an earlier version, which is used with a warning if only that one is found"
     )
+    md5: Annotated[Text, StringConstraints(pattern="^[0-9a-f]{32}$")] | None = option(
+        None, "its checksum, which is checked before it is unpacked"
+    )
+    parts: Annotated[tuple[Text, ...], Field(min_length=2)] | None = option(
+        None, "names of the files that it is published in, in their order; they are read as one"
+    )
+    tree: Text | None = option(None, "a folder under `corpora` with its content; if it is there, nothing is unpacked")
 
 
 OF_SCRIPTS = (  # these options used to be `corpus.<key>`
@@ -38,8 +45,9 @@ class Corpus(Options):
     name: Word = option(meaning="the corpus is unpacked to exp/corpora/<name>")
     script: PathText = option(meaning="a Python file that makes its data directories, such as local/an4.py")
     options: dict[str, Any] = option({}, "of that script, which declares them")
-    archives: dict[FolderBelow, Archive] = option(
-        {}, "by the folder below exp/corpora/<name> that each is unpacked to; `.` is exp/corpora/<name> itself"
+    archives: entries_of(FolderBelow, Archive) = option(
+        {},
+        "by the folder below exp/corpora/<name> that each is unpacked to, `.` for that itself; null leaves one out",
     )
     folder: Text | None = option(None, "folder of the archives under `corpora`; any if null")
     data: PathText | None = option(

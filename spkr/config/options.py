@@ -165,6 +165,15 @@ def unique(values: tuple) -> tuple:
     return values
 
 
+def _without_nulls(entries: dict) -> dict:
+    return {name: entry for name, entry in entries.items() if entry is not None}
+
+
+def entries_of(name, kind):
+    """The type of entries by name. `<name>: null` in a later config leaves out the entry of an earlier one."""
+    return Annotated[dict[name, kind | None], AfterValidator(_without_nulls)]
+
+
 def option(default: Any = ..., meaning: str = "", **limits: Any) -> Any:
     """A field with its default, what it means, and its limits (ge, gt, le, lt, min_length)."""
     return Field(default, description=meaning or None, **limits)

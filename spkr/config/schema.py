@@ -10,7 +10,7 @@ from spkr.config.backend_options import Backend
 from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
-from spkr.config.options import Count, Named, Options, PathText, SetName, Text, Word, option
+from spkr.config.options import Count, Named, Options, PathText, SetName, Text, Word, entries_of, option
 from spkr.config.train_options import Finetune, Train, TrainOptions
 from spkr.errors import InputError
 from spkr.feats import AnyFrontEnd, Fbank
@@ -44,7 +44,7 @@ class Config(Options):
     corpora: Text | None = option(None, "folder of corpus archives; --config corpora=DIR and SPKR_CORPORA override it")
     models: Text | None = option(None, "folder of trained networks; --config models=DIR and SPKR_MODELS override it")
     corpus: Corpus
-    trials: dict[Word, TrialList] = option({}, "trial lists of test and of dev, by name")
+    trials: entries_of(Word, TrialList) = option({}, "trial lists of test and of dev, by name; null leaves one out")
     feats: AnyFrontEnd = option(Fbank(), "the front end")
     augment: dict[AugmentationName, Augmentation] = option(
         {name: Augmentation(**options) for name, options in AUGMENTATIONS.items()},

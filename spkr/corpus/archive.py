@@ -9,11 +9,12 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from spkr.corpus.parts import CHUNK, open_parts
 from spkr.errors import InputError
 
 DAMAGED = (
@@ -27,7 +28,6 @@ DAMAGED = (
 )
 NESTED = (".tar", ".tar.gz", ".tgz", ".zip")
 RECORD = "unpacked.json"  # written last into an unpacked corpus
-CHUNK = 1 << 20  # bytes read at once
 MAX_NAME = 255  # bytes of a file's name
 DEPTH = 3  # levels of archives in archives; some archives contain themselves
 
@@ -36,8 +36,10 @@ DEPTH = 3  # levels of archives in archives; some archives contain themselves
 Members = Iterator[tuple[str, IO[bytes] | str | None]]
 
 
-def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
+def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH, parts: Sequence[Path] = ()) -> int:
     """Unpack a tar (compressed or not) or zip archive to the folder `out_dir`, and return the number of files.
+
+    If `parts` are given, they are the files that the archive is cut into, and `archive` is only its name in messages.
 
     A link becomes a copy of the file that it names, so nothing is read or written through links. Permissions and times
     are not restored. An archive in the archive is replaced by a folder `<its name>.unpacked`, at most `depth` levels
@@ -48,22 +50,23 @@ def unpack(archive: str | Path, out_dir: str | Path, depth: int = DEPTH) -> int:
     twice, or has a name that no file can have.
     """
     archive = Path(archive)
-    if not archive.is_file():
-        raise InputError(f"{archive}: no such file; expected an archive")
-    with replacing_folder(out_dir) as folder:
-        files = _extract(archive, folder)
+    parts = parts or [archive]
+    if missing := [path for path in parts if not path.is_file()]:
+        raise InputError(f"{missing[0]}: no such file; expected an archive")
+    with replacing_folder(out_dir) as folder, open_parts(parts) as file:
+        files = _extract(archive, file, folder)
         nested = [f for f in files if f.name.endswith(NESTED)]
         if nested and not depth:
             raise _refused(archive, nested[0], "is nested too deep in other archives")
         return len(files) + sum(_unpack_nested(archive, folder, f, depth - 1) for f in nested)
 
 
-def _extract(archive: Path, folder: Path) -> set[PurePosixPath]:
+def _extract(archive: Path, file: IO[bytes], folder: Path) -> set[PurePosixPath]:
     """Write an archive's files to a folder, links as copies, and return their paths; raises as `unpack` does."""
-    members = _zip_members if _is_zip(archive) else _tar_members
+    members = _zip_members if _is_zip(file) else _tar_members
     files, links = set(), {}
     try:
-        for name, content in members(archive):
+        for name, content in members(archive, file):
             path = _checked_path(archive, name)
             if path in files or path in links:
                 raise _refused(archive, name, "occurs twice")
@@ -99,10 +102,11 @@ def _checked_path(archive: Path, name: str) -> PurePosixPath:
     return path
 
 
-def _is_zip(archive: Path) -> bool:
+def _is_zip(file: IO[bytes]) -> bool:
     """Check both ends: a tar may have a zip as its last file, or a first name that begins with PK."""
-    with archive.open("rb") as f:
-        return f.read(4) in (b"PK\3\4", b"PK\5\6") and zipfile.is_zipfile(archive)
+    found = file.read(4) in (b"PK\3\4", b"PK\5\6") and zipfile.is_zipfile(file)
+    file.seek(0)
+    return found
 
 
 def _unpack_nested(archive: Path, folder: Path, name: PurePosixPath, depth: int) -> int:
@@ -127,8 +131,8 @@ def _write(path: Path, content: IO[bytes]) -> None:
         shutil.copyfileobj(content, f, CHUNK)
 
 
-def _tar_members(archive: Path) -> Members:
-    with tarfile.open(archive) as tar:
+def _tar_members(archive: Path, file: IO[bytes]) -> Members:
+    with tarfile.open(fileobj=file) as tar:
         while (member := tar.next()) is not None:
             tar.members.clear()  # otherwise a corpus of a million files takes a gigabyte
             if member.isfile():
@@ -149,8 +153,8 @@ def _tar_members(archive: Path) -> Members:
             pass
 
 
-def _zip_members(archive: Path) -> Members:
-    with zipfile.ZipFile(archive) as z:
+def _zip_members(archive: Path, file: IO[bytes]) -> Members:
+    with zipfile.ZipFile(file) as z:
         for member in z.infolist():
             if stat.S_ISLNK(member.external_attr >> 16):  # the Unix mode
                 target = z.read(member).decode()

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import zipfile
 from http.server import ThreadingHTTPServer
 
 import pytest
@@ -135,3 +136,74 @@ def test_without_archive_and_network_one_line_says_what_to_do(tmp_path):
 def test_without_archive_and_address_the_message_says_so(tmp_path):
     with pytest.raises(InputError, match="`corpora` is not set, and there is no address to download it from"):
         fetch_corpus("an4.tar.gz", tmp_path / "an4")
+
+
+def in_parts(folder, archive, count=3):
+    """Cut an archive into `count` parts x.aa, x.ab, ... and remove it; returns their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole, names_of = archive.read_bytes(), [f"{archive.name}.a{c}" for c in "abcdefgh"[:count]]
+    size = len(whole) // count + 1
+    for k, part in enumerate(names_of):
+        (folder / part).write_bytes(whole[k * size : (k + 1) * size])
+    archive.unlink()
+    return names_of
+
+
+@pytest.mark.parametrize("kind", ["an4.tar.gz", "an4.tar", "an4.zip"])
+def test_an_archive_in_parts_is_unpacked_without_joining_them(tmp_path, kind):
+    archive = tmp_path / kind
+    if kind.endswith("zip"):
+        with zipfile.ZipFile(archive, "w") as z:
+            for name, content in FILES.items():
+                z.writestr(name, content)
+    else:
+        tar_of(archive)
+    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    parts = in_parts(tmp_path / "corpora", archive)
+    fetch_corpus(kind, tmp_path / "exp/an4", tmp_path / "corpora", md5=md5, parts=parts)
+    record = {"archive": kind, "sha256": sha256, "files": 2}
+    assert read_record(tmp_path / "exp/an4") == record
+    assert {name: (tmp_path / "exp/an4" / name).read_bytes() for name in FILES} == FILES
+    assert names(tmp_path / "corpora") == sorted(parts)
+
+
+def test_parts_that_are_damaged_or_missing_are_named_and_nothing_is_unpacked(tmp_path):
+    archive = tar_of(tmp_path / "an4.tar.gz")
+    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+    parts = in_parts(tmp_path / "corpora", archive)
+    last = tmp_path / "corpora" / parts[-1]
+    last.write_bytes(last.read_bytes()[:-1])
+    wanted = {"corpora": tmp_path / "corpora", "md5": md5, "parts": parts}
+    with pytest.raises(InputError, match=r"an4.tar.gz.aa to an4.tar.gz.ac: the md5 is .*; expected .*get an4.tar.gz"):
+        fetch_corpus("an4.tar.gz", tmp_path / "exp/an4", **wanted)
+    last.unlink()
+    with pytest.raises(InputError, match=r"an4.tar.gz.ac: not found under .*other parts of an4.tar.gz; expected 3"):
+        fetch_corpus("an4.tar.gz", tmp_path / "exp/an4", **wanted)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(
+        InputError, match=r"; or its parts an4.tar.gz.aa to an4.tar.gz.ac, or its content in a folder x"
+    ):
+        fetch_corpus("an4.tar.gz", tmp_path / "exp/an4", **wanted | {"corpora": tmp_path / "nothing"}, tree="x")
+    assert not (tmp_path / "exp").exists()
+
+
+def test_an_unpacked_corpus_is_linked_to_and_left_as_it_is(tmp_path):
+    wav = tmp_path / "corpora/big/voxceleb1/dev/wav/a.wav"
+    wav.parent.mkdir(parents=True)
+    wav.write_bytes(b"audio")
+    for _ in range(2):  # the second time, the link is replaced
+        fetch_corpus("vox1_dev.zip", tmp_path / "exp/dev", tmp_path / "corpora", tree="voxceleb1/dev")
+        assert (tmp_path / "exp/dev/dev/wav/a.wav").read_bytes() == b"audio"
+        assert read_record(tmp_path / "exp/dev") == {"archive": "vox1_dev.zip", "tree": "voxceleb1/dev"}
+        (tmp_path / "exp/dev/unpacked.json").unlink()
+    assert wav.read_bytes() == b"audio"
+
+
+def test_a_text_file_is_copied(tmp_path, server):
+    server.data = b"1 a/b/1.wav a/c/1.wav\n"
+    md5 = hashlib.md5(server.data).hexdigest()
+    fetch_corpus("veri_test.txt", tmp_path / "exp/O", None, server.url, md5=md5)
+    assert content_of(tmp_path / "exp/O")["veri_test.txt"] == server.data
+    with pytest.raises(InputError, match="veri_test.txt: the md5 is "):
+        fetch_corpus("veri_test.txt", tmp_path / "exp/E", tmp_path / "exp/downloads", md5="0" * 32)
