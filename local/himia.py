@@ -181,7 +181,7 @@ def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> N
     lines = []
     for name, paths in recordings.items():
         headers, bad = read_headers(paths, SAMPLE_RATE, jobs), bad_files[name]
-        bad |= headers.bad
+        bad |= {f"{utt}.wav": why for utt, why in headers.bad.items()}
         check_share(name, bad, len(paths) + len(bad) - len(headers.bad), options.max_bad_share)
         for why, number in Counter(bad.values()).most_common():
             print(f"{name}: {number} bad files: {why}")

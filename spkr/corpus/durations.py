@@ -20,7 +20,7 @@ class Headers:
 
     seconds: dict[str, str] = field(default_factory=dict)  # by recording
     sums: dict[str, str] = field(default_factory=dict)  # fingerprints, by recording
-    bad: dict[str, str] = field(default_factory=dict)  # why a file cannot be used, by file name
+    bad: dict[str, str] = field(default_factory=dict)  # why a file cannot be used, by recording
 
 
 def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int, channel: Channel = None) -> Headers:
@@ -35,9 +35,9 @@ def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int, channel:
             results = list(pool.map(read, paths.values(), chunksize=CHUNK))
     else:
         results = map(read, paths.values())
-    for (recording, path), (seconds, result) in zip(paths.items(), results, strict=True):
+    for recording, (seconds, result) in zip(paths, results, strict=True):
         if seconds is None:
-            found.bad[Path(path).name] = result
+            found.bad[recording] = result
         else:
             found.seconds[recording], found.sums[recording] = f"{seconds:.6f}", result
     return found
