@@ -165,13 +165,10 @@ def unique(values: tuple) -> tuple:
     return values
 
 
-def _without_nulls(entries: dict) -> dict:
-    return {name: entry for name, entry in entries.items() if entry is not None}
-
-
 def entries_of(name, kind):
     """The type of entries by name. `<name>: null` in a later config leaves out the entry of an earlier one."""
-    return Annotated[dict[name, kind | None], AfterValidator(_without_nulls)]
+    kept = AfterValidator(lambda entries: {k: v for k, v in entries.items() if v is not None})
+    return Annotated[dict[name, kind | None], kept]
 
 
 def option(default: Any = ..., meaning: str = "", **limits: Any) -> Any:
