@@ -70,10 +70,11 @@ def test_lists_are_the_published_ones_with_kaldis_names(corpus):
     assert sizes == {"O": 4, "O_cleaned": 3, "E": 25, "E_cleaned": 24, "H": 25, "H_cleaned": 24}
 
 
-def test_trials_of_dev_are_of_different_videos(corpus):
-    prepare(corpus)
+@pytest.mark.parametrize(("most", "total", "targets"), [(2, 6, 2), (10, 15, 6)])
+def test_trials_of_dev_are_of_different_videos(corpus, most, total, targets):
+    prepare(corpus, dev_utterances=most)
     trials = [line.split() for line in lines(corpus.parent / "data/dev/trials_pairs")]
-    assert len(trials) == 6 and sum(label == "target" for *_, label in trials) == 2
+    assert len(trials) == total and sum(label == "target" for *_, label in trials) == targets
     assert all(a[:19] != b[:19] for a, b, _ in trials)
 
 
