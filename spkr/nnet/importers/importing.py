@@ -1,12 +1,14 @@
 """A trained network of another toolkit as a model file: `spkr import`."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from spkr.config.front_end_options import FrontEnd
+import torch
+
 from spkr.config.pretrained_options import Pretrained
 from spkr.corpus.fetch import find_or_download
 from spkr.errors import InputError
@@ -35,14 +37,16 @@ def import_model(
     over or of another shape, and where an option is not the expected one.
     """
     file = read_network_file(path)
-    settings, weights = _architecture(path, file, origin)
-    options = network_options(settings)
-    for name, value in (expected or {}).items():
-        if name not in ("preset", "head") and (found := options.to_dict().get(name)) != value:
-            raise InputError(f"{path}: a network with model.{name} {found}; expected {value}")
-    front_end = _front_end(path, file, origin)
-    net = make_network(options, front_end.dim, 0)
-    _fill(path, net, weights)
+    with _naming(path):
+        settings, weights = _architecture(file, origin)
+        _check_names(weights)
+        options = network_options(settings)
+        for name, value in (expected or {}).items():
+            if name not in ("preset", "head") and (found := options.to_dict().get(name)) != value:
+                raise InputError(f"a network with model.{name} {found}; expected {value}")
+        front_end = make_front_end(resolve_name(ORIGINS[origin]).front_end(file))
+        net = make_network(options, front_end.dim, 0)
+        _fill(net, weights)
     made_by = {"imported_from": origin, "file": Path(path).name, "sha256": sha256(path), "trained_on": about}
     save_model(out, net, options, front_end, [], made_by)
     logger.info("%s: %s, embeddings of %d dimensions", path, options.type, options.embedding_layers[0])
@@ -61,7 +65,16 @@ def fetch_network(entry: Pretrained, models: str | Path | None, downloads: str |
     return path
 
 
-def _architecture(path, file: NetworkFile, origin: str) -> tuple[dict[str, Any], Weights]:
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Begin the InputErrors of the block with the path of the file."""
+    try:
+        yield
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from None
+
+
+def _architecture(file: NetworkFile, origin: str) -> tuple[dict[str, Any], Weights]:
     """Settings and weights by the first architecture of `origin` that the file may hold."""
     known = resolve_name(ORIGINS[origin]).ARCHITECTURES
     for describe in known.values():
@@ -70,30 +83,36 @@ def _architecture(path, file: NetworkFile, origin: str) -> tuple[dict[str, Any],
     for other, module in ORIGINS.items():
         for name, describe in resolve_name(module).ARCHITECTURES.items():
             if other != origin and describe(file):
-                raise InputError(f"{path}: a network of {other} ({name}), not of {origin}; give --from {other}")
+                raise InputError(f"a network of {other} ({name}), not of {origin}; give --from {other}")
     names = ", ".join(list(file.state)[:SHOWN])
-    raise InputError(f"{path}: not a network of {origin} that can be read, {' or '.join(known)}; it has {names}, ...")
+    raise InputError(f"not a network of {origin} that can be read, {' or '.join(known)}; it has {names}, ...")
 
 
-def _front_end(path, file: NetworkFile, origin: str) -> FrontEnd:
-    try:
-        return make_front_end(resolve_name(ORIGINS[origin]).front_end(file))
-    except InputError as e:
-        raise InputError(f"{path}: {e}") from None
+def _check_names(weights: Weights) -> None:
+    """Raise InputError unless each entry of the file was used, and none is missing."""
+    wrong = [f"{name} is missing" for name in weights.missing]
+    _refuse([*wrong, *(f"{name} is left over" for name in weights.left)])
 
 
-def _fill(path, net: Network, weights: Weights) -> None:
+def _fill(net: Network, weights: Weights) -> None:
     """Give a network these weights, all but its head; InputError where they do not fit it one by one."""
     ours = {name: tensor for name, tensor in net.state_dict().items() if not HEAD.match(name)}
-    wrong = [f"{name} is missing" for name in weights.missing]
-    wrong += [f"{name} is left over" for name in weights.left]
-    for name, tensor in ours.items():
-        given = weights.ours.get(name)
-        if given is None or given.numel() == 0 and tensor.numel():
-            wrong += [] if weights.missing else [f"nothing is given for {name}"]
-        elif given.shape != tensor.shape:
-            wrong.append(f"{name} has the shape {tuple(given.shape)}, not {tuple(tensor.shape)}")
+    _refuse([f"{name} {problem}" for name in ours if (problem := _problem(weights.ours.get(name), ours[name]))])
+    net.load_state_dict(weights.ours, strict=False)  # all but the head, as was checked
+
+
+def _problem(given: torch.Tensor | None, ours: torch.Tensor) -> str:
+    """Why a tensor cannot be the value of one of ours; empty if it can."""
+    if given is None or given.numel() == 0:
+        return "is given no value"
+    if given.shape != ours.shape:
+        return f"has the shape {tuple(given.shape)}, not {tuple(ours.shape)}"
+    if ours.is_floating_point() and not given.is_floating_point():
+        return f"holds {given.dtype}; expected real numbers"
+    return "" if given.float().isfinite().all() else "holds values that are not finite"
+
+
+def _refuse(wrong: list[str]) -> None:
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise InputError(f"{path}: does not fit the network: {'; '.join(wrong[:SHOWN])}{more}")
-    net.load_state_dict(weights.ours, strict=False)  # all but the head, as was checked
+        raise InputError(f"does not fit the network: {'; '.join(wrong[:SHOWN])}{more}")

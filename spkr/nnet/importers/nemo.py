@@ -10,6 +10,7 @@ import torch
 
 from spkr.errors import InputError
 from spkr.feats import make_front_end
+from spkr.feats.fbank import fft_size
 from spkr.feats.logmel import slaney_banks
 from spkr.nnet.importers import HEAD
 from spkr.nnet.importers.network_file import NetworkFile
@@ -27,7 +28,10 @@ ONLY = {  # what `logmel` does: other values of these options cannot be imported
     "mag_power": 2.0,
     "mel_norm": "slaney",
     "exact_pad": False,
+    "n_window_size": None,
+    "n_window_stride": None,
 }
+PREPROCESSOR = "AudioToMelSpectrogramPreprocessor"
 
 
 def front_end(file: NetworkFile) -> dict[str, Any]:
@@ -35,17 +39,19 @@ def front_end(file: NetworkFile) -> dict[str, Any]:
     options = file.config.get("preprocessor")
     if not isinstance(options, dict):
         raise InputError("weights without the section preprocessor of model_config.yaml; expected the .nemo archive")
+    if not str(options.get("_target_", PREPROCESSOR)).endswith(PREPROCESSOR):
+        raise InputError(f"preprocessor {options['_target_']}; only {PREPROCESSOR} can be imported")
     for name, value in ONLY.items():
         if options.get(name, value) != value:
             raise InputError(f"preprocessor.{name} {options[name]}; only {value} can be imported")
-    if (window := options.get("window", "hann")) not in WINDOWS:
+    if (window := options.get("window", "hann")) not in list(WINDOWS):
         raise InputError(f"preprocessor.window {window}; only {', '.join(WINDOWS)} can be imported")
     settings = {
         "type": "logmel",
         "framing": "nemo2",
         "sample_frequency": options.get("sample_rate", 16000),
-        "frame_length": 1000 * options.get("window_size", 0.02),
-        "frame_shift": 1000 * options.get("window_stride", 0.01),
+        "frame_length": 1000 * _number("preprocessor.window_size", options.get("window_size", 0.02)),
+        "frame_shift": 1000 * _number("preprocessor.window_stride", options.get("window_stride", 0.01)),
         "window_type": WINDOWS[window],
         "num_mel_bins": options.get("features", 64),
         "low_freq": options.get("lowfreq", 0),
@@ -53,16 +59,31 @@ def front_end(file: NetworkFile) -> dict[str, Any]:
         "select_voiced": False,
         "cmvn": {"type": "utterance", "norm_vars": True},
     }
+    _check_fft(options, settings)
     _check_bands(file, settings)
     return settings
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{name} {value!r}; expected a number")
+    return value
+
+
+def _check_fft(options: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Raise InputError unless the FFT has the next power of two above the window, as ours has."""
+    ours = fft_size(make_front_end(settings))
+    if (given := options.get("n_fft")) not in (None, ours):
+        raise InputError(f"preprocessor.n_fft {given}; only {ours} can be imported, for this window")
 
 
 def _check_bands(file: NetworkFile, settings: dict[str, Any]) -> None:
     """Raise InputError unless the filter banks in the weights, if there are any, are those of our features."""
     theirs = file.state.get("preprocessor.featurizer.fb")
     if theirs is not None:
-        ours = slaney_banks(make_front_end(settings), torch.device("cpu")).T
-        if theirs.squeeze(0).shape != ours.shape or not torch.allclose(theirs.squeeze(0), ours, atol=1e-5):
+        ours, theirs = slaney_banks(make_front_end(settings), torch.device("cpu")).T, theirs.squeeze(0)
+        digits = torch.finfo(theirs.dtype).eps if theirs.is_floating_point() else 0.0
+        if theirs.shape != ours.shape or not torch.allclose(theirs.float(), ours, rtol=digits, atol=1e-5):
             raise InputError("preprocessor.featurizer.fb: other filter banks than those of the archive's config")
 
 
@@ -105,9 +126,16 @@ def _encoder(file: NetworkFile) -> tuple[Weights, dict[str, Any]]:
         at += 1
     first, last = "encoder.encoder.0.mconv.1.conv.weight", f"encoder.encoder.{at - 1}.mconv.1.conv.weight"
     sizes = {"filters": w.size(first), "last_filters": w.size(last), "kernels": kernels[:-1], "repeat": repeat}
-    blocks = file.config.get("encoder", {}).get("jasper") or [{}]
-    dropout = max(float(block.get("dropout", 0.0)) for block in blocks)
-    return w, sizes | {"dropout": dropout, "head": HEAD}
+    return w, sizes | {"dropout": _dropout(file), "head": HEAD}
+
+
+def _dropout(file: NetworkFile) -> float:
+    """The largest dropout of the config's blocks; only a fine-tuning uses it."""
+    encoder = file.config.get("encoder")
+    blocks = encoder.get("jasper") if isinstance(encoder, dict) else None
+    if blocks and not (isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)):
+        raise InputError("encoder.jasper in model_config.yaml; expected a list of blocks")
+    return max((_number("encoder.jasper: dropout", block.get("dropout", 0.0)) for block in blocks or ()), default=0.0)
 
 
 def _block(w: Weights, ours: str, theirs: str, repeat: int) -> None:

@@ -27,6 +27,13 @@ def test_embeddings_are_those_of_the_networks_own_code(tmp_path, layout):
     assert (front_end.dim, speakers) == (80, [])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_weights_of_another_precision_become_single(tmp_path, dtype):
+    changes = {name: torch.ones(shape, dtype=dtype) for name, shape in LAYOUTS[RESNET]["shapes"].items()}
+    import_model(write_network(tmp_path / "theirs.pt", RESNET, **changes), tmp_path / "ours.pt", "wespeaker")
+    assert read_model(tmp_path / "ours.pt")["weights"]["encoder.conv.weight"].dtype == torch.float32
+
+
 def test_the_command_writes_where_the_network_comes_from(tmp_path):
     theirs = write_network(tmp_path / "theirs.pt", RESNET, **{"projection.weight": torch.ones(3, 16)})
     main(["import", str(theirs), str(tmp_path / "ours.pt"), "--from", "wespeaker"])
@@ -64,14 +71,19 @@ def test_another_network_than_the_expected_one_is_refused(tmp_path):
         (RESNET, {"seg_2.weight": torch.ones(16, 16)}, "seg_2.weight is left over"),
         (ECAPA, {"linear.weight": None}, "linear.weight is missing"),
         (ECAPA, {"pool.linear2.weight": None}, "pool.linear2.weight is missing"),
-        (ECAPA, {"pool.linear1.weight": torch.ones(3)}, "nothing is given for pooling.w.weight"),
+        (ECAPA, {"pool.linear1.weight": torch.ones(3)}, "pooling.w.weight is given no value"),
+        (ECAPA, {"layer1.conv.weight": torch.ones(33, 80, 5)}, "model.filters: 33; expected a multiple of 8"),
+        (RESNET, {"seg_1.weight": torch.empty(0)}, "model.embedding_layers.0: 0; expected at least 1"),
+        (RESNET, {"bn1.bias": torch.full((8,), torch.nan)}, "encoder.norm.bias holds values that are not finite"),
+        (RESNET, {"bn1.bias": torch.ones(8, dtype=torch.int8)}, "encoder.norm.bias holds torch.int8; expected real"),
+        (RESNET, {"bn1.bias": torch.ones(8).to_sparse()}, "bn1.bias is sparse, quantised, complex or empty; expected"),
         (ECAPA, {"layer2.se_res2block.0.conv.bias": None}, "layer2.se_res2block.0.conv.bias is missing"),
         (ECAPA, {"layer2.se_res2block.0.conv.bias": torch.ones(3)}, "conv1.conv.bias has the shape .3,., not"),
     ],
 )
 def test_an_entry_that_does_not_fit_is_named(tmp_path, layout, changes, message):
     path = write_network(tmp_path / "theirs.pt", layout, **changes)
-    with pytest.raises(InputError, match=f"theirs.pt: does not fit the network: .*{message}"):
+    with pytest.raises(InputError, match=f"theirs.pt: .*{message}"):
         import_model(path, tmp_path / "ours.pt", layout.partition(" ")[0])
 
 
