@@ -172,7 +172,7 @@ def test_two_channels_of_a_file_are_two_recordings(data):
 
 def test_durations_are_read_of_a_channel(data):
     wav = read_map(data / "wav.scp")
-    assert read_headers(wav, RATE, 1).bad.keys() == wav.keys()
+    assert list(read_headers(wav, RATE, 1).bad) == ["a-1", "b-1"]
     assert all("2 channels; expected one" in why for why in read_headers(wav, RATE, 1).bad.values())
     assert read_headers(wav, RATE, 1, channel="mix").seconds == dict.fromkeys(wav, "1.000000")
 
