@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from spkr.cli.arguments import SEED, SETTINGS, options, pair, positive, recorded, shard
+from spkr.errors import InputError
 from spkr.nnet.importers import ORIGINS
 
 
@@ -83,6 +84,8 @@ def _import(args) -> None:
     from spkr.nnet.importers.importing import import_model
 
     out = Path(args.out)
+    if out.suffix != ".pt":
+        raise InputError(f"{args.out or repr('')}: expected a name that ends in .pt, as the config's `model` has")
     with artefacts(
         "import", recorded(args), out.with_name(f"manifest.{out.stem}.json"), reads=[args.file], writes=[out]
     ):

@@ -46,14 +46,17 @@ def _new(args) -> None:
         raise InputError(f"{Path.cwd()}: no Snakefile and recipes/; run this in the folder of the Snakefile")
     if folder.exists():
         raise InputError(f"{folder}: exists; remove it, or give the new recipe another name")
-    from spkr.config.options import suggest
+    from spkr.config.options import read_options, suggest
     from spkr.config.pretrained import pretrained_networks
+    from spkr.config.schema import Trained
     from spkr.dataprep.proposal import propose
     from spkr.dataprep.recipe_folder import write_recipe
 
     known = pretrained_networks(".")
-    if args.model and args.model not in known and not Path(args.model).is_file():
-        raise InputError(f"--model {args.model}: no such file, and no such network; {suggest(args.model, known)}")
+    if args.model and args.model not in known:
+        if not Path(args.model).is_file():
+            raise InputError(f"--model {args.model}: no such file, and no such network; {suggest(args.model, known)}")
+        read_options(Trained, args.model, "--model")
     proposal = propose(
         args.name, args.sources, Path("exp/corpora") / args.name, pattern=args.speaker_pattern,
         columns=dict(args.column), model=args.model, channel=args.channel, skip_unreadable=args.skip_unreadable,

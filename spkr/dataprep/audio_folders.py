@@ -37,9 +37,16 @@ def read_folder(folder: Path, pattern: str | None = None) -> pd.DataFrame:
 
 
 def _audio_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    above = {str(folder): {os.path.realpath(folder)}}  # of each folder to visit: itself and those that lead to it
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
+        passed, places = above.pop(parent), {name: os.path.realpath(Path(parent, name)) for name in folders}
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and places[name] not in passed)
+        above |= {os.path.join(parent, name): passed | {places[name]} for name in folders}  # noqa: PTH118, as os.walk
         yield from (Path(parent, n) for n in names if not n.startswith(".") and n.lower().endswith(SUFFIXES))
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror}); expected a folder") from None
 
 
 def _by_folder(folder: Path, paths: list[Path]) -> list[dict[str, str]]:

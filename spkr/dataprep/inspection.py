@@ -88,13 +88,16 @@ def suspicions(table: pd.DataFrame, headers: dict[str, Header], seconds: pd.Seri
 
 
 def _shared(table: pd.DataFrame, headers: dict[str, Header]) -> Iterator[str]:
-    """Audio that two speakers have: the same file, or files of the same content, and the same part of it."""
+    """Audio that two recordings have: the same file, or files of the same content, and the same part of it."""
     known = table["audio"].map(lambda file: headers[file].print or file)
     channel = table.get("channel", "")
     part = pd.DataFrame({"file": known, "start": table["start"], "end": table["end"], "channel": channel})
     speakers = table["speaker"].groupby([part[c].fillna(-1) for c in part]).transform("nunique")
     if (shared := speakers > 1).any():
         yield f"{shared.sum()} recordings are the same audio under two speakers: {_some(table['place'][shared])}"
+    twice = part.assign(speaker=table["speaker"]).duplicated()
+    if twice.any():
+        yield f"{twice.sum()} recordings are the same audio as another of the speaker: {_some(table['place'][twice])}"
 
 
 def _heard(files: list[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What `spkr new --from` takes: a folder, a table, manifests, Kaldi data directories, or an archive of any of these."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from spkr.dataprep.manifests import read_lhotse, read_nemo
 from spkr.dataprep.spreadsheets import located_audio, read_spreadsheet, typed
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, clips
-from spkr.kaldi.trials import read_models, read_trials
+from spkr.kaldi.trials import Trials, look_up_utterances, read_models, read_trials
 
 Lists = tuple[list[tuple[str, str, bool]], dict[str, list[str]]]  # trials, and the utterances of their models
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -39,8 +40,8 @@ def read_recordings(
     else:
         table = _read_files(list(sources), columns or {})
         table = located_audio(typed(table), sources[0].parent)
-    if table["speaker"].nunique() < 2:
-        raise InputError(f"{sources[0]}: one speaker, {table['speaker'].iloc[0]!r}; expected two or more")
+    if len(odd := table[~table["audio"].str.fullmatch(r"\S(.*\S)?")]):
+        raise InputError(f"{odd['audio'].iloc[0]!r}: a line end in the name, or a blank at an end; rename the file")
     return table.reset_index(drop=True)
 
 
@@ -51,7 +52,7 @@ def _read_dir(folder: Path, pattern: str | None) -> pd.DataFrame:
         return joined(_read_kaldi(folder / s, s) for s in named)
     if pair := _lhotse_pair(sorted(folder.glob("*.jsonl*"))):
         return located_audio(typed(read_lhotse(*pair)), folder)
-    return read_folder(folder.absolute(), pattern)
+    return typed(read_folder(folder.absolute(), pattern))
 
 
 def _read_files(sources: list[Path], columns: Mapping[str, str]) -> pd.DataFrame:
@@ -76,18 +77,34 @@ def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(texts, ""))
 
 
-def read_lists(sources: Sequence[Path], of_set: str) -> dict[str, Lists]:
-    """The trials and models of a Kaldi data directory's lists by name: `trials_<name>`, or `trials`, called own."""
+def read_lists(sources: Sequence[Path], of_set: str, utts: Container[str]) -> dict[str, Lists]:
+    """The trials and models of a Kaldi data directory's lists by name: `trials_<name>`, or `trials`, called own.
+
+    Raises InputError for a list that is malformed, or that names other recordings than the set's `utts`.
+    """
     found = {}
     if len(sources) == 1 and sources[0].is_dir():
         folder = sources[0] if (sources[0] / "wav.scp").exists() else sources[0] / of_set
-        for path in sorted(folder.glob("trials*")) if (folder / "wav.scp").exists() else ():
+        if not (folder / "wav.scp").exists():
+            return {}
+        for path in sorted(p for p in folder.glob("trials*") if re.fullmatch(r"trials(_[A-Za-z0-9._-]+)?", p.name)):
             name = path.name.removeprefix("trials").removeprefix("_") or "own"
-            models = path.with_name(path.name.replace("trials", "models", 1))
+            models_path = path.with_name(path.name.replace("trials", "models", 1))
+            models = read_models(models_path) if models_path.exists() else {}
             trials = read_trials(path)
-            rows = [(*trials.pair(k), bool(target)) for k, target in enumerate(trials.target)]
-            found[name] = rows, read_models(models) if models.exists() else {}
+            _check_list(trials, path, models, models_path, utts)
+            found[name] = [(*trials.pair(k), bool(target)) for k, target in enumerate(trials.target)], models
     return found
+
+
+def _check_list(
+    trials: Trials, path: Path, models: Mapping[str, Sequence[str]], models_path: Path, utts: Container[str]
+) -> None:
+    """Raise InputError for a list about recordings that are not there, or that were left out."""
+    for model, of_model in models.items():
+        if missing := [utt for utt in of_model if utt not in utts]:
+            raise InputError(f"{models_path}: {model}: {missing[0]!r} is not one of the recordings")
+    look_up_utterances(trials, path, utts, "one of the recordings", models, models_path if models else None)
 
 
 def _lhotse_pair(paths: Sequence[Path]) -> tuple[Path, Path] | None:
@@ -113,6 +130,6 @@ def _read_kaldi(folder: Path, of_set: str) -> pd.DataFrame:
             table[key] = table["speaker"].map(content).fillna("")
         elif name == "utt2dur":
             table["seconds"] = table["utt"].map(content).astype(float)
-        elif name in ROWS or name.startswith("utt2") and key not in ("spk", "aug", "file", *KNOWN):
+        elif name in ROWS or name.startswith("utt2") and key not in ("spk", *KNOWN):
             table[key] = table["utt"].map(content).fillna("")
     return table

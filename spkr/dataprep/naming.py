@@ -8,20 +8,23 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from spkr.errors import InputError
 from spkr.kaldi.rules import is_command
 
 
-def safe(name: str) -> str:
-    """A name as an id: letters and digits of any script stay, and so do . _ and -; all else becomes _."""
-    composed = unicodedata.normalize("NFC", name.strip())
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in composed) or "_"
+def safe(name: str, dashes: bool = True) -> str:
+    """A name as an id: letters and digits of any script stay, and so do . _ and `dashes`; all else becomes _."""
+    composed, kept = unicodedata.normalize("NFC", name.strip()), "._-" if dashes else "._"
+    return "".join(c if c.isalnum() or c in kept else "_" for c in composed) or "_"
 
 
-def speaker_ids(names: Iterable[str]) -> dict[str, str]:
+def speaker_ids(names: Iterable[str], dashes: bool = True) -> dict[str, str]:
     """An id for each speaker; a number is added where two names would get the same id."""
     ids: dict[str, str] = {}
+    taken: set[str] = set()
     for name in sorted(set(names)):
-        ids[name] = _free(safe(name), set(ids.values()))
+        ids[name] = _free(safe(name, dashes), taken, "_")
+        taken.add(ids[name])
     return ids
 
 
@@ -29,23 +32,49 @@ def with_ids(table: pd.DataFrame) -> pd.DataFrame:
     """The recordings with the columns spk, reco and utt, ids of the speaker, the recording and the utterance.
 
     An utterance is named after its speaker and its file, with as many folders as tell the speaker's files apart, and,
-    for a part of a recording, with its start and end in hundredths of a second. Ids in a column utt are kept, where
-    their speakers' names are ids as they are.
+    for a part of a recording, with its start and end in hundredths of a second. Ids in a column utt are kept, and so
+    are their speakers' names.
+
+    Kaldi sorts by utterance and by speaker, and the orders must agree. Where `ann-b-1` is one of ann-b, but before
+    `ann-x` of ann, speakers' ids have _ for -, and a - alone ends them in all utterances' ids.
+    Raises InputError for ids of the user's that have blanks or occur twice.
     """
-    speakers = speaker_ids(table["speaker"])
-    spk = table["speaker"].map(speakers)
     parts = table["start"].notna() | table["end"].notna()
     shared = parts.any() or table["audio"].duplicated().any()
-    if "utt" in table and (spk == table["speaker"]).all():
-        utt = table["utt"]
+    if "utt" in table:
+        spk, utt = table["speaker"], _checked(table)
     else:
-        utt = pd.Series(_utterances(table, spk), index=table.index)
+        spk, utt = _named(table)
+        if not spk[utt.argsort()].is_monotonic_increasing:
+            spk, utt = _named(table, dashes=False)
     reco = pd.Series(_recordings(table), index=table.index) if shared else utt
     return table.assign(spk=spk, reco=reco, utt=utt).sort_values("utt", ignore_index=True)
 
 
-def _utterances(table: pd.DataFrame, spk: pd.Series) -> list[str]:
-    """An id for each row. Rows of one speaker are told apart by their files' names."""
+def _checked(table: pd.DataFrame) -> pd.Series:
+    """The ids in the column utt; InputError for blanks in them or in a speaker's, and for one that occurs twice."""
+    for column in ("utt", "speaker"):
+        wrong = ~table[column].str.fullmatch(r"\S+")
+        if wrong.any():
+            where, name = table[wrong].iloc[0][["place", column]]
+            raise InputError(f"{where}: {column} {name!r}; expected an id without blanks, as utterances have ids")
+    if (twice := table["utt"].duplicated()).any():
+        where, name = table[twice].iloc[0][["place", "utt"]]
+        raise InputError(f"{where}: the id {name!r} a second time; expected each id once")
+    return table["utt"]
+
+
+def _named(table: pd.DataFrame, dashes: bool = True) -> tuple[pd.Series, pd.Series]:
+    """Ids of the speaker and the utterance of each row; without `dashes`, there is none in a speaker's id."""
+    spk = table["speaker"].map(speaker_ids(table["speaker"], dashes))
+    return spk, pd.Series(_utterances(table, spk, "-_." if dashes else "-"), index=table.index)
+
+
+def _utterances(table: pd.DataFrame, spk: pd.Series, ends: str) -> list[str]:
+    """An id for each row. Rows of one speaker are told apart by their files' names.
+
+    Args: ends are the characters of which one must follow the speaker in a name that begins with it.
+    """
     names: dict[tuple[str, str], str] = {}
     for speaker, files in table["audio"].groupby(spk):
         names |= {(speaker, file): name for file, name in _short_names(files.unique(), speaker).items()}
@@ -56,7 +85,11 @@ def _utterances(table: pd.DataFrame, spk: pd.Series) -> list[str]:
         table["audio"], spk, table["start"], table["end"], channels, strict=True
     ):
         name = names[speaker, file]
-        name = name if re.match(rf"{re.escape(speaker)}[-_.]|{re.escape(speaker)}$", name) else f"{speaker}-{name}"
+        name = (
+            name
+            if name.startswith(tuple(f"{speaker}{end}" for end in ends)) or name == speaker
+            else f"{speaker}-{name}"
+        )
         name += f"-{channel}" if channel else ""
         if start == start or end == end:  # not nan
             last = f"-{round(100 * end):07d}" if end == end else ""
@@ -99,10 +132,10 @@ def _parts(file: str, speaker: str) -> list[str]:
     return parts
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], before_number: str = "-") -> str:
     """The name, or with the first number behind it that is not taken."""
     number, free = 1, name
     while free in taken:
         number += 1
-        free = f"{name}-{number}"
+        free = f"{name}{before_number}{number}"
     return free

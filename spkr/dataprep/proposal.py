@@ -1,5 +1,6 @@
 """What `spkr new` found in a user's recordings, and the recipe that it proposes for them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,11 +82,11 @@ def propose(
     Raises InputError for recordings that cannot be used.
     """
     table = read_recordings(sources, unpacked, pattern, columns)
-    if (pipes := table["audio"].map(is_command)).any() and not allow_pipes:
-        raise InputError(
-            f"{table['audio'][pipes].iloc[0]}: a command; expected a file, or --allow-pipes, which runs it"
-        )
+    if not allow_pipes:
+        _refuse_pipes(table["audio"])
     table, headers, found = _heard(table, jobs, skip_unreadable)
+    if len(speakers := table["speaker"].unique()) < 2:
+        raise InputError(f"{sources[0]}: one speaker, {speakers[0]!r}; expected two or more")
     table = own_sessions(with_ids(table))
     trained = model is None and table["spk"].nunique() >= FEW
     found += [
@@ -97,7 +98,9 @@ def propose(
     sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
     if single := [s for s in ("dev", "test") if s in sets and sets[s]["spk"].nunique() < 2]:
         raise InputError(f"{single[0]} has one speaker; expected two or more, for trials between them")
-    lists = {s: make_lists(sets[s], seed) | read_lists(sources, s) for s in ("dev", "test") if s in sets}
+    lists = {
+        s: make_lists(sets[s], seed) | read_lists(sources, s, set(sets[s]["utt"])) for s in ("dev", "test") if s in sets
+    }
     if not lists:
         raise InputError("no set test and no set dev; expected one, for trials")
     choices = Choices(
@@ -107,6 +110,11 @@ def propose(
     return Proposal(choices, sets, lists, further_files(table), [*found, *_described(sets, lists, choices)])
 
 
+def _refuse_pipes(audio: pd.Series) -> None:
+    if (pipes := audio.map(is_command)).any():
+        raise InputError(f"{audio[pipes].iloc[0]}: a command; expected a file, or --allow-pipes, which runs it")
+
+
 def _heard(table: pd.DataFrame, jobs: int, skip_unreadable: bool) -> tuple[pd.DataFrame, dict[str, Header], list[str]]:
     """The recordings with their seconds, the headers of their files, and what was left out."""
     headers, found = read_headers_of(list(table["audio"].unique()), jobs), []
@@ -114,11 +122,15 @@ def _heard(table: pd.DataFrame, jobs: int, skip_unreadable: bool) -> tuple[pd.Da
         if not skip_unreadable:
             raise InputError(f"{message}; repair or remove them, or give --skip-unreadable")
         found.append(f"left out: {message}")
-        table = table[~table["audio"].map(lambda file: bool(headers[file].error))].reset_index(drop=True)
+        table = table[[not headers[file].error for file in table["audio"]]].reset_index(drop=True)
+        if table.empty:
+            raise InputError(message)
         headers = {file: header for file, header in headers.items() if not header.error}
     table = table.assign(seconds=seconds_of(table, headers))
     if (unknown := table["seconds"].isna()).any():
         raise InputError(f"{table['place'][unknown].iloc[0]}: a command without an end; expected segments or an end")
+    if (behind := table["start"] >= table["audio"].map(lambda file: headers[file].seconds or math.inf)).any():
+        raise InputError(f"{table['place'][behind].iloc[0]}: start is not before the end of the audio")
     return table, headers, found
 
 

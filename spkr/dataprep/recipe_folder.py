@@ -1,5 +1,6 @@
 """Writing the recipe of a user's own recordings: recipes/NAME/, which local/own.py reads."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from spkr.kaldi.trials import write_trials
 
 ENROL = 3  # utterances of an enrolment model
 MOST = 500_000  # trials of a list
-OWN = ("spk", "reco", "seconds", "pair")  # columns that are no attributes
+# Columns that are no attributes: ids, and those of which utt2<column> is a file of another meaning
+OWN = ("reco", "pair", "spk", "aug", "dur", "file", "num_frames", "num_voiced")
+FILES = ("aug", "dur", "file", "num_frames", "num_voiced", "spk")  # utt2<name> is another file than an attribute's
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def further_files(table: pd.DataFrame) -> list[str]:
 def attributes(table: pd.DataFrame) -> list[str]:
     """The columns by which results are also given, and the session."""
     named = [column for column in table if column not in {*KNOWN, *OWN} or column == "session"]
-    return [column for column in named if column.isidentifier()]
+    return [column for column in named if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", column)]
 
 
 def make_lists(table: pd.DataFrame, seed: int) -> dict[str, Lists]:

@@ -30,6 +30,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(0)
     options = network_options(TINY | {"head": {"type": "aam"}})
     front_end = make_front_end({"num_mel_bins": 24})
+    (folder / "my net.pt").touch()
     save_model(folder / "tiny.pt", make_network(options, front_end.dim, 0), options, front_end, [], {})
     return folder
 
@@ -79,6 +80,8 @@ def test_a_dry_run_writes_nothing(folder):
         (["a b", "--from", "many"], "'a b': expected a name of letters"),
         (["x", "--from", "nowhere"], "nowhere: no such file or folder"),
         (["x", "--from", "many", "--model", "campplus"], "no such file, and no such network; .*campplus_200k"),
+        (["x", "--from", "many", "--model", "my net.pt"], "--model: 'my net.pt'; expected a path without blanks"),
+        (["x", "--from", "many", "--model", "Snakefile"], "--model: 'Snakefile'; expected the path of .*, .*.pt"),
         (["x", "--from", "many", "--column", "audio"], "expected audio=COLUMN"),
     ],
 )

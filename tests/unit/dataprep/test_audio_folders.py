@@ -1,6 +1,6 @@
 import pytest
 
-from spkr.dataprep.audio_folders import read_folder
+from spkr.dataprep.audio_folders import _audio_files, read_folder
 from spkr.errors import InputError
 from tests.unit.dataprep.recordings import folder_of, tone
 
@@ -58,3 +58,13 @@ def test_hidden_files_are_no_recordings(tmp_path):
     (tmp_path / ".cache/b").mkdir(parents=True)
     (tmp_path / ".cache/b/1.wav").write_bytes(b"")
     assert len(read_folder(tmp_path)) == 1
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path):
+    folder = folder_of(tmp_path / "x", 2, 2)
+    (folder / "spk00/up").symlink_to("..")
+    (folder / "spk01/other").symlink_to(folder / "spk00")
+    (folder / "spk00/other").symlink_to(folder / "spk01")
+    (folder / "self").symlink_to("self")
+    found = [path.relative_to(folder).parts for path in _audio_files(folder)]
+    assert len(found) == 8 and max(map(len, found)) == 3

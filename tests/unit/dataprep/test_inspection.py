@@ -42,6 +42,11 @@ def test_what_is_suspicious_is_said(recordings, tmp_path):
     assert f"1 of 6 recordings that were listened to are more than half silent: {tmp_path}/c/2.wav" in said
 
 
+def test_one_recording_twice_is_said(recordings, tmp_path):
+    (tmp_path / "a/2.wav").write_bytes((tmp_path / "a/1.wav").read_bytes())
+    assert found(recordings) == [f"1 recordings are the same audio as another of the speaker: {tmp_path}/a/2.wav"]
+
+
 def test_rows_that_end_behind_their_audio_and_long_ones_are_said(recordings):
     table = recordings.assign(start=0.0, end=[1.0, 1.2, 1.2, 1.2, 1.2, 99.0])
     assert any("1 rows end behind their audio" in line for line in found(table))

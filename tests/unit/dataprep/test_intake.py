@@ -2,7 +2,7 @@ import tarfile
 
 import pytest
 
-from spkr.dataprep.intake import read_recordings
+from spkr.dataprep.intake import read_lists, read_recordings
 from spkr.errors import InputError
 from spkr.kaldi.datadir import write_data_dir
 from tests.unit.dataprep.recordings import folder_of, tone
@@ -36,12 +36,49 @@ def test_an_archive_is_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(?P<set>one)/(?P<speaker>.*)/.*", "rec0.wav: an unknown set"),
+        ("one/(?P<speaker>)spk.*", "rec0.wav: no speaker"),
+    ],
+)
+def test_what_a_pattern_finds_is_checked(tmp_path, pattern, message):
+    folder_of(tmp_path / "one", 2, 1)
+    with pytest.raises(InputError, match=message):
+        read_recordings([tmp_path], tmp_path / "unpacked", pattern)
+
+
+def test_names_that_a_wav_scp_cannot_hold_are_refused(tmp_path):
+    for name in ("a/1.wav", "b/1\n2.wav"):
+        tone(tmp_path / "x" / name)
+    with pytest.raises(InputError, match=r"b/1\\n2.wav': a line end in the name"):
+        read_recordings([tmp_path / "x"], tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"trials": "a-1 c-1 target\n"}, "trials:1: 'c-1' is not one of the recordings"),
+        ({"trials_m": "m a-1 target\n", "models_m": "m a-1 c-1\n"}, "models_m: m: 'c-1' is not one of the recordings"),
+        ({"trials.bak": "x\n", "trials_m~": "x\n"}, None),
+    ],
+)
+def test_lists_about_recordings_that_are_not_there_are_refused(tmp_path, names, message):
+    for name, text in {"wav.scp": "a-1 x\n", **names}.items():
+        (tmp_path / name).write_text(text)
+    if message:
+        with pytest.raises(InputError, match=message):
+            read_lists([tmp_path], "test", {"a-1"})
+    else:
+        assert read_lists([tmp_path], "test", {"a-1"}) == {}
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
-    [("none", "no such file or folder"), ("x.docx", "expected a folder, a table"), ("one", "one speaker, 'spk00'")],
+    [("none", "no such file or folder"), ("x.docx", "expected a folder, a table")],
 )
 def test_sources_that_cannot_be_used_are_named(tmp_path, name, message):
     (tmp_path / "x.docx").write_text("")
-    folder_of(tmp_path / "one", 1)
     with pytest.raises(InputError, match=message):
         read_recordings([tmp_path / name], tmp_path / "unpacked")
 

@@ -49,9 +49,44 @@ def test_lhotse(tmp_path):
         ("{'a': 1}\n", "m.json:1: not JSON"),
         ('{"audio_filepath": "a.wav"}\n', "m.json:1: no 'label'; expected audio_filepath and label"),
         ("[1]\n", "m.json:1: expected a JSON object"),
+        ('{"audio_filepath": "a.wav", "label": null}\n', "m.json:1: no 'label'"),
+        (
+            '{"audio_filepath": "a.wav", "label": "a", "offset": "x", "duration": 1}\n',
+            "m.json:1: could not convert .*'x'",
+        ),
+        ('{"audio_filepath": "a.wav", "label": "a", "offset": [], "duration": 1}\n', "m.json:1: .*not 'list'"),
+        ("\n", "m.json: no recordings in it"),
     ],
 )
 def test_broken_manifests_are_named_with_their_line(tmp_path, text, message):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(InputError, match=message):
         read_recordings([tmp_path / "m.json"], tmp_path / "unpacked")
+
+
+def test_files_that_are_no_text_are_named(tmp_path):
+    for name, content in (("m.json.gz", b"no"), ("m.json", "é".encode("latin-1"))):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=f"{name}: cannot be read as UTF-8 text"):
+            read_recordings([tmp_path / name], tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize(
+    ("recording", "supervision", "message"),
+    [
+        ({"sources": []}, {}, "recordings.jsonl:1: .*expected an id, and one source"),
+        ({"sources": ["x"]}, {}, "recordings.jsonl:1: .*expected an id, and one source"),
+        ({"sources": [{"type": "url", "source": "x"}]}, {}, "recordings.jsonl:1: a source of the type url; expected"),
+        ({"id": None}, {}, "recordings.jsonl:1: no 'id'"),
+        ({}, {"recording_id": "no"}, "supervisions.jsonl:1: recording_id 'no'; expected one of"),
+        ({}, {"speaker": ""}, "supervisions.jsonl:1: no 'speaker'"),
+        ({}, {"start": "x"}, "supervisions.jsonl:1: could not convert .*'x'"),
+        ({}, {"gender": 5}, "supervisions.jsonl:1: an unknown gender"),
+    ],
+)
+def test_what_is_wrong_in_lhotses_is_named(tmp_path, recording, supervision, message):
+    wav = str(tone(tmp_path / "a.wav"))
+    lines(tmp_path / "recordings.jsonl", {"id": "a", "sources": [{"type": "file", "source": wav}]} | recording)
+    lines(tmp_path / "supervisions.jsonl", {"recording_id": "a", "speaker": "anna"} | supervision)
+    with pytest.raises(InputError, match=message):
+        read_recordings([tmp_path], tmp_path / "unpacked")

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from spkr.dataprep.naming import safe, speaker_ids, with_ids
+from spkr.errors import InputError
 
 
 def table(*rows, **columns):
@@ -20,7 +21,7 @@ def test_ids_have_no_blanks_and_keep_letters_of_all_scripts(name, expected):
 
 
 def test_names_that_would_get_one_id_stay_apart():
-    assert speaker_ids(["a b", "a_b", "c"]) == {"a b": "a_b", "a_b": "a_b-2", "c": "c"}
+    assert speaker_ids(["a b", "a_b", "c"]) == {"a b": "a_b", "a_b": "a_b_2", "c": "c"}
 
 
 def test_an_utterance_begins_with_its_speaker():
@@ -53,3 +54,34 @@ def test_channels_of_a_recording_are_recordings_of_their_own():
 
 def test_ids_that_are_given_are_kept():
     assert with_ids(table(("/x/1.wav", "a"), utt=["a-odd"]))["utt"].tolist() == ["a-odd"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        ([("/x/ann/x.wav", "ann"), ("/x/ann-b/1.wav", "ann-b")], {"ann": "ann-x", "ann_b": "ann_b-1"}),
+        ([("/x/ann/ann_z.wav", "ann"), ("/x/ann_b/1.wav", "ann_b")], {"ann": "ann-ann_z", "ann_b": "ann_b-1"}),
+        ([("/x/a b/x.wav", "a b"), ("/x/a_b/1.wav", "a_b")], {"a_b": "a_b-x", "a_b_2": "a_b_2-1"}),
+    ],
+)
+def test_utterances_and_speakers_have_one_order(rows, ids):
+    found = with_ids(table(*rows))
+    assert dict(zip(found["spk"], found["utt"], strict=True)) == ids
+    assert found["spk"].is_monotonic_increasing
+
+
+def test_ids_of_kaldi_are_kept_as_they_are():
+    found = with_ids(table(("/x/1.wav", "a@"), utt=["a@-é"]))
+    assert (found["spk"][0], found["utt"][0]) == ("a@", "a@-é")
+
+
+@pytest.mark.parametrize(
+    ("utts", "message"),
+    [
+        (["a-1", "a-1"], "t:2: the id 'a-1' a second time"),
+        (["a-1", "a 2"], "t:2: utt 'a 2'; expected an id without blanks"),
+    ],
+)
+def test_ids_that_would_lose_recordings_are_refused(utts, message):
+    with pytest.raises(InputError, match=message):
+        with_ids(table(("/x/1.wav", "a"), ("/x/2.wav", "a"), utt=utts, place=["t:1", "t:2"]))

@@ -130,3 +130,24 @@ def test_target_trials_may_lie_within_a_recording_if_there_are_no_others(tmp_pat
 def test_models_are_made_where_everybody_has_enough_recordings(tmp_path):
     found = proposed(tmp_path, folder_of(tmp_path / "x", 3, 3))
     assert list(make_lists(found.sets["test"], 1)) == ["pairs"]
+
+
+def test_one_speaker_is_refused(tmp_path):
+    with pytest.raises(InputError, match="one speaker, 'spk00'; expected two or more"):
+        proposed(tmp_path, folder_of(tmp_path / "x", 1))
+    (folder_of(tmp_path / "x", 2, 1) / "spk01/rec0.wav").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match="one speaker, 'spk00'; expected two or more"):
+        proposed(tmp_path, tmp_path / "x", skip_unreadable=True)
+
+
+def test_a_row_that_starts_behind_its_audio_is_refused(tmp_path):
+    rows = [f"{tone(tmp_path / f'{k}.wav')},{'ab'[k // 2]},{start}" for k, start in enumerate((0, 1, 0, 1.2))]
+    (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,start", *rows]) + "\n")
+    with pytest.raises(InputError, match="t.csv:5: start is not before the end of the audio"):
+        proposed(tmp_path, tmp_path / "t.csv")
+
+
+def test_columns_do_not_take_the_place_of_other_files(tmp_path):
+    rows = [f"{tone(tmp_path / f'{k}.wav')},{'ab'[k // 2]},x,y,z,v" for k in range(4)]
+    (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,file,dur,aug,größe", *rows]) + "\n")
+    assert proposed(tmp_path, tmp_path / "t.csv").files == ["utt2file"]

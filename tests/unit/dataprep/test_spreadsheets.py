@@ -45,7 +45,13 @@ def test_columns_of_other_names_are_named(tmp_path):
         ("audio,speaker\na.wav,\nb.wav,y\n", "calls.csv:2: no speaker"),
         ("audio,speaker,start,end\na.wav,x,3,2\n", "calls.csv:2: end is not behind start"),
         ("audio,speaker,start\na.wav,x,early\n", "calls.csv:2: start 'early'; expected seconds"),
-        ("audio,speaker,start\na.wav,x,-1\n", "calls.csv:2: end is not behind start"),
+        ("audio,speaker,start\na.wav,x,-1\n", "calls.csv:2: start is below zero"),
+        ("audio,speaker,end\na.wav,x,0\n", "calls.csv:2: end is not behind start"),
+        ("audio,speaker,seconds\na.wav,x,long\n", "calls.csv:2: seconds 'long'; expected seconds"),
+        ("audio,speaker,channel\na.wav,x,A\n", "calls.csv:2: an unknown channel; expected left, right, mix"),
+        ("audio,speaker\n", "calls.csv: no recordings in it"),
+        ("audio,speaker\na.wav,x,\nb.wav,y,\n", "calls.csv:2: 3 fields; expected 2"),
+        ('audio,speaker\na.wav,"x\ny"\n,z\n', "calls.csv:4: no audio"),
         ("audio,speaker,set\na.wav,x,eval\n", "calls.csv:2: an unknown set; expected train"),
         ("audio,speaker,gender\na.wav,x,q\n", "calls.csv:2: an unknown gender"),
     ],
@@ -66,3 +72,14 @@ def test_paths_are_relative_to_the_table_or_to_the_working_directory(tmp_path, m
     table = read(tmp_path / "beside", "audio,speaker\na.wav,x\nd.wav,y\n")
     with pytest.raises(InputError, match=r"calls.csv:3: d.wav: no such file in .*beside or in .*work; 1 of 2 files"):
         located_audio(table, Path(tmp_path / "beside"))
+
+
+def test_rows_without_any_value_are_skipped(tmp_path):
+    table = read(tmp_path, 'audio,speaker\na.wav,"x\ny"\n\n,\nb.wav,y\n\n')
+    assert table["speaker"].tolist() == ["x\ny", "y"]
+    assert table["place"].tolist() == [f"{tmp_path}/calls.csv:2", f"{tmp_path}/calls.csv:6"]
+
+
+def test_names_of_columns_can_be_exchanged(tmp_path):
+    table = read(tmp_path, "speaker,audio\na.wav,x\n", {"audio": "speaker", "speaker": "audio"})
+    assert table["audio"].tolist() == ["a.wav"] and table["speaker"].tolist() == ["x"]

@@ -42,6 +42,15 @@ def test_the_command_writes_where_the_network_comes_from(tmp_path):
     assert (tmp_path / "manifest.ours.json").exists()
 
 
+@pytest.mark.parametrize("out", ["", "ours", "manifest.json"])
+def test_the_output_has_a_name_that_a_config_accepts(tmp_path, monkeypatch, caplog, out):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["import", str(write_network(tmp_path / "theirs.pt", RESNET)), out, "--from", "wespeaker"])
+    assert "expected a name that ends in .pt" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.pt"]
+
+
 @pytest.mark.parametrize(
     ("origin", "changes", "message"),
     [
