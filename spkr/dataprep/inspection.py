@@ -17,6 +17,7 @@ from spkr.kaldi.rules import is_command
 
 CHUNK = 500  # files given to a process at a time
 DECODED = 100  # recordings of which the samples are looked at
+FRAME = 0.025  # seconds
 SHORT, LONG = 1.0, 3600.0  # seconds
 CLIPPED, SILENT = 0.001, 0.5  # shares of a recording, as of `spkr data validate`
 
@@ -46,6 +47,8 @@ def _header(file: str) -> Header:
         return Header(container="command")
     try:
         with open_audio(file, channel=0) as f:
+            if f.frames < FRAME * f.samplerate:
+                return Header(error=f"{f.frames} samples; expected a frame of {FRAME} s or more")
             return Header(f.samplerate, f.channels, f.frames / f.samplerate, f.format, fingerprint(file))
     except InputError as e:
         return Header(error=str(e).removeprefix(f"{file}: "))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spkr.dataprep.inspection import Header, containers, read_headers_of, seconds_of, suspicions, unreadable
+from spkr.dataprep.inspection import FRAME, Header, containers, read_headers_of, seconds_of, suspicions, unreadable
 from spkr.dataprep.intake import read_lists, read_recordings
 from spkr.dataprep.naming import with_ids
 from spkr.dataprep.recipe_folder import Choices, attributes, config_of, further_files, make_lists
@@ -96,18 +96,22 @@ def propose(
     table = split_sets(table, trained, seed)
     sets = {s: table[table["set"] == s].sort_values("utt") for s in ("train", "valid", "dev", "test")}
     sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
-    if single := [s for s in ("dev", "test") if s in sets and sets[s]["spk"].nunique() < 2]:
-        raise InputError(f"{single[0]} has one speaker; expected two or more, for trials between them")
-    lists = {
-        s: make_lists(sets[s], seed) | read_lists(sources, s, set(sets[s]["utt"])) for s in ("dev", "test") if s in sets
-    }
-    if not lists:
-        raise InputError("no set test and no set dev; expected one, for trials")
+    lists = _lists(sources, sets, seed)
     choices = Choices(
         name, None if trained else model or PRETRAINED, resample_of(headers), channel_of(headers, channel),
         any(map(is_command, headers)), seed,
     )  # fmt: skip
     return Proposal(choices, sets, lists, further_files(table), [*found, *_described(sets, lists, choices)])
+
+
+def _lists(sources: Sequence[Path], sets: Mapping[str, pd.DataFrame], seed: int) -> dict[str, dict]:
+    """The trial lists of dev and test, made and given, by name."""
+    scored = [s for s in ("dev", "test") if s in sets]
+    if not scored:
+        raise InputError("no set test and no set dev; expected one, for trials")
+    if single := [s for s in scored if sets[s]["spk"].nunique() < 2]:
+        raise InputError(f"{single[0]} has one speaker; expected two or more, for trials between them")
+    return {s: make_lists(sets[s], seed) | read_lists(sources, s, set(sets[s]["utt"])) for s in scored}
 
 
 def _refuse_pipes(audio: pd.Series) -> None:
@@ -131,6 +135,8 @@ def _heard(table: pd.DataFrame, jobs: int, skip_unreadable: bool) -> tuple[pd.Da
         raise InputError(f"{table['place'][unknown].iloc[0]}: a command without an end; expected segments or an end")
     if (behind := table["start"] >= table["audio"].map(lambda file: headers[file].seconds or math.inf)).any():
         raise InputError(f"{table['place'][behind].iloc[0]}: start is not before the end of the audio")
+    if (short := table["seconds"] < FRAME).any():
+        raise InputError(f"{table['place'][short].iloc[0]}: less than {FRAME} s; expected a frame or more")
     return table, headers, found
 
 

@@ -42,6 +42,11 @@ def test_what_is_suspicious_is_said(recordings, tmp_path):
     assert f"1 of 6 recordings that were listened to are more than half silent: {tmp_path}/c/2.wav" in said
 
 
+def test_less_than_a_frame_cannot_be_read(tmp_path):
+    path = str(tone(tmp_path / "a.wav", seconds=0.01))
+    assert read_headers_of([path], 1)[path].error == "160 samples; expected a frame of 0.025 s or more"
+
+
 def test_one_recording_twice_is_said(recordings, tmp_path):
     (tmp_path / "a/2.wav").write_bytes((tmp_path / "a/1.wav").read_bytes())
     assert found(recordings) == [f"1 recordings are the same audio as another of the speaker: {tmp_path}/a/2.wav"]

@@ -140,6 +140,13 @@ def test_one_speaker_is_refused(tmp_path):
         proposed(tmp_path, tmp_path / "x", skip_unreadable=True)
 
 
+def test_a_row_shorter_than_a_frame_is_refused(tmp_path):
+    rows = [f"{tone(tmp_path / f'{k}.wav')},{'ab'[k // 2]},{end}" for k, end in enumerate((1, 1, 1, 0.02))]
+    (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,end", *rows]) + "\n")
+    with pytest.raises(InputError, match="t.csv:5: less than 0.025 s; expected a frame or more"):
+        proposed(tmp_path, tmp_path / "t.csv")
+
+
 def test_a_row_that_starts_behind_its_audio_is_refused(tmp_path):
     rows = [f"{tone(tmp_path / f'{k}.wav')},{'ab'[k // 2]},{start}" for k, start in enumerate((0, 1, 0, 1.2))]
     (tmp_path / "t.csv").write_text("\n".join(["audio,speaker,start", *rows]) + "\n")
