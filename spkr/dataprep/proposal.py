@@ -54,11 +54,11 @@ class Proposal:
         config = config_of(self.choices, self.sets, self.lists, self.files)
         head = f"# {name}\n\n{self.about()}\n\n    snakemake --cores 2 --config recipe={name}\n\n"
         body = "What `spkr new` found and chose:\n\n" + "\n".join(f"    {line}" for line in self.found) + "\n"
-        rule = "".join(c if c.isalnum() else "_" for c in name)
+        rule = "own_" + "".join(c if c.isalnum() else "_" for c in name)
         return {
             "config.yaml": f"# {self.about()} README.md says what was found.\n{config}",
             "README.md": head + body,
-            "Snakefile": SNAKEFILE.format(name=name, rule=rule if rule[0].isalpha() else f"own_{rule}"),
+            "Snakefile": SNAKEFILE.format(name=name, rule=rule),
         }
 
 

@@ -74,6 +74,7 @@ def _state(path: str | Path, found: Any) -> dict[str, torch.Tensor]:
     if not isinstance(found, dict) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
         raise InputError(f"{path}: holds no weights by name; expected a state dict")
     for name, tensor in found.items():
-        if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or tensor.is_complex():
+        strange = tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or tensor.is_complex()
+        if strange or tensor.numel() == 0:
             raise InputError(f"{path}: {name} is sparse, quantised, complex or empty; expected plain numbers")
     return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}

@@ -65,7 +65,7 @@ def _move(w: Weights, blocks: list[int]) -> Weights:
     w.norm("encoder.last", "xvector.out_nonlinear.batchnorm")
     w.copy("affine.0", "xvector.dense.linear", "weight")
     w.flatten("affine.0.weight")
-    w.ours["affine.0.bias"] = torch.zeros(len(w.ours["affine.0.weight"]))
+    w.ours["affine.0.bias"] = torch.zeros(w.size("xvector.dense.linear.weight"))
     w.norm("norms.0", "xvector.dense.nonlinear.batchnorm", affine=False)
     return w
 

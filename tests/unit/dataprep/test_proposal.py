@@ -20,6 +20,7 @@ def config(proposal):
 def test_few_speakers_get_a_pretrained_network_and_are_all_tested(tmp_path):
     found = proposed(tmp_path, folder_of(tmp_path / "x", 3, 5))
     assert list(found.sets) == ["test"] and found.choices.model == "campplus_200k"
+    assert "\nrule own_mine:\n" in found.texts()["Snakefile"]
     assert config(found)["backend"] == {"sets": [], "kinds": ["cosine"], "primary": "cosine"}
     assert config(found)["trials"] == {
         "pairs": {"models": False, "sets": ["test"]},

@@ -56,6 +56,7 @@ def test_the_output_has_a_name_that_a_config_accepts(tmp_path, monkeypatch, capl
     [
         ("wespeaker", {}, "a network of 3d-speaker .CAM.*, not of wespeaker; give --from 3d-speaker"),
         ("3d-speaker", {"head.conv3.weight": torch.ones(2)}, "head.conv3.weight is left over"),
+        ("3d-speaker", {"xvector.dense.linear.weight": torch.tensor(1.0)}, "affine.0.weight has the shape"),
         ("3d-speaker", {"head.bn1.bias": None}, "head.bn1.bias is missing"),
         ("3d-speaker", {"head.conv1.weight": torch.ones(32, 1, 5, 5)}, "encoder.fcm.conv1.weight has the shape"),
         ("3d-speaker", {"xvector.dense.linear.weight": None}, "not a network of 3d-speaker that can be read, CAM"),
@@ -82,7 +83,7 @@ def test_another_network_than_the_expected_one_is_refused(tmp_path):
         (ECAPA, {"pool.linear2.weight": None}, "pool.linear2.weight is missing"),
         (ECAPA, {"pool.linear1.weight": torch.ones(3)}, "pooling.w.weight is given no value"),
         (ECAPA, {"layer1.conv.weight": torch.ones(33, 80, 5)}, "model.filters: 33; expected a multiple of 8"),
-        (RESNET, {"seg_1.weight": torch.empty(0)}, "model.embedding_layers.0: 0; expected at least 1"),
+        (RESNET, {"seg_1.weight": torch.empty(0)}, "seg_1.weight is sparse, quantised, complex or empty"),
         (RESNET, {"bn1.bias": torch.full((8,), torch.nan)}, "encoder.norm.bias holds values that are not finite"),
         (RESNET, {"bn1.bias": torch.ones(8, dtype=torch.int8)}, "encoder.norm.bias holds torch.int8; expected real"),
         (RESNET, {"bn1.bias": torch.ones(8).to_sparse()}, "bn1.bias is sparse, quantised, complex or empty; expected"),
