@@ -10,9 +10,10 @@ from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
 from spkr.backend import BACKEND_FILES
 from spkr.config.augment_options import Augmentation
 from spkr.config.options import Options, SetName, read_options, suggest
-from spkr.config.pretrained import pretrained_networks
+from spkr.config.pretrained import pretrained_networks, read_pretrained
 from spkr.config.pretrained_options import model_file
 from spkr.config.schema import Config
+from spkr.config.sources import read_source
 from spkr.errors import InputError
 
 UNPACKED = "exp/corpora"  # where archives are unpacked
@@ -27,6 +28,7 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     directory.
     """
     _check_corpus(config, root, place)
+    _check_start(config, root, place)
     for path, value in _augmentations(config):
         _known(value, config.augment, "augmentation", place(*path))
     for path, value in _dev_lists(config):
@@ -50,6 +52,22 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
         for name in BACKEND_FILES:
             if not Path(folder, name).is_file():
                 raise InputError(f"{place('backend', 'from')}{_missing(f'{folder}/{name}')}")
+
+
+def _check_start(config: Config, root: Path, place: Place) -> None:
+    """Raise InputError, with presets that fit, if a training starts from a pretrained network of another form."""
+    started = [name for name in pretrained_networks(root) if config.train.init_from == model_file(name)]
+    if config.pretrained or not started:
+        return
+    theirs, ours = read_pretrained(root, started[0]).model, config.network.to_dict()
+    if wrong := [key for key, value in theirs.items() if ours.get(key) != value]:
+        presets = {path.stem: read_source(path).settings["model"] for path in root.glob("conf/model/*.yaml")}
+        fitting = sorted(name for name, preset in presets.items() if all(preset.get(k) == v for k, v in theirs.items()))
+        advice = f"; set model: {{preset: {' or '.join(fitting)}}}" if fitting else ""
+        raise InputError(
+            f"{place('train', 'init_from')}{started[0]} has model.{wrong[0]} {theirs[wrong[0]]}, and the config has "
+            f"{ours.get(wrong[0])}{advice}"
+        )
 
 
 def _check_corpus(config: Config, root: Path, place: Place) -> None:

@@ -12,6 +12,7 @@ import torch
 from spkr.audio.augment_sounds import read_sounds
 from spkr.code import code_version
 from spkr.config.front_end_options import FrontEnd
+from spkr.config.model_options import NetworkOptions
 from spkr.config.schema import Training
 from spkr.config.train_options import Running, TrainOptions
 from spkr.errors import InputError
@@ -21,6 +22,7 @@ from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
+from spkr.nnet import network_options
 from spkr.nnet.model import FORMAT, Network, init_from, load_model, make_network, read_model, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
@@ -33,6 +35,7 @@ from spkr.train.tuning import start_head
 from spkr.train.waveforms import WaveBatches
 from spkr.tsv import write_tsv
 
+FREE = ("preset", "head", "ensemble", "dropout")  # of model: may differ from init_from, or is checked there
 CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # what computes a training's results
 
 logger = logging.getLogger(__name__)
@@ -162,11 +165,23 @@ def _network(settings: Training, speakers: list[str], seed: int) -> Network:
     net = make_network(settings.model, front_end.dim, len(speakers))
     if options.init_from:
         _check_front_end(options.init_from, front_end)
+        _check_network(options.init_from, settings.model)
         init_from(net, options.init_from, speakers)
     if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses CUDA's matrix products
     torch.use_deterministic_algorithms(options.deterministic)
     return net
+
+
+def _check_network(model: str, options: NetworkOptions) -> None:
+    """Raise InputError if the file's network has other options, also those that change no shape."""
+    theirs, ours = network_options(read_model(model)["settings"]).to_dict(), options.to_dict()
+    if wrong := [name for name in ours if name not in FREE and theirs.get(name) != ours[name]]:
+        name = min(wrong, key=lambda name: name != "type")
+        raise InputError(
+            f"train.init_from: {model} is a network with model.{name} {theirs.get(name)}, and the config has "
+            f"{ours[name]}; give it the same"
+        )
 
 
 def _check_front_end(model: str, front_end: FrontEnd) -> None:

@@ -38,6 +38,11 @@ def test_a_fine_tuning_starts_from_it(snakemake, tmp_path, more):
             "train={init_from: {pretrained: x}}",
             "command line: train.init_from.pretrained: no such network 'x'; expected",
         ),
+        (
+            "train={init_from: {pretrained: resnet34_lm}}",
+            "command line: train.init_from: resnet34_lm has model.type resnet, and the config has quartznet; set "
+            "model: {preset: resnet34 or resnet34_wespeaker}",
+        ),
         ("models=/nowhere", "command line: models: no such folder '/nowhere'; expected the folder of trained networks"),
     ],
 )

@@ -98,8 +98,12 @@ def test_a_run_may_start_from_another_network(toy, finished, tmp_path, caplog):
 
 def test_a_network_that_does_not_fit_is_no_start(toy, finished, tmp_path):
     path = str(finished / "model/final.pt")
-    with pytest.raises(InputError, match="final.pt: not the network of the config"):
-        run(toy, tmp_path, init_from=path, model={"filters": 8})
+    for changes, message in (
+        ({"filters": 8}, "final.pt is a network with model.filters 16, and the config has 8"),
+        ({"unbiased_std": True}, "final.pt is a network with model.unbiased_std False, and the config has True"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run(toy, tmp_path, init_from=path, model=changes)
     other = toy.front_end.to_dict() | {"preemphasis_coefficient": 0.9}
     model = read_model(path) | {"front_end": other}
     torch.save(model, tmp_path / "other.pt")
