@@ -64,7 +64,7 @@ def _new(args) -> None:
     )  # fmt: skip
     print(proposal.about(), *proposal.found, sep="\n")
     if args.dry_run:
-        print("Nothing was written.")
+        print("No recipe was written.")
         return
     write_recipe(folder, proposal.sets, proposal.lists, proposal.files, proposal.texts())
     print(f"{folder}/ is written. Run it: snakemake --cores 2 --config recipe={args.name}")

@@ -16,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from spkr.config.augment_options import AUGMENTATIONS
+from spkr.config.front_end_options import Reading
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
 from spkr.config.others import check_other, entries, on_corpus_of, recipes, settings_of
@@ -130,6 +131,7 @@ def _read_one(root: Path, given: dict[str, Any], files: Sequence[str | Path]) ->
         path, message = first_error(e, settings)
         raise InputError(f"{place(path, sources)}{message}") from None
     _check_tuned(config, settings, sources)
+    _check_front_end(config, sources)
     own = merged(*(source.settings for source in user))
     corpora, models = (
         own.get(name) or os.environ.get(variable) or getattr(config, name)
@@ -180,6 +182,18 @@ def _presets(root: Path, sources: list[Source]) -> list[Source]:
             )
         found += [Source("preset", {section: {"preset": name}}), preset]
     return found
+
+
+def _check_front_end(config: Config, sources: list[Source]) -> None:
+    """Raise InputError if a source that names a trained network, or a later one, sets a front end, too."""
+    naming = [i for i, source in enumerate(sources) if isinstance(source.settings.get("model"), str)]
+    for source in sources[naming[-1] :] if config.pretrained else ():
+        feats = source.settings.get("feats")
+        if own := [key for key in feats or {} if key not in Reading.model_fields]:
+            raise InputError(
+                f"{source.place(('feats', own[0]))}: feats.{own[0]}: {config.pretrained} brings its own front end; "
+                "remove this, or train a network"
+            )
 
 
 def _check_tuned(config: Config, settings: dict, sources: list[Source]) -> None:

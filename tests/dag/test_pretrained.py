@@ -48,3 +48,12 @@ def test_a_fine_tuning_starts_from_it(snakemake, tmp_path, more):
 )
 def test_a_network_that_is_not_known_is_named(snakemake, tmp_path, setting, message):
     assert message in snakemake(tmp_path, "-n", "--config", setting, ok=False)
+
+
+def test_a_front_end_beside_a_trained_network_is_refused(snakemake, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("recipe: an4\nmodel: {pretrained: campplus_200k}\nfeats: {preset: mfcc30, shards: 1}\n")
+    output = snakemake(tmp_path, "-n", "--configfile", str(mine), ok=False)
+    assert f"mine.yaml:3: feats.preset: {NETWORK} brings its own front end; remove this" in output
+    mine.write_text("recipe: an4\nfeats: {preset: mfcc30}\n")  # of a run that trains, which the command line overrides
+    snakemake(tmp_path, "-n", "--configfile", str(mine), "--config", "model={pretrained: campplus_200k}")
