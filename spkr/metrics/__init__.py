@@ -1,1 +1,1 @@
-"""EER, detection cost and identification accuracy."""
+"""EER, detection cost, the cost of log-likelihood ratios and identification accuracy."""

@@ -4,15 +4,22 @@
 
 It is divided by the lower of the costs of two systems that do not listen: one accepts every trial, at
 C_fa (1 - P_target), the other rejects every trial, at C_miss P_target. minDCF is its minimum over all thresholds, so
-that it is between 0 and 1.
+that it is between 0 and 1. actDCF is its value at Bayes' threshold for log-likelihood ratios,
 
-NIST, "The NIST Year 2010 Speaker Recognition Evaluation Plan".
+    theta = log(C_fa (1 - P_target) / (C_miss P_target))
+
+and minDCF is what it would be with perfect calibration. Above 1, it is better not to listen.
+
+Sources: NIST, "The NIST Year 2010 Speaker Recognition Evaluation Plan"; NIST, "NIST 2016 Speaker Recognition Evaluation
+Plan", for the threshold and C_primary.
 """
 
 import numpy as np
 
 from spkr.errors import InputError
 from spkr.metrics.roc import error_rates, sorted_sides
+
+PRIMARY = (0.01, 0.005)  # P_target of the two costs in C_primary
 
 
 def dcf(p_miss, p_fa, p_target: float, c_miss: float = 1, c_fa: float = 1):
@@ -56,3 +63,24 @@ def min_dcf_kaldi(scores, is_target, p_target: float, c_miss: float = 1, c_fa: f
     p_miss = np.cumsum(is_target) / is_target.sum()
     p_fa = 1 - np.cumsum(~is_target) / (~is_target).sum()
     return float(dcf(p_miss, p_fa, p_target, c_miss, c_fa).min())
+
+
+def act_dcf(target, nontarget, p_target: float, c_miss: float = 1, c_fa: float = 1) -> float:
+    """The normalised cost of Bayes' decisions: a trial is accepted if its ratio is at least the threshold.
+
+    Args: natural log-likelihood ratios of target (n_t,) and of nontarget trials (n_n,), in any order.
+    Raises InputError if a side is empty or not finite, and as `dcf` does.
+    """
+    t, s = sorted_sides(target, nontarget)
+    dcf(0, 0, p_target, c_miss, c_fa)  # for its checks
+    theta = np.log(c_fa * (1 - p_target)) - np.log(c_miss * p_target)
+    p_miss, p_fa = np.searchsorted(t, theta) / len(t), 1 - np.searchsorted(s, theta) / len(s)
+    return float(dcf(p_miss, p_fa, p_target, c_miss, c_fa))
+
+
+def c_primary(target, nontarget) -> float:
+    """The primary cost of NIST's SRE 2016: the mean of actDCF at the two priors PRIMARY, with unit costs.
+
+    Args and errors: as of `act_dcf`.
+    """
+    return float(np.mean([act_dcf(target, nontarget, p) for p in PRIMARY]))
