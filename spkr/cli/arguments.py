@@ -116,6 +116,13 @@ def probability(text: str) -> float:
     return value
 
 
+def prior(text: str) -> float:
+    """A probability that leaves both possible: above 0 and below 1."""
+    if not 0 < (value := number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, found {text!r}")
+    return value
+
+
 def positive(text: str) -> int:
     """A whole number above zero."""
     if not (text.isascii() and text.isdecimal() and int(text) > 0):

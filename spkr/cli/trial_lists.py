@@ -110,8 +110,8 @@ def _by_rule(args, files) -> tuple[dict, list]:
 def _own(args, files) -> tuple[dict, list]:
     """Models and trials of a list of one's own, whose labels must be those of utt2spk."""
     from spkr.kaldi.own_trials import read_own_trials
+    from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
     from spkr.kaldi.trials import read_models
-    from spkr.report.trial_speakers import read_sides, speakers_of_trials
 
     models = read_models(args.from_models)
     trials = read_own_trials(args.own, args.data_dir, files, models, args.allow_duplicates)

@@ -8,10 +8,19 @@ import pandas as pd
 
 from spkr.errors import InputError
 from spkr.kaldi.text_table import read_table
-from spkr.kaldi.trials import Trials, parse_labels
+from spkr.kaldi.trials import Trials, parse_labels, read_trials
 
 SCORED, SCORED_LABELLED = "<enrolment> <test> <score>", "<enrolment> <test> <score> <label>"
 LABELLED = "<score> <label>"
+
+
+def read_both_kinds(path: str | Path, allow_duplicates: bool = False) -> Trials:
+    """Read a labelled list as `read_trials` does; InputError if it has trials of one kind only."""
+    trials = read_trials(path, allow_duplicates=allow_duplicates)
+    for kind, there in (("target", trials.target), ("nontarget", ~trials.target)):
+        if not there.any():
+            raise InputError(f"{path}: no {kind} trial; expected trials of both kinds")
+    return trials
 
 
 def read_scores(path: str | Path, trials: Trials, allow_duplicates: bool = False) -> np.ndarray:

@@ -11,19 +11,19 @@ from spkr.errors import InputError
 from spkr.files import replacing, sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
 from spkr.kaldi.odd_trials import warn_of_odd_trials
-from spkr.kaldi.trials import Trials, read_trials
+from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
+from spkr.kaldi.trials import Trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.interval import eer_interval
 from spkr.metrics.roc import error_rates, sorted_sides
-from spkr.metrics.scores import read_scores
+from spkr.metrics.scores import read_both_kinds, read_scores
 from spkr.report.det import plot_det, thin
 from spkr.report.lists import ScoredList
 from spkr.report.measures import MEASURES, Measure, with_priors
 from spkr.report.origin import describe_network, origin
 from spkr.report.slices import measure_slices, read_attributes, write_slices
 from spkr.report.training import plot_training, read_log
-from spkr.report.trial_speakers import read_sides, speakers_of_trials
 from spkr.tsv import write_tsv
 
 ORDER = (
@@ -108,7 +108,7 @@ def evaluate(
     allow_duplicates: bool = False,
 ) -> tuple[list[dict], list[dict], dict, dict]:
     """Measure one list: its rows, its slices and, by back-end, curves for `plot_det` and identification accuracies."""
-    trials = _read_both_kinds(scored.trials, allow_duplicates)
+    trials = read_both_kinds(scored.trials, allow_duplicates)
     utts = [(name,) for name in trials.enrol_names], [(name,) for name in trials.test_names]
     speakers, attributes = None, []
     if scored.utt2spk:
@@ -202,14 +202,6 @@ def _check(lists: Mapping[str, ScoredList], primary: str, by: Sequence[str]) -> 
                 f"{name}: no scores of the primary back-end {primary!r}, only of "
                 f"{', '.join(scored.scores)}; score the list with it or choose another primary"
             )
-
-
-def _read_both_kinds(path: str | Path, allow_duplicates: bool) -> Trials:
-    trials = read_trials(path, allow_duplicates=allow_duplicates)
-    for kind, there in (("target", trials.target), ("nontarget", ~trials.target)):
-        if not there.any():
-            raise InputError(f"{path}: no {kind} trial; an error rate needs trials of both kinds")
-    return trials
 
 
 def _read_valid(path: str | Path) -> tuple[dict, int | None]:

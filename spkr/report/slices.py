@@ -14,10 +14,10 @@ import numpy as np
 
 from spkr.errors import InputError
 from spkr.kaldi.maps import read_map
+from spkr.kaldi.trial_speakers import Sides
 from spkr.kaldi.trials import Trials
 from spkr.metrics.dcf import min_dcf
 from spkr.metrics.eer import eer_kaldi
-from spkr.report.trial_speakers import Sides
 from spkr.tsv import write_tsv
 
 COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01")

@@ -11,11 +11,11 @@ import numpy as np
 from spkr.kaldi.datadir import check_data_dir
 from spkr.kaldi.odd_trials import in_both_orders, share_a_label
 from spkr.kaldi.rules import Files, is_command
+from spkr.kaldi.trial_speakers import Sides, read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.expected_interval import expected_half_width
 from spkr.metrics.interval import SPEAKERS
 from spkr.report.trial_conditions import conditions_of, lengths_of
-from spkr.report.trial_speakers import Sides, read_sides, speakers_of_trials
 
 TOO_WIDE = 0.5  # half the interval, as a share of the EER
 UNEVEN = 0.5  # speakers of equal numbers of trials that would do, as a share of all speakers

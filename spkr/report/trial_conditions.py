@@ -15,8 +15,8 @@ import numpy as np
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.odd_trials import share_a_label
 from spkr.kaldi.rules import Files, index_of
+from spkr.kaldi.trial_speakers import Sides
 from spkr.kaldi.trials import Trials
-from spkr.report.trial_speakers import Sides
 
 LEAST = 0.2  # difference that is worth a warning
 CROSS_SEX = 0.8  # share of nontarget trials; all pairs of as many women as men have about a half

@@ -7,11 +7,11 @@ import pytest
 from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.maps import write_map, write_spk2utt
+from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
 from spkr.kaldi.trials import all_pairs, read_trials, write_trials
 from spkr.report.lists import ScoredList
 from spkr.report.results import report
 from spkr.report.slices import measure_slices, read_attributes
-from spkr.report.trial_speakers import read_sides, speakers_of_trials
 
 SPEAKERS = ["a", "b", "c", "d", "e", "f"]
 SEX = dict(zip(SPEAKERS, "ffffmm", strict=True))

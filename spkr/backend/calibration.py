@@ -1,0 +1,165 @@
+"""Calibration: an affine map from the scores of one or several systems to natural log-likelihood ratios.
+
+It is trained on a labelled list (spkr.backend.logistic_regression) and applied to lists of other speakers. With the
+scores of several systems it is also their fusion. A calibration is a JSON file:
+
+    weights, offset        log-likelihood ratio = weights . scores + offset
+    prior                  the prior of a target that it is for
+    trials, scores         the list and the score files that it was trained on, in the order of the weights
+    n_target, n_nontarget  numbers of trials
+    speakers               of the list; null if they are not known
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from spkr.backend.logistic_regression import fit
+from spkr.backend.score import write_scores
+from spkr.config.options import Number, Options, Positive, Text, first_error, option
+from spkr.config.sources import place, read_source
+from spkr.errors import InputError
+from spkr.files import replacing
+from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
+from spkr.kaldi.trials import Trials, read_trials
+from spkr.metrics.scores import read_both_kinds, read_scores
+
+logger = logging.getLogger(__name__)
+
+
+class Calibration(Options):
+    """The content of a calibration's file."""
+
+    weights: Annotated[tuple[Number, ...], Field(min_length=1)] = option(meaning="of the scores of each system")
+    offset: Number = option(meaning="added to the weighted scores")
+    prior: Annotated[Number, Field(gt=0, lt=1)] = option(meaning="of a target")
+    trials: Text = option(meaning="the list that it was trained on")
+    scores: tuple[Text, ...] = option(meaning="the score files that it was trained on")
+    n_target: Positive = option(meaning="target trials of the list")
+    n_nontarget: Positive = option(meaning="nontarget trials of the list")
+    speakers: tuple[Text, ...] | None = option(meaning="of the list; null if they are not known")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if len(self.scores) != len(self.weights):
+            raise InputError(f"weights: {len(self.weights)} for {len(self.scores)} score files; expected one for each")
+        return self
+
+    def ratios(self, x: np.ndarray) -> np.ndarray:
+        """Natural log-likelihood ratios (n,) of scores (n, number of systems)."""
+        return x @ np.array(self.weights) + self.offset
+
+
+def calibrate(
+    trials_path: str | Path,
+    score_paths: Sequence[str | Path],
+    out_path: str | Path,
+    prior: float,
+    *,
+    utt2spk: str | Path | None = None,
+    models: str | Path | None = None,
+    allow_duplicates: bool = False,
+) -> None:
+    """Train a calibration on a labelled list and write it as JSON.
+
+    Args:
+        score_paths: the scores of each system
+        prior: of a target, 0 < prior < 1
+        utt2spk: says who is in the list, so that `apply_calibration` can refuse lists of the same speakers
+        models: models_<list>, if the list has models
+        allow_duplicates: count a repeated trial once
+    Raises InputError if a file is wrong or lacks a trial, if the list has trials of one kind only, if the scores of a
+    system are all equal, and if a label contradicts the speakers.
+    """
+    trials = read_both_kinds(trials_path, allow_duplicates)
+    speakers = _speakers(trials, trials_path, utt2spk, models) if utt2spk else None
+    x = _read_columns(score_paths, trials, allow_duplicates)
+    for path, column in zip(score_paths, x.T, strict=True):
+        if column.min() == column.max():
+            raise InputError(f"{path}: all {len(column)} scores are {column[0]:g}; expected scores that differ")
+        if column[trials.target].min() > column[~trials.target].max():
+            logger.warning(
+                "%s: every target trial scores higher than every nontarget trial, so that %s does not say how fast the "
+                "ratios should grow; use a longer list", path, trials_path
+            )  # fmt: skip
+    weights, offset = fit(x, trials.target, prior)
+    if len(weights) == 1 and weights[0] < 0:
+        logger.warning("%s: target trials score lower than nontarget trials; is a higher score better?", score_paths[0])
+    n_target = int(trials.target.sum())
+    calibration = Calibration(
+        weights=tuple(weights.tolist()), offset=offset, prior=prior, trials=str(trials_path),
+        scores=tuple(map(str, score_paths)), n_target=n_target, n_nontarget=len(trials) - n_target, speakers=speakers,
+    )  # fmt: skip
+    with replacing(out_path) as f:
+        json.dump(calibration.to_dict(), f, indent=1)
+        f.write("\n")
+
+
+def apply_calibration(
+    calibration_path: str | Path,
+    trials_path: str | Path,
+    score_paths: Sequence[str | Path],
+    out_path: str | Path,
+    *,
+    utt2spk: str | Path | None = None,
+    models: str | Path | None = None,
+    allow_duplicates: bool = False,
+) -> None:
+    """Write the log-likelihood ratio of every trial of a list, labelled or not, in the form of scores.
+
+    Args: as of `calibrate`; the score files are of the same systems in the same order.
+    Raises InputError if a file is wrong or lacks a trial, for another number of score files than the calibration has,
+    and if the list shares a speaker with the one that the calibration was trained on.
+    """
+    calibration = read_calibration(calibration_path)
+    if len(score_paths) != len(calibration.weights):
+        raise InputError(
+            f"{calibration_path}: trained on {len(calibration.weights)} score files ({', '.join(calibration.scores)}); "
+            f"expected those of the same systems in the same order, found {', '.join(map(str, score_paths))}"
+        )
+    trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
+    if utt2spk and calibration.speakers is not None:
+        _check_speakers(calibration_path, calibration, trials_path, _speakers(trials, trials_path, utt2spk, models))
+    else:
+        logger.warning(
+            "%s: not known whether speakers of %s are in it, too; with --utt2spk for both lists this is checked",
+            trials_path, calibration.trials,
+        )  # fmt: skip
+    write_scores(out_path, trials, calibration.ratios(_read_columns(score_paths, trials, allow_duplicates)))
+
+
+def read_calibration(path: str | Path) -> Calibration:
+    """A calibration from its file; InputError, with the line, if it holds something else."""
+    source = read_source(path)
+    try:
+        return Calibration.model_validate(source.settings)
+    except ValidationError as e:
+        keys, message = first_error(e, source.settings)
+        raise InputError(f"{place(keys, [source])}{message}; write it again with `spkr calibrate`") from None
+
+
+def _check_speakers(path, calibration: Calibration, trials_path, speakers: tuple[str, ...]) -> None:
+    if shared := sorted(set(speakers) & set(calibration.speakers)):
+        raise InputError(
+            f"{trials_path}: {len(shared)} of {len(speakers)} speakers, first {shared[0]!r}, are also in "
+            f"{calibration.trials}, which {path} was trained on; calibrate on other speakers, or leave calibration out "
+            "(in a config: calibration.trials: null)"
+        )
+
+
+def _speakers(trials: Trials, path, utt2spk, models) -> tuple[str, ...]:
+    """The speakers of a list, sorted; InputError if a label contradicts them."""
+    sides = read_sides(trials, path, utt2spk, models)
+    if trials.target is not None:
+        speakers_of_trials(trials, path, sides)
+    return tuple(sorted({*sides.speakers[0], *sides.speakers[1]}))
+
+
+def _read_columns(paths: Sequence[str | Path], trials: Trials, allow_duplicates: bool) -> np.ndarray:
+    """The scores of each system, (number of trials, number of systems), in the order of the list."""
+    return np.stack([read_scores(path, trials, allow_duplicates) for path in paths], axis=1)
