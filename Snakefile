@@ -10,7 +10,8 @@
 #   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
 #   backend   mean, LDA and PLDA, and their adaptation                      exp/<name>/<run>/backend/
 #   score     a score for each trial                                        exp/<name>/<run>/scores/
-#   report    EER, minDCF, plots                                            exp/<name>/<run>/results/
+#   calibrate, apply_calibration  log-likelihood ratios from the scores     exp/<name>/<run>/calibration/, scores/
+#   report    EER, minDCF, Cllr, plots                                      exp/<name>/<run>/results/
 import os
 import shlex
 import sys
@@ -52,6 +53,7 @@ include: "rules/train.smk"
 include: "rules/embed.smk"
 include: "rules/backend.smk"
 include: "rules/score.smk"
+include: "rules/calibrate.smk"
 include: "rules/report.smk"
 include: "rules/start.smk"
 

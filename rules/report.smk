@@ -1,4 +1,4 @@
-# EER with its interval, minDCF, identification accuracy, results by attribute, DET plots.
+# EER with its interval, minDCF, Cllr, identification accuracy, results by attribute, DET plots.
 
 # Files of the data rule that describe utterances and speakers: microphone, distance, sex.
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur|file|session)", name)]
@@ -6,7 +6,7 @@ TEST_SETS = sorted({s for s, _ in LISTS.values()})
 
 
 def list_files(name):
-    """The files of a list that `spkr eval` reads: trials, scores, models, speakers, numbers of voiced frames."""
+    """The files of a list that `spkr eval` reads: trials, scores, ratios, models, speakers, voiced frames."""
     s, of = LISTS[name]
     files = {
         "trials": f"{EXP}/data/{s}/trials_{of}",
@@ -14,6 +14,8 @@ def list_files(name):
         "utt2spk": f"{EXP}/data/{s}/utt2spk",
         "num_voiced": f"{RUN}/xvectors/{s}/utt2num_voiced",
     }
+    if name in CALIBRATED:
+        files["llrs"] = {b: f"{RUN}/scores/{name}.{b}.llr" for b in KINDS}
     return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if settings.trials[of].models else {})
 
 
@@ -29,6 +31,7 @@ rule report:
         speakers=expand(f"{EXP}/data/{{set}}/{{file}}", set=TEST_SETS, file=["utt2spk", *ATTRIBUTES]),
         num_voiced=expand(f"{RUN}/xvectors/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
+        llrs=expand(f"{RUN}/scores/{{list}}.{{backend}}.llr", list=CALIBRATED, backend=KINDS),
         corpus=expand(f"{EXP}/data/{{set}}/reco2sum", set=SETS),
         network=MODEL,
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",

@@ -5,12 +5,14 @@ from pathlib import Path
 from spkr.cli.arguments import SEED, not_negative, probability, recorded
 
 LISTS = """\
-LISTS names each list as the results show it; scores has a file for each back-end, and the last three are optional:
+LISTS names each list as the results show it; scores has a file for each back-end, and the last four are optional:
   trials_enrol3:
     trials: exp/an4/data/test/trials_enrol3         # enrolment test target|nontarget
     scores:
       cosine: exp/an4/main/scores/trials_enrol3.cosine
       plda: exp/an4/main/scores/trials_enrol3.plda
+    llrs:                                           # of `spkr apply-calibration`, for actDCF and Cllr
+      plda: exp/an4/main/scores/trials_enrol3.plda.llr
     utt2spk: exp/an4/data/test/utt2spk              # for the interval of the EER; --by looks beside it
     models: exp/an4/data/test/models_enrol3         # the utterances of each model; it then also asks who is speaking
     num_voiced: exp/an4/feats/fbank80_utt/test/utt2num_voiced   # counts trials of utterances without speech"""
@@ -18,7 +20,7 @@ LISTS names each list as the results show it; scores has a file for each back-en
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    p = verb("eval", _evaluate, "measure EER and minDCF, draw DET plots",
+    p = verb("eval", _evaluate, "measure EER, minDCF and Cllr, draw DET plots",
              "exp/an4/main/results exp/an4/main/results/lists.json --primary plda --by spk2gender")  # fmt: skip
     p.epilog += f"\n\n{LISTS}"
     p.add_argument("out_dir")
@@ -37,7 +39,7 @@ def add_verbs(verb) -> None:
                    help="files that identify the data, such as reco2sum: results.json has their digest")  # fmt: skip
     p.add_argument("--seed", **SEED)
     p.add_argument("--priors", nargs="+", type=probability, default=[], metavar="P",
-                   help="minDCF at these priors of a target, too: in results.json and the table")  # fmt: skip
+                   help="minDCF and actDCF at these priors, too: in results.json and the table")  # fmt: skip
     text = "print EER and minDCF of lines '<score> target|nontarget', as Kaldi's compute-eer takes"
     _add_eer(verb("eer", _eer, text, "exp/an4/main/scores/trials_pairs.plda "
                   "--trials exp/an4/data/test/trials_pairs --priors 0.01 0.05"))  # fmt: skip
@@ -50,9 +52,11 @@ def _add_eer(p) -> None:
     p.add_argument("--kind", choices=("kaldi", "rocch", "linear"), default="kaldi",
                    help="EER as compute-eer's, of the convex hull, interpolated (default: %(default)s)")  # fmt: skip
     p.add_argument("--priors", nargs="+", type=probability, default=[0.01, 0.001, 0.05], metavar="P",
-                   help="of a target, for minDCF (default: %(default)s)")  # fmt: skip
+                   help="of a target, for minDCF and actDCF (default: %(default)s)")  # fmt: skip
     for name, error in (("--c-miss", "a miss"), ("--c-fa", "a false alarm")):
-        p.add_argument(name, type=not_negative, default=1.0, help=f"cost of {error}, for minDCF (default: %(default)s)")
+        p.add_argument(name, type=not_negative, default=1.0, help=f"cost of {error} (default: %(default)s)")
+    p.add_argument("--llr", action="store_true",
+                   help="the scores are natural log-likelihood ratios: print actDCF and Cllr, too")  # fmt: skip
     p.add_argument("--ties-in-order", action="store_true",
                    help="minDCF as Kaldi's compute_min_dcf.py, which depends on the order of equal scores")  # fmt: skip
 
@@ -79,7 +83,8 @@ def _evaluate(args) -> None:
 def _eer(args) -> None:
     from spkr.kaldi.trials import read_trials
     from spkr.metrics import eer
-    from spkr.metrics.dcf import min_dcf, min_dcf_kaldi
+    from spkr.metrics.cllr import cllr, min_cllr
+    from spkr.metrics.dcf import act_dcf, min_dcf, min_dcf_kaldi
     from spkr.metrics.scores import read_labelled_scores, read_scores
 
     path = "/dev/stdin" if args.scores == "-" else args.scores
@@ -99,4 +104,8 @@ def _eer(args) -> None:
         costs = (prior, args.c_miss, args.c_fa)
         least = min_dcf_kaldi(scores, is_target, *costs) if args.ties_in_order else min_dcf(*sides, *costs)
         lines.append(f"minDCF {least:.4f} at {prior:g}")
+        if args.llr:
+            lines.append(f"actDCF {act_dcf(*sides, *costs):.4f} at {prior:g}")
+    if args.llr:
+        lines.append(f"Cllr {cllr(*sides):.4f}, minCllr {min_cllr(*sides):.4f}")
     print("\n".join(lines))

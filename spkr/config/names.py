@@ -9,6 +9,7 @@ from typing import get_args
 from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
 from spkr.backend import BACKEND_FILES
 from spkr.config.augment_options import Augmentation
+from spkr.config.calibration_options import AUTO
 from spkr.config.options import Options, SetName, read_options, suggest
 from spkr.config.pretrained import pretrained_networks, read_pretrained
 from spkr.config.pretrained_options import model_file
@@ -152,6 +153,8 @@ def _dev_lists(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
     if not config.pretrained:
         yield ("train", "dev_trials"), config.train.dev_trials
         yield ("finetune", "train", "dev_trials"), config.finetune.train.get("dev_trials")
+    if config.calibration.trials != AUTO:
+        yield ("calibration", "trials"), config.calibration.trials
 
 
 def _sets(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
 from spkr.config.augment_options import AUGMENTATIONS, Augmentation
 from spkr.config.backend_options import Backend
+from spkr.config.calibration_options import AUTO, CalibrationOptions
 from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
@@ -57,6 +58,7 @@ class Config(Options):
     finetune: Finetune = Finetune()
     embed: Embed = Embed()
     backend: Backend = Backend()
+    calibration: CalibrationOptions = CalibrationOptions()
 
     @property
     def network(self) -> NetworkOptions:
@@ -102,6 +104,16 @@ class Config(Options):
             for name, options in self.trials.items()
             if s in options.sets
         }
+
+    def calibration_lists(self) -> dict[str, str]:
+        """The list of dev that each list of test is calibrated on, both by their names in the results."""
+        lists, chosen = self.lists(), self.calibration.trials
+        of_dev = {name: key for key, (s, name) in lists.items() if s == "dev"}
+        if chosen is None or not of_dev:
+            return {}
+        usual = of_dev.get(self.train.dev_trials, next(iter(of_dev.values())))
+        of_test = {key: name for key, (s, name) in lists.items() if s == "test"}
+        return {key: of_dev.get(name, usual) if chosen == AUTO else of_dev[chosen] for key, name in of_test.items()}
 
 
 class Training(Options):

@@ -46,4 +46,4 @@ def min_cllr(target, nontarget) -> float:
     first = isotonic_regression(of_targets / n, weights=n).blocks[:-1]  # the first value of each block
     a, b = (np.add.reduceat(counts, first) / counts.sum() for counts in (of_targets, of_nontargets))
     # a log2(1 + b / a) = a log2((a + b) / a), and 0 where a is 0
-    return float(-(rel_entr(a, a + b) + rel_entr(b, a + b)).sum() / (2 * np.log(2)))
+    return 0.0 - float((rel_entr(a, a + b) + rel_entr(b, a + b)).sum() / (2 * np.log(2)))

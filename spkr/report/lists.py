@@ -5,6 +5,8 @@ trials_pairs:                                # the name of a list in the results
   scores:                                    # of each back-end
     cosine: exp/an4/main/scores/trials_pairs.cosine
     plda: exp/an4/main/scores/trials_pairs.plda
+  llrs:                                      # the same, calibrated
+    plda: exp/an4/main/scores/trials_pairs.plda.llr
   utt2spk: exp/an4/data/test/utt2spk
 """
 
@@ -22,6 +24,7 @@ class ScoredList(Options):
 
     trials: Text = option(meaning="lines of: enrolment test label")
     scores: dict[Word, Text] = option(meaning="the score file of each back-end", min_length=1)
+    llrs: dict[Word, Text] = option({}, "the log-likelihood ratios of back-ends that are calibrated")
     utt2spk: Text | None = option(None, "speakers, for a 95 % confidence interval; files named by --by lie beside it")
     models: Text | None = option(None, "models_<list>: the utterances of its models; it then also asks who is speaking")
     num_voiced: Text | None = option(
@@ -30,7 +33,8 @@ class ScoredList(Options):
 
     def files(self) -> list[str]:
         """All files of the list."""
-        return [self.trials, *self.scores.values(), *filter(None, (self.utt2spk, self.models, self.num_voiced))]
+        optional = filter(None, (self.utt2spk, self.models, self.num_voiced))
+        return [self.trials, *self.scores.values(), *self.llrs.values(), *optional]
 
 
 def read_lists(path: str | Path) -> dict[str, ScoredList]:

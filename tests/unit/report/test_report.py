@@ -14,7 +14,8 @@ from spkr.metrics.roc import error_rates
 from spkr.report.det import eer_point, plot_det, thin
 from spkr.report.lists import ScoredList
 from spkr.report.origin import origin
-from spkr.report.results import format_table, report
+from spkr.report.printed_table import format_table
+from spkr.report.results import report
 
 HEADER = (
     "name\trun\tmodel\tseed\ttrials\tbackend\tprimary\tn_target\tn_nontarget\teer\teer_lo\teer_hi\tmindcf_0.01\t"
@@ -43,7 +44,7 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
     assert header == HEADER
     digest = hashlib.sha256((tmp_path / "trials").read_bytes()).hexdigest()
     start, unknown = ["an4", "main", "quartznet3x1", "1"], ["nan", "-", "nan"]
-    measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "nan"]
+    measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "0.8113"]
     assert rows[0].split("\t") == [
         *start,
         "trials_enrol",
@@ -57,7 +58,7 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
         "-",
         "nan",
     ]
-    perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "nan"]
+    perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "0.0000"]
     assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest, *unknown]
     assert [row.split("\t")[4:7] for row in rows[2:]] == [
         ["dev_trials_pairs", "cosine", "no"],
@@ -70,7 +71,9 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
     found = json.loads((tmp_path / "results/results.json").read_text())
     rows = (tmp_path / "results/results.tsv").read_text().splitlines()[1:]
     for row, line in zip(found["results"], rows, strict=True):
-        assert list(row) == [*HEADER.split("\t"), "eer_rocch", "eer_linear"]
+        of_ratios = ["actdcf_0.001", "actdcf_0.05", "c_primary", "cllr_loss"]
+        assert list(row) == [*HEADER.split("\t"), "eer_rocch", "eer_linear", *of_ratios]
+        assert [row[name] for name in of_ratios] == [None] * 4
         for column, text in zip(HEADER.split("\t"), line.split("\t"), strict=True):
             same = float(text) if isinstance(row[column], float) else text
             assert (None if text == "nan" else same) in (row[column], str(row[column]))
@@ -98,12 +101,12 @@ def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
     table = report(lists, tmp_path / "results", **OF_RUN, valid_json=tmp_path / "valid.json")
     assert (tmp_path / "results/table.txt").read_text() == table
     assert table.splitlines() == [
-        "trials            backend  targets  nontargets  EER %  minDCF 0.01  minDCF 0.001",
-        "--------------------------------------------------------------------------------",
-        "trials_enrol      cosine         4           4  25.00       1.0000        1.0000",
-        "trials_enrol      plda*          4           4   0.00       0.0000        0.0000",
-        "dev_trials_pairs  cosine         4           4  25.00       1.0000        1.0000",
-        "dev_trials_pairs  plda*          4           4   0.00       0.0000        0.0000",
+        "trials            backend  targets  nontargets  EER %  minDCF 0.01  minDCF 0.001  minCllr",
+        "-----------------------------------------------------------------------------------------",
+        "trials_enrol      cosine         4           4  25.00       1.0000        1.0000   0.8113",
+        "trials_enrol      plda*          4           4   0.00       0.0000        0.0000   0.0000",
+        "dev_trials_pairs  cosine         4           4  25.00       1.0000        1.0000   0.8113",
+        "dev_trials_pairs  plda*          4           4   0.00       0.0000        0.0000   0.0000",
         "* the primary back-end",
         "who is speaking? valid: 87.50 % of 16 right",
         "who is speaking? trials_enrol: cosine 75.00 %, plda 100.00 % of 4 right",
@@ -113,11 +116,11 @@ def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
 def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     row = {"trials": "trials_1m_averaged", "backend": "lda_cosine_asnorm", "primary": "yes", "n_target": 1234567}
     row |= {"n_nontarget": 40000000, "eer": 12.346, "mindcf_0.01": 0.5, "mindcf_0.001": 1.0}
-    row |= {"eer_lo": 9.04, "eer_hi": 15.96, "n_silent": 7}
+    row |= {"eer_lo": 9.04, "eer_hi": 15.96, "n_silent": 7, "cllr": 1.25, "mincllr": 0.5}
     lines = format_table([row]).splitlines()
     assert lines[2].split() == [
         *("trials_1m_averaged", "lda_cosine_asnorm*", "1,234,567", "40,000,000"),
-        *("12.35", "(9.0-16.0)", "0.5000", "1.0000"),
+        *("12.35", "(9.0-16.0)", "0.5000", "1.0000", "1.2500", "0.5000"),
     ]
     assert len(lines[0]) == len(lines[1]) == len(lines[2])
     assert lines[3] == "* the primary back-end; (95 % confidence interval, resampling speakers)"
@@ -221,6 +224,17 @@ TIES = "1 nontarget\n1 target\n0 nontarget\n0 target\n2 target\n2 target\n-1 non
         ("--kind rocch --priors 0.5 0.1", ["EER 28.57 %", "minDCF 0.5000 at 0.5", "minDCF 0.5000 at 0.1"]),
         ("--kind linear --priors 0.5 --c-miss 10", ["EER 28.57 %", "minDCF 0.6667 at 0.5"]),
         ("--priors 0.5 --ties-in-order", ["EER 50 % at 2", "minDCF 0.2500 at 0.5"]),
+        (
+            "--priors 0.5 0.1 --llr",
+            [
+                "EER 50 % at 2",
+                "minDCF 0.5000 at 0.5",
+                "actDCF 0.6667 at 0.5",
+                "minDCF 0.5000 at 0.1",
+                "actDCF 1.0000 at 0.1",
+            ]
+            + ["Cllr 0.7850, minCllr 0.5747"],
+        ),
     ],
 )
 def test_eer_prints_the_measures_of_a_file_or_of_its_input(tmp_path, capsys, options, printed):

@@ -1,0 +1,63 @@
+# Log-likelihood ratios: the map from scores to them is trained on lists of dev, and applied to lists of test.
+
+CALIBRATED = settings.calibration_lists()  # list of test -> list of dev
+
+
+def utt2spk_of(wildcards):
+    """The speakers of a list's set."""
+    return f"{EXP}/data/{LISTS[wildcards.list][0]}/utt2spk"
+
+
+def models_option(wildcards, input):
+    """The option of a list that has models."""
+    return f"--models {input.models}" if input.models else ""
+
+
+rule calibrate:
+    """Train the calibration of one back-end on a list of dev."""
+    input:
+        trials=trials_file("trials"),
+        models=trials_file("models"),
+        utt2spk=utt2spk_of,
+        scores=f"{RUN}/scores/{{list}}.{{backend}}",
+    output:
+        calibration=f"{RUN}/calibration/{{list}}.{{backend}}.json",
+        manifest=f"{RUN}/calibration/manifest.{{list}}.{{backend}}.json",
+    log:
+        f"{RUN}/log/calibrate.{{list}}.{{backend}}.log",
+    benchmark:
+        f"{RUN}/benchmark/calibrate.{{list}}.{{backend}}.tsv"
+    params:
+        prior=settings.calibration.prior,
+        models=models_option,
+        code=code("spkr.backend.calibration"),
+    message:
+        "calibrate: {wildcards.backend} on {wildcards.list}"
+    shell:
+        "spkr --log {log} calibrate {input.trials} {input.scores} {output.calibration} --prior {params.prior}"
+        " --utt2spk {input.utt2spk} {params.models}"
+
+
+rule apply_calibration:
+    """Turn the scores of a list into log-likelihood ratios."""
+    input:
+        calibration=lambda w: f"{RUN}/calibration/{CALIBRATED[w.list]}.{w.backend}.json",
+        trials=trials_file("trials"),
+        models=trials_file("models"),
+        utt2spk=utt2spk_of,
+        scores=f"{RUN}/scores/{{list}}.{{backend}}",
+    output:
+        llrs=f"{RUN}/scores/{{list}}.{{backend}}.llr",
+        manifest=f"{RUN}/scores/manifest.{{list}}.{{backend}}.llr.json",
+    log:
+        f"{RUN}/log/apply_calibration.{{list}}.{{backend}}.log",
+    benchmark:
+        f"{RUN}/benchmark/apply_calibration.{{list}}.{{backend}}.tsv"
+    params:
+        models=models_option,
+        code=code("spkr.backend.calibration"),
+    message:
+        "calibrate: ratios of {wildcards.list} by {wildcards.backend}"
+    shell:
+        "spkr --log {log} apply-calibration {input.calibration} {input.trials} {input.scores} {output.llrs}"
+        " --utt2spk {input.utt2spk} {params.models}"

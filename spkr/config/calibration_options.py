@@ -1,0 +1,20 @@
+"""The section `calibration`: which list of dev turns scores into log-likelihood ratios, and for which prior."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from spkr.config.options import Number, Options, Word, option
+
+AUTO = "auto"
+
+
+class CalibrationOptions(Options):
+    """How scores of test become log-likelihood ratios."""
+
+    trials: Word | None = option(
+        AUTO,
+        "the trial list of dev that calibration is trained on; auto: for each list, dev's of the same name, else "
+        "train.dev_trials, else dev's first; null, or without a list of dev: no calibration",
+    )
+    prior: Annotated[Number, Field(gt=0, lt=1)] = option(0.01, "of a target in use; decisions at it are best")
