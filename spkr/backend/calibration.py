@@ -27,6 +27,7 @@ from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
+from spkr.metrics.interval import SPEAKERS
 from spkr.metrics.scores import read_both_kinds, read_scores
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,10 @@ def calibrate(
     """
     trials = read_both_kinds(trials_path, allow_duplicates)
     speakers = _speakers(trials, trials_path, utt2spk, models) if utt2spk else None
+    if speakers and len(speakers) < SPEAKERS:
+        logger.warning(
+            "%s: %d speakers; calibration on fewer than %d may mislead", trials_path, len(speakers), SPEAKERS
+        )
     x = _read_columns(score_paths, trials, allow_duplicates)
     for path, column in zip(score_paths, x.T, strict=True):
         if column.min() == column.max():

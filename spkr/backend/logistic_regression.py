@@ -9,9 +9,10 @@ With P the prior of a target, n_t target and n_n nontarget trials and tau = log(
     P / n_t sum_target log(1 + e^-(L + tau)) + (1 - P) / n_n sum_nontarget log(1 + e^(L + tau))                     (2)
 
 so that the decisions of a user with that prior are best. A weak normal prior of the weights is added to (2),
-min(P, 1 - P) |v|^2 / (2 n 10^2), where v are the weights of scores scaled to a standard deviation of 1, and
-n = n_t + n_n. It keeps the weights finite where scores tell all trials apart. Elsewhere it changes them by less than
-0.1 %: for 60 target and 240 nontarget trials, an EER of 5 % and P = 0.01, by 0.04 %.
+min(P, 1 - P) |v|^2 / (2 n 3^2) with n = n_t + n_n, where v are the weights of scores scaled to a
+standard deviation of 1. It keeps the weights finite where scores tell all trials apart, as those of few speakers often
+do. Of 1, 2, 3, 5 and 10, 3 gave the least Cllr, or nearly, on trials that were not seen, for simulated lists of 8 to 300
+trials with an EER of 5 % or 0.6 %. From 3,300 trials on it makes no difference.
 
 Sources: N. Brümmer and J. du Preez, "Application-independent evaluation of speaker detection", Computer Speech and
 Language 20, 2006, for (2); N. Brümmer et al., "Fusion of heterogeneous speaker recognition systems in the STBU
@@ -22,7 +23,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-SPREAD = 10.0  # standard deviation of the prior of v
+SPREAD = 3.0  # standard deviation of the prior of v
 CLOSE = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
 
 

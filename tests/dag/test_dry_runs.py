@@ -11,7 +11,17 @@ import yaml
 from tests.conftest import ROOT
 from tests.dag.dry_run import jobs
 
-STAGES = {"corpus": 1, "data": 1, "train": 1, "embed": 3, "backend": 1, "score": 12, "report": 1}
+STAGES = {
+    "corpus": 1,
+    "data": 1,
+    "train": 1,
+    "embed": 3,
+    "backend": 1,
+    "score": 12,
+    "calibrate": 6,
+    "apply_calibration": 6,
+    "report": 1,
+}
 
 
 def config_file(folder, **settings) -> str:
@@ -98,6 +108,50 @@ def test_results_know_which_utterances_have_no_speech(snakemake, tmp_path):
     }
 
 
+def test_lists_of_test_are_calibrated_on_lists_of_dev(snakemake, tmp_path):
+    output = snakemake(tmp_path, "-n", "-p", "--config", "recipe=mini").replace(" \n", "\n")
+    run, data = "exp/mini/main", "exp/mini/data"
+    for name, models in (("pairs", ""), ("enrol3", " --models {data}/{set}/models_enrol3")):
+        dev, test = (models.format(data=data, set=s) for s in ("dev", "test"))
+        trained = f"{run}/calibration/dev_trials_{name}.plda.json"
+        scores = f"{run}/scores/dev_trials_{name}.plda"
+        assert (
+            f" calibrate {data}/dev/trials_{name} {scores} {trained} --prior 0.01 --utt2spk {data}/dev/utt2spk{dev}\n"
+            in output
+        )
+        scores = f"{run}/scores/trials_{name}.plda"
+        assert (
+            f" apply-calibration {trained} {data}/test/trials_{name} {scores} {scores}.llr"
+            f" --utt2spk {data}/test/utt2spk{test}\n" in output
+        )
+    llrs = {name: files["llrs"] for name, files in lists_of(output).items() if "llrs" in files}
+    assert llrs == {
+        name: {b: f"{run}/scores/{name}.{b}.llr" for b in ("cosine", "lda_cosine", "plda")}
+        for name in ("trials_pairs", "trials_enrol3")
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "of_dev", "ratios"),  # dev's lists that calibrations are trained on, and how many files of ratios
+    [
+        ({"calibration": {"trials": "pairs"}}, {"pairs"}, 6),
+        ({"calibration": {"trials": "enrol3"}}, {"enrol3"}, 6),
+        ({"calibration": {"trials": None}}, set(), 0),
+        ({"trials": {"enrol3": {"sets": ["test"]}}}, {"pairs"}, 6),
+        ({"trials": {"enrol3": {"sets": ["dev"]}}}, {"pairs"}, 3),
+        ({"trials": {"pairs": {"sets": ["test"]}}, "train": {"dev_trials": "enrol3"}}, {"enrol3"}, 6),
+        ({"trials": {name: {"sets": ["test"]} for name in ("pairs", "enrol3")}, "model": "final.pt"}, set(), 0),
+    ],
+)
+def test_which_list_of_dev_calibrates(snakemake, tmp_path, settings, of_dev, ratios):
+    if "model" in settings:
+        (tmp_path / "final.pt").touch()
+        settings = settings | {"model": str(tmp_path / "final.pt")}
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, recipe="mini", **settings))
+    assert set(re.findall(r" calibrate \S+/trials_(\w+) ", output)) == of_dev
+    assert jobs(output).get("apply_calibration", 0) == ratios
+
+
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
     output = snakemake(
         tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train={"augment": None}, backend={"augment": None})
@@ -176,6 +230,14 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         (
             "backend: {score: {score_norm: s-norm, cohort: train_speed9}}",
             "mine.yaml:1: backend.score.cohort: no such set 'train_speed9'; did you mean train_speed3?",
+        ),
+        (
+            "calibration: {trials: pair}",
+            "mine.yaml:1: calibration.trials: no such trial list of dev 'pair'; did you mean pairs?",
+        ),
+        (
+            "calibration: {prior: 1}",
+            "mine.yaml:1: calibration.prior: 1; expected less than 1",
         ),
         (
             "backend: {score: {score_norm: s-norm}}",

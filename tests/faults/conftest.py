@@ -20,6 +20,7 @@ EXP = Path("exp/mini")
 CONFIG = ("--configfile", str(ROOT / "tests/faults/faults.yaml"))
 MADE_BY = {  # what each stage and those after it leave, in the order in which a run is taken back
     "report": "main/results",
+    "calibrate": "main/calibration",
     "score": "main/scores",
     "backend": "main/backend",
     "embed": "main/xvectors",

@@ -44,7 +44,12 @@ DAMAGES = {  # the next stage of the run, the file, what happened to it; the job
     "a model cut short": ("embed", "main/model/final.pt", lose_half, {"train": 1}),
     "one bit flipped in embeddings": ("score", "main/xvectors/test/xvector.1.ark", flip_one_bit, EMBEDDINGS),
     "a PLDA cut short": ("score", "main/backend/plda", lose_half, {"backend": 1}),
-    "scores that lost a line": ("report", "main/scores/trials_pairs.plda", lose_last_line, {"score": 1}),
+    "scores that lost a line": (
+        "report",
+        "main/scores/trials_pairs.plda",
+        lose_last_line,
+        {"score": 1, "apply_calibration": 1},
+    ),
 }
 
 
@@ -127,7 +132,7 @@ def test_an_utt2spk_edited_by_hand_is_refused(run, finish):
 def test_without_a_manifest_the_run_goes_on_and_its_place_is_taken_by_the_next(run, finish):
     run.back_to("score")
     (run.exp / "main/backend/manifest.json").unlink()
-    assert finish(run) == {"score": 3, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}
     run.snakemake(str(EXP / "main/backend/manifest.json"))
     assert (run.exp / "main/backend/manifest.json").exists()
     assert finish(run) == {}

@@ -137,18 +137,26 @@ def test_a_clock_that_was_a_day_slow_when_the_run_ended(run, finish):
 def test_without_snakemakes_own_notes(run, finish):
     run.back_to("score")
     shutil.rmtree(run.folder / ".snakemake")
-    assert finish(run) == {"score": 3, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}
 
 
 def test_results_moved_to_another_disk_with_a_link_in_their_place(run, finish, tmp_path):
     run.back_to("embed")
     shutil.move(run.folder / "exp", tmp_path / "elsewhere")
     (run.folder / "exp").symlink_to(tmp_path / "elsewhere")
-    assert finish(run) == {"embed": 3, "merge_xvectors": 3, "backend": 1, "score": 3, "report": 1}
+    assert finish(run) == {
+        "embed": 3,
+        "merge_xvectors": 3,
+        "backend": 1,
+        "score": 3,
+        "calibrate": 1,
+        "apply_calibration": 2,
+        "report": 1,
+    }
 
 
 def test_logs_removed(run, finish):
     shutil.rmtree(run.exp / "main/log")
     assert finish(run) == {}
     run.back_to("score")
-    assert finish(run) == {"score": 3, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}

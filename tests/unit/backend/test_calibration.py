@@ -70,7 +70,7 @@ def test_the_weights_are_where_the_cost_is_least():
     def cost(parameters):
         ratios = x @ parameters[:2] + parameters[2] + np.log(0.1 / 0.9)
         bits = 0.1 * np.log1p(np.exp(-ratios[target])).mean() + 0.9 * np.log1p(np.exp(ratios[~target])).mean()
-        return bits + 0.1 * np.square(parameters[:2] * scale).sum() / (2 * 60 * 10**2)
+        return bits + 0.1 * np.square(parameters[:2] * scale).sum() / (2 * 60 * 3**2)
 
     assert np.abs(approx_fprime([*w, b], cost, 1e-6) * [*(1 / scale), 1]).max() < 1e-5
     assert cost([*w, b]) <= minimize(cost, [*w, b], method="Nelder-Mead").fun + 1e-9
@@ -185,9 +185,19 @@ def test_scores_that_calibrate_badly_are_warned_of(lists, caplog):
     write("apart", [(*pair, "1" if label == "target" else "0") for pair, label in zip(pairs, labels, strict=True)])
     calibrate("dev", ["apart"], "a.json", 0.1)
     assert "apart: every target trial scores higher than every nontarget trial" in caplog.text
+    caplog.clear()
     write("distance", [(*row[:2], f"{-float(row[2])}") for row in columns("dev.a")])
     calibrate("dev", ["distance"], "a.json", 0.1)
     assert "distance: target trials score lower than nontarget trials; is a higher score better?" in caplog.text
+
+
+def test_few_speakers_are_warned_of(lists, caplog):
+    calibrate("dev", ["dev.a"], "a.json", 0.1, utt2spk="dev.utt2spk")
+    assert not caplog.text
+    write("few", columns("dev")[:3] + columns("dev")[4:7])
+    write("few.a", columns("dev.a")[:3] + columns("dev.a")[4:7])
+    calibrate("few", ["few.a"], "a.json", 0.1, utt2spk="dev.utt2spk")
+    assert "few: 2 speakers; calibration on fewer than 5 may mislead" in caplog.text
 
 
 @pytest.mark.parametrize(
