@@ -11,8 +11,8 @@ With P the prior of a target, n_t target and n_n nontarget trials and tau = log(
 so that the decisions of a user with that prior are best. A weak normal prior of the weights is added to (2),
 min(P, 1 - P) |v|^2 / (2 n 3^2) with n = n_t + n_n, where v are the weights of scores scaled to a
 standard deviation of 1. It keeps the weights finite where scores tell all trials apart, as those of few speakers often
-do. Of 1, 2, 3, 5 and 10, 3 gave the least Cllr, or nearly, on trials that were not seen, for simulated lists of 8 to 300
-trials with an EER of 5 % or 0.6 %. From 3,300 trials on it makes no difference.
+do. Of 1, 2, 3, 5 and 10, 3 gave the least Cllr, or nearly, on trials that were not seen, for simulated lists of 8 to
+300 trials with an EER of 5 % or 0.6 %. From 3,300 trials on it makes no difference.
 
 Sources: N. Brümmer and J. du Preez, "Application-independent evaluation of speaker detection", Computer Speech and
 Language 20, 2006, for (2); N. Brümmer et al., "Fusion of heterogeneous speaker recognition systems in the STBU
