@@ -1,11 +1,17 @@
 # Log-likelihood ratios: the map from scores to them is trained on lists of dev, and applied to lists of test.
 
 CALIBRATED = settings.calibration_lists()  # list of test -> list of dev
+QUALITY = settings.calibration.quality
 
 
 def utt2spk_of(wildcards):
     """The speakers of a list's set."""
     return f"{EXP}/data/{LISTS[wildcards.list][0]}/utt2spk"
+
+
+def quality_files(wildcards):
+    """What quality measures are read from."""
+    return f"{EXP}/data/{LISTS[wildcards.list][0]}/utt2dur" if "duration" in QUALITY else []
 
 
 def models_option(wildcards, input):
@@ -19,6 +25,7 @@ rule calibrate:
         trials=trials_file("trials"),
         models=trials_file("models"),
         utt2spk=utt2spk_of,
+        quality=quality_files,
         scores=f"{RUN}/scores/{{list}}.{{backend}}",
     output:
         calibration=f"{RUN}/calibration/{{list}}.{{backend}}.json",
@@ -29,13 +36,14 @@ rule calibrate:
         f"{RUN}/benchmark/calibrate.{{list}}.{{backend}}.tsv"
     params:
         prior=settings.calibration.prior,
+        quality=["--quality", *QUALITY] if QUALITY else [],
         models=models_option,
         code=code("spkr.backend.calibration"),
     message:
         "calibrate: {wildcards.backend} on {wildcards.list}"
     shell:
         "spkr --log {log} calibrate {input.trials} {input.scores} {output.calibration} --prior {params.prior}"
-        " --utt2spk {input.utt2spk} {params.models}"
+        " --utt2spk {input.utt2spk} {params.models} {params.quality}"
 
 
 rule apply_calibration:
@@ -45,6 +53,7 @@ rule apply_calibration:
         trials=trials_file("trials"),
         models=trials_file("models"),
         utt2spk=utt2spk_of,
+        quality=quality_files,
         scores=f"{RUN}/scores/{{list}}.{{backend}}",
     output:
         llrs=f"{RUN}/scores/{{list}}.{{backend}}.llr",

@@ -10,3 +10,7 @@ BACKENDS = {
     "lda_cosine": "spkr.backend.pipeline:LdaCosine",
     "plda": "spkr.backend.pipeline:PldaBackend",
 }
+QUALITY = {  # quality measures of trials, for calibration: the function of each
+    "duration": "spkr.backend.quality:seconds",
+    "num_utts": "spkr.backend.quality:utterances",
+}

@@ -1,9 +1,11 @@
 """Calibration: an affine map from the scores of one or several systems to natural log-likelihood ratios.
 
 It is trained on a labelled list (spkr.backend.logistic_regression) and applied to lists of other speakers. With the
-scores of several systems it is also their fusion. A calibration is a JSON file:
+scores of several systems it is also their fusion. Quality measures of the trials (spkr.backend.quality) may be added to
+the scores. A calibration is a JSON file:
 
-    weights, offset        log-likelihood ratio = weights . scores + offset
+    weights, offset        log-likelihood ratio = weights . columns + offset: scores, then quality measures
+    quality                names of the quality measures, which have two columns each
     prior                  the prior of a target that it is for
     trials, scores         the list and the score files that it was trained on, in the order of the weights
     n_target, n_nontarget  numbers of trials
@@ -14,18 +16,20 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from spkr.backend import QUALITY
 from spkr.backend.logistic_regression import fit
+from spkr.backend.quality import quality_columns
 from spkr.backend.score import write_scores
 from spkr.config.options import Number, Options, Positive, Text, first_error, option
 from spkr.config.sources import place, read_source
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
+from spkr.kaldi.trial_speakers import Sides, read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.interval import SPEAKERS
 from spkr.metrics.scores import read_both_kinds, read_scores
@@ -41,18 +45,21 @@ class Calibration(Options):
     prior: Annotated[Number, Field(gt=0, lt=1)] = option(meaning="of a target")
     trials: Text = option(meaning="the list that it was trained on")
     scores: tuple[Text, ...] = option(meaning="the score files that it was trained on")
+    quality: tuple[Literal[tuple(QUALITY)], ...] = option(meaning="quality measures")
     n_target: Positive = option(meaning="target trials of the list")
     n_nontarget: Positive = option(meaning="nontarget trials of the list")
     speakers: tuple[Text, ...] | None = option(meaning="of the list; null if they are not known")
 
     @model_validator(mode="after")
     def _check(self):
-        if len(self.scores) != len(self.weights):
-            raise InputError(f"weights: {len(self.weights)} for {len(self.scores)} score files; expected one for each")
+        if len(self.weights) != (wanted := len(self.scores) + 2 * len(self.quality)):
+            raise InputError(
+                f"weights: {len(self.weights)}; expected {wanted}, one for each score file and two for each measure"
+            )
         return self
 
     def ratios(self, x: np.ndarray) -> np.ndarray:
-        """Natural log-likelihood ratios (n,) of scores (n, number of systems)."""
+        """Natural log-likelihood ratios (n,) of columns (n, number of weights)."""
         return x @ np.array(self.weights) + self.offset
 
 
@@ -62,6 +69,7 @@ def calibrate(
     out_path: str | Path,
     prior: float,
     *,
+    quality: Sequence[str] = (),
     utt2spk: str | Path | None = None,
     models: str | Path | None = None,
     allow_duplicates: bool = False,
@@ -71,6 +79,7 @@ def calibrate(
     Args:
         score_paths: the scores of each system
         prior: of a target, 0 < prior < 1
+        quality: names of quality measures; they need utt2spk
         utt2spk: says who is in the list, so that `apply_calibration` can refuse lists of the same speakers
         models: models_<list>, if the list has models
         allow_duplicates: count a repeated trial once
@@ -78,27 +87,23 @@ def calibrate(
     system are all equal, and if a label contradicts the speakers.
     """
     trials = read_both_kinds(trials_path, allow_duplicates)
-    speakers = _speakers(trials, trials_path, utt2spk, models) if utt2spk else None
+    sides = _read_sides(trials, trials_path, utt2spk, models) if utt2spk else None
+    speakers = _speakers(sides) if sides else None
     if speakers and len(speakers) < SPEAKERS:
         logger.warning(
             "%s: %d speakers; calibration on fewer than %d may mislead", trials_path, len(speakers), SPEAKERS
         )
     x = _read_columns(score_paths, trials, allow_duplicates)
-    for path, column in zip(score_paths, x.T, strict=True):
-        if column.min() == column.max():
-            raise InputError(f"{path}: all {len(column)} scores are {column[0]:g}; expected scores that differ")
-        if column[trials.target].min() > column[~trials.target].max():
-            logger.warning(
-                "%s: every target trial scores higher than every nontarget trial, so that %s does not say how fast the "
-                "ratios should grow; use a longer list", path, trials_path
-            )  # fmt: skip
+    _check_scores(score_paths, x, trials_path, trials.target)
+    x = _with_quality(x, quality, trials, trials_path, sides, utt2spk)
     weights, offset = fit(x, trials.target, prior)
-    if len(weights) == 1 and weights[0] < 0:
+    if len(score_paths) == 1 and weights[0] < 0:
         logger.warning("%s: target trials score lower than nontarget trials; is a higher score better?", score_paths[0])
     n_target = int(trials.target.sum())
     calibration = Calibration(
         weights=tuple(weights.tolist()), offset=offset, prior=prior, trials=str(trials_path),
-        scores=tuple(map(str, score_paths)), n_target=n_target, n_nontarget=len(trials) - n_target, speakers=speakers,
+        scores=tuple(map(str, score_paths)), quality=tuple(quality), speakers=speakers,
+        n_target=n_target, n_nontarget=len(trials) - n_target,
     )  # fmt: skip
     with replacing(out_path) as f:
         json.dump(calibration.to_dict(), f, indent=1)
@@ -122,20 +127,23 @@ def apply_calibration(
     and if the list shares a speaker with the one that the calibration was trained on.
     """
     calibration = read_calibration(calibration_path)
-    if len(score_paths) != len(calibration.weights):
+    if len(score_paths) != len(calibration.scores):
         raise InputError(
-            f"{calibration_path}: trained on {len(calibration.weights)} score files ({', '.join(calibration.scores)}); "
+            f"{calibration_path}: trained on {len(calibration.scores)} score files ({', '.join(calibration.scores)}); "
             f"expected those of the same systems in the same order, found {', '.join(map(str, score_paths))}"
         )
     trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
-    if utt2spk and calibration.speakers is not None:
-        _check_speakers(calibration_path, calibration, trials_path, _speakers(trials, trials_path, utt2spk, models))
+    sides = _read_sides(trials, trials_path, utt2spk, models) if utt2spk else None
+    if sides and calibration.speakers is not None:
+        _check_speakers(calibration_path, calibration, trials_path, _speakers(sides))
     else:
         logger.warning(
             "%s: not known whether speakers of %s are in it, too; with --utt2spk for both lists this is checked",
             trials_path, calibration.trials,
         )  # fmt: skip
-    write_scores(out_path, trials, calibration.ratios(_read_columns(score_paths, trials, allow_duplicates)))
+    x = _read_columns(score_paths, trials, allow_duplicates)
+    x = _with_quality(x, calibration.quality, trials, trials_path, sides, utt2spk)
+    write_scores(out_path, trials, calibration.ratios(x))
 
 
 def read_calibration(path: str | Path) -> Calibration:
@@ -157,12 +165,35 @@ def _check_speakers(path, calibration: Calibration, trials_path, speakers: tuple
         )
 
 
-def _speakers(trials: Trials, path, utt2spk, models) -> tuple[str, ...]:
-    """The speakers of a list, sorted; InputError if a label contradicts them."""
+def _read_sides(trials: Trials, path, utt2spk, models) -> Sides:
+    """The utterances and speakers of a list; InputError if a label contradicts them."""
     sides = read_sides(trials, path, utt2spk, models)
     if trials.target is not None:
         speakers_of_trials(trials, path, sides)
+    return sides
+
+
+def _speakers(sides: Sides) -> tuple[str, ...]:
     return tuple(sorted({*sides.speakers[0], *sides.speakers[1]}))
+
+
+def _check_scores(paths: Sequence[str | Path], x: np.ndarray, trials_path, target: np.ndarray) -> None:
+    """Raise InputError if the scores of a system are all equal; warn if they tell all trials apart."""
+    for path, column in zip(paths, x.T, strict=True):
+        if column.min() == column.max():
+            raise InputError(f"{path}: all {len(column)} scores are {column[0]:g}; expected scores that differ")
+        if column[target].min() > column[~target].max():
+            logger.warning(
+                "%s: every target trial scores higher than every nontarget trial, so that %s does not say how fast the "
+                "ratios should grow; use a longer list", path, trials_path
+            )  # fmt: skip
+
+
+def _with_quality(x: np.ndarray, quality: Sequence[str], trials: Trials, path, sides: Sides | None, utt2spk):
+    """Scores with the columns of quality measures behind them."""
+    if quality and sides is None:
+        raise InputError(f"{path}: quality measures ({', '.join(quality)}) need the list's utterances; give --utt2spk")
+    return np.hstack([x, quality_columns(quality, trials, sides, utt2spk)]) if quality else x
 
 
 def _read_columns(paths: Sequence[str | Path], trials: Trials, allow_duplicates: bool) -> np.ndarray:

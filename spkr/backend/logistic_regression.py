@@ -28,13 +28,14 @@ CLOSE = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
 
 
 def fit(x: np.ndarray, target: np.ndarray, prior: float) -> tuple[np.ndarray, float]:
-    """The weights w (k,) and the offset b of equation (1).
+    """The weights w (k,) and the offset b of equation (1). A constant column has the weight 0.
 
-    Args: finite scores (n, k), of which no column is constant; target (n,) bool, both kinds; 0 < prior < 1.
+    Args: finite scores (n, k); target (n,) bool, both kinds; 0 < prior < 1.
     """
     shares = np.where(target, 0.5 / target.sum(), 0.5 / (~target).sum())  # both kinds weigh the same
     centre = shares @ x
     scale = np.sqrt(shares @ np.square(x - centre))
+    scale[x.min(axis=0) == x.max(axis=0)] = 1
     z, tau = (x - centre) / scale, logit(prior)
     sign = np.where(target, 1.0, -1.0)
     weights = 2 * shares * np.where(target, prior, 1 - prior) / min(prior, 1 - prior)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spkr.backend import QUALITY
 from spkr.cli.arguments import prior, recorded
 
 SPEAKERS = "speakers of the list's utterances"
@@ -19,6 +20,9 @@ def add_verbs(verb) -> None:
     p.add_argument("out", help="output, JSON")
     p.add_argument("--prior", type=prior, default=0.01, metavar="P",
                    help="of a target in use; decisions at it are best (default: %(default)s)")  # fmt: skip
+    p.add_argument("--quality", nargs="+", choices=tuple(QUALITY), default=[],
+                   help="of trials, beside the scores: duration (utt2dur beside utt2spk), num_utts (of models); "
+                   "few speakers overfit (default: none)")  # fmt: skip
     _add_list(p)
 
     p = verb("apply-calibration", _apply, "write the log-likelihood ratios of a list's scores",
@@ -42,7 +46,7 @@ def _calibrate(args) -> None:
     from spkr.backend.calibration import calibrate
 
     with _artefacts("calibrate", args):
-        calibrate(args.trials, args.scores, args.out, args.prior, **_of_list(args))
+        calibrate(args.trials, args.scores, args.out, args.prior, quality=args.quality, **_of_list(args))
 
 
 def _apply(args) -> None:

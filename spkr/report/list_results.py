@@ -79,6 +79,6 @@ def measure(
     of_ratios = None if ratios is None else sorted_sides(ratios[target], ratios[~target])
     found = dict(zip(("n_target", "n_nontarget"), map(len, sides), strict=True)) | dict.fromkeys(INTERVAL, math.nan)
     for name, one in table.items():
-        measured = of_ratios if one.of_ratios else sides
+        measured = (of_ratios or (sides if one.or_scores else None)) if one.of_ratios else sides
         found[name] = one.of(*measured) if measured else math.nan
     return found, (*thin(*error_rates(*sides)), eer_kaldi(*sides)[0])

@@ -2,7 +2,7 @@
 
 A new measure is a function of target (n_t,) and nontarget (n_n,) scores, and an entry in `MEASURES`. It becomes a
 column of results.tsv and results.json, and one of the printed table if it has a heading. A measure of log-likelihood
-ratios is nan where scores are not calibrated.
+ratios is nan where scores are not calibrated, unless it can be taken of scores.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,6 +26,7 @@ class Measure:
     percent: bool = False  # the function returns a number from 0 to 1
     json_only: bool = False  # results.tsv leaves it out
     of_ratios: bool = False  # in place of scores
+    or_scores: bool = False  # where there are no ratios
 
     def of(self, target: np.ndarray, nontarget: np.ndarray) -> float:
         """The measure, rounded as it is printed."""
@@ -56,7 +57,7 @@ MEASURES = {
     "mindcf_0.05": _min_dcf(0.05),
     "actdcf_0.01": _act_dcf(0.01, json_only=False),
     "cllr": Measure(cllr, "Cllr", of_ratios=True),
-    "mincllr": Measure(min_cllr, "minCllr"),
+    "mincllr": Measure(min_cllr, "minCllr", of_ratios=True, or_scores=True),
     "eer_rocch": _percent(eer_rocch, json_only=True),
     "eer_linear": _percent(eer_linear, json_only=True),
     "actdcf_0.001": _act_dcf(0.001),

@@ -152,6 +152,12 @@ def test_which_list_of_dev_calibrates(snakemake, tmp_path, settings, of_dev, rat
     assert jobs(output).get("apply_calibration", 0) == ratios
 
 
+def test_quality_measures_are_passed_on(snakemake, tmp_path):
+    settings = {"recipe": "mini", "calibration": {"quality": ["duration"], "prior": 0.2}}
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, **settings))
+    assert len(re.findall(r" calibrate .* --prior 0.2 .* --quality duration", output)) == 6
+
+
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):
     output = snakemake(
         tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, train={"augment": None}, backend={"augment": None})

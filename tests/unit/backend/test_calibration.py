@@ -8,8 +8,11 @@ from scipy.optimize import approx_fprime, minimize
 
 from spkr.backend.calibration import apply_calibration, calibrate, read_calibration
 from spkr.backend.logistic_regression import fit
+from spkr.backend.quality import quality_columns
 from spkr.cli import main
 from spkr.errors import InputError
+from spkr.kaldi.trial_speakers import Sides
+from spkr.kaldi.trials import Trials
 from spkr.metrics.cllr import cllr, min_cllr
 from spkr.metrics.dcf import act_dcf, min_dcf
 
@@ -94,6 +97,14 @@ def test_scores_that_tell_all_trials_apart_give_finite_ratios(prior):
     w, b = fit(np.array([[1.0], [2], [3], [9], [10]]), np.array([False, False, False, True, True]), prior)
     ratios = w * [1, 3, 9, 10] + b
     assert np.abs(ratios).max() < 15 and ratios[1] < 0 < ratios[2]
+
+
+def test_a_constant_column_has_no_weight():
+    ratios, target = normal_ratios(200, 400)
+    alone, with_constant = (
+        fit(x, target, 0.1) for x in (ratios[:, None], np.stack([ratios, 0 * ratios + 0.3], axis=1))
+    )
+    assert with_constant[0] == pytest.approx([*alone[0], 0], abs=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------- files
@@ -191,6 +202,41 @@ def test_scores_that_calibrate_badly_are_warned_of(lists, caplog):
     assert "distance: target trials score lower than nontarget trials; is a higher score better?" in caplog.text
 
 
+def test_quality_measures_are_columns_beside_the_scores(lists):
+    """Scores of short recordings are shifted, which durations can tell."""
+    for name in ("dev", "test"):
+        utts = [utt for utt, _ in columns(f"{name}.utt2spk")]
+        Path(name + "_data").mkdir()
+        seconds = {utt: 1 + k % 3 for k, utt in enumerate(utts)}
+        write(f"{name}_data/utt2spk", columns(f"{name}.utt2spk"))
+        write(f"{name}_data/utt2dur", [(utt, str(s)) for utt, s in seconds.items()])
+        shifted = [(a, b, f"{float(s) + np.log(min(seconds[a], seconds[b])):.7g}") for a, b, s in columns(f"{name}.a")]
+        write(f"{name}.a", shifted)
+    for quality, out in (([], "plain"), (["duration", "num_utts"], "quality")):
+        calibrate("dev", ["dev.a"], f"{out}.json", 0.1, quality=quality, utt2spk="dev_data/utt2spk")
+        apply_calibration(f"{out}.json", "test", ["test.a"], f"{out}.llr", utt2spk="test_data/utt2spk")
+    weight, lesser, greater, *of_numbers = read_calibration("quality.json").weights
+    assert lesser / weight == pytest.approx(-1, abs=0.4) and greater / weight == pytest.approx(0, abs=0.4)
+    assert of_numbers == pytest.approx([0, 0], abs=1e-6)  # all trials are of single utterances
+    labels = np.array([row[2] == "target" for row in columns("test")])
+    plain, quality = (np.array([float(row[2]) for row in columns(f"{out}.llr")]) for out in ("plain", "quality"))
+    assert cllr(quality[labels], quality[~labels]) < cllr(plain[labels], plain[~labels])
+    with pytest.raises(InputError, match=r"test: quality measures \(duration, num_utts\) need the list's utterances"):
+        apply_calibration("quality.json", "test", ["test.a"], "test.llr")
+    for wrong in ("0", "x"):
+        write("test_data/utt2dur", [(utt, wrong) for utt, _ in columns("test_data/utt2dur")])
+        with pytest.raises(InputError, match="utt2dur: utterance 'test0-0' has .*; expected seconds above 0"):
+            apply_calibration("quality.json", "test", ["test.a"], "test.llr", utt2spk="test_data/utt2spk")
+
+
+def test_the_utterances_of_a_model_count(tmp_path):
+    trials = Trials.of(["m", "m"], ["x", "y"], [True, False])
+    sides = Sides(([("a", "b")], [("x",), ("y",)]), (["s"], ["s", "t"]))
+    write(tmp_path / "utt2dur", [("a", "2"), ("b", "4"), ("x", "3"), ("y", "9")])
+    found = quality_columns(["duration", "num_utts"], trials, sides, tmp_path / "utt2spk")
+    assert np.exp(found) == pytest.approx(np.array([[3, 6, 1, 2], [6, 9, 1, 2]]))
+
+
 def test_few_speakers_are_warned_of(lists, caplog):
     calibrate("dev", ["dev.a"], "a.json", 0.1, utt2spk="dev.utt2spk")
     assert not caplog.text
@@ -231,10 +277,11 @@ def test_a_trial_without_a_score_is_named(lists):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weights": [1, 2]}, "a.json: weights: 2 for 1 score files"),
+        ({"weights": [1, 2]}, "weights: 2; expected 1, one for each score file and two for each"),
         ({"offset": "x"}, "offset: 'x'; expected a number"),
         ({"prior": 1}, "prior: 1; expected less than 1"),
         ({"slope": 1}, "slope: no such key"),
+        ({"quality": ["snr"]}, "quality.0: 'snr'; expected duration or num_utts"),
         ({"weights": None}, "weights: nothing; expected a list"),
     ],
 )
@@ -244,7 +291,7 @@ def test_a_wrong_calibration_is_named(lists, changes, message):
     (lists / "a.json").write_text(json.dumps(content))
     with pytest.raises(InputError) as e:
         read_calibration("a.json")
-    assert message.replace("a.json: ", "") in str(e.value) and "write it again with `spkr calibrate`" in str(e.value)
+    assert message in str(e.value) and "write it again with `spkr calibrate`" in str(e.value)
 
 
 def test_the_systems_must_be_as_many(lists):
