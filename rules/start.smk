@@ -167,3 +167,9 @@ if workflow.is_main_process:
     for key, names in {**sets, **({"finetune.train.sets": TUNED_TRAIN.sets} if FINETUNE else {})}.items():
         if "test" in names:
             print(f"{key} holds test: results on test mean nothing then", file=sys.stderr)
+        if "dev" in names and CALIBRATED and not (PRETRAINED and key == "train.sets"):
+            print(
+                f"{key} holds dev, on which scores are calibrated: ratios are too sure then, and Cllr and actDCF too "
+                "high; `calibration: {trials: null}` leaves calibration out",
+                file=sys.stderr,
+            )

@@ -152,6 +152,20 @@ def test_which_list_of_dev_calibrates(snakemake, tmp_path, settings, of_dev, rat
     assert jobs(output).get("apply_calibration", 0) == ratios
 
 
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"train": {"sets": ["train", "dev"]}}, {"train.sets"}),
+        ({"backend": {"sets": ["train", "dev"]}}, {"backend.sets"}),
+        ({"train": {"sets": ["train", "dev"]}, "calibration": {"trials": None}}, set()),
+        ({}, set()),
+    ],
+)
+def test_calibration_on_speakers_that_were_trained_on_is_warned_of(snakemake, tmp_path, settings, warned):
+    output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, recipe="mini", **settings))
+    assert set(re.findall(r"(\S+) holds dev, on which scores are calibrated", output)) == warned
+
+
 def test_quality_measures_are_passed_on(snakemake, tmp_path):
     settings = {"recipe": "mini", "calibration": {"quality": ["duration"], "prior": 0.2}}
     output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, **settings))
