@@ -1,5 +1,6 @@
 # make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
 # make numbers: which tables of measured numbers in READMEs are older than the code.
+# make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
@@ -9,13 +10,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-faults test-slurm slurm lint conf install clean
+.PHONY: demo test numbers test-real test-faults test-slurm slurm lint conf install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
 
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-real: install
+	$(BIN)/pytest -m real -n 2 --dist loadfile
 
 test-faults: install
 	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults
