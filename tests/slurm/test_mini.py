@@ -50,7 +50,8 @@ def snakemake(folder, name, **options):
     """Run the workflow with a value, or several, for each option."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
     fewer = folder / "fewer.yaml"  # scores
-    fewer.write_text("{backend: {kinds: [cosine, plda]}, trials: {enrol3: {sets: [test]}}}")
+    settings = "backend: {kinds: [cosine, plda]}, trials: {enrol3: {sets: [test]}}, calibration: {trials: null}"
+    fewer.write_text(f"{{{settings}}}")
     command += ["--configfile", str(ROOT / "tests/e2e/small.yaml"), str(fewer)]
     command += ["--workflow-profile", str(ROOT / "profiles/slurm")]
     command += [word for option, values in options.items() for word in (f"--{option}", *str(values).split())]
