@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from spkr.audio.fingerprint import fingerprints_of, shared_audio
 from spkr.config.options import Count, Options, Positive, Probability, Text, Whole, entries_of, option
 from spkr.corpus.durations import Headers, read_headers
@@ -17,7 +19,7 @@ from spkr.files import replacing
 from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.rules import invert
 from spkr.kaldi.select import shuffled
-from spkr.kaldi.trials import all_pairs
+from spkr.kaldi.trials import Trials, all_pairs
 from spkr.kaldi.validate import shortened
 
 SAMPLE_RATE = 16000  # Hz
@@ -96,6 +98,15 @@ def dev_trials(utts: Iterable[str], options: CelebOptions) -> list[tuple[str, st
     if not any(same for *_, same in trials):
         raise InputError("dev: no speaker has two sessions, which a target trial needs; change dev_speakers or seed")
     return trials
+
+
+def labelled(path: Path, trials: Trials) -> list[tuple[str, str, bool]]:
+    """The trials of a list that was read from `path`; InputError if a label contradicts the names of the speakers."""
+    enrol, test = np.array(trials.enrol_names)[trials.enrol], np.array(trials.test_names)[trials.test]
+    if (wrong := (enrol.astype("U7") == test.astype("U7")) != trials.target).any():
+        k = int(wrong.argmax())
+        raise InputError(f"{path}:{trials.line(k)}: label {int(trials.target[k])} of {enrol[k]} and {test[k]}")
+    return list(zip(enrol.tolist(), test.tolist(), trials.target.tolist(), strict=True))
 
 
 def write_sets(

@@ -29,8 +29,17 @@ Example:
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-import numpy as np
-from celeb_sets import SPEAKER, CelebOptions, check_count, count_part, dev_trials, read_part, split, write_sets
+from celeb_sets import (
+    SPEAKER,
+    CelebOptions,
+    check_count,
+    count_part,
+    dev_trials,
+    labelled,
+    read_part,
+    split,
+    write_sets,
+)
 
 from spkr.corpus.script import run
 from spkr.errors import InputError
@@ -84,11 +93,7 @@ def read_list(
     check_count("test/trials_eval", [len(trials), int(trials.target.sum())], "trials, {} target", options)
     trials.test_names[:] = map(utterance, trials.test_names)
     look_up_utterances(trials, path, utts, "a recording of test that can be used", models, "enroll.map")
-    enrol, test = np.array(trials.enrol_names)[trials.enrol], np.array(trials.test_names)[trials.test]
-    if (wrong := (enrol.astype("U7") == test.astype("U7")) != trials.target).any():
-        k = int(wrong.argmax())
-        raise InputError(f"{path}:{trials.line(k)}: label {int(trials.target[k])} of {enrol[k]} and {test[k]}")
-    return list(zip(enrol.tolist(), test.tolist(), trials.target.tolist(), strict=True))
+    return labelled(path, trials)
 
 
 def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> None:

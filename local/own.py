@@ -16,17 +16,19 @@ Example:
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from spkr.audio.fingerprint import fingerprints
-from spkr.audio.opening import open_audio
 from spkr.config.options import Options
+from spkr.corpus.durations import read_seconds
 from spkr.corpus.script import SETS, run
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.datadir import check_data_dir, clips, write_data_dir
 from spkr.kaldi.maps import write_spk2utt
 from spkr.kaldi.rules import is_command
+from spkr.kaldi.trial_rules import models_beside
 from spkr.kaldi.trials import look_up_utterances, read_models, read_trials
 
 MISSING = "; expected the folder of the data directories, as `spkr new` writes it"
@@ -69,24 +71,18 @@ def read_durations(files: dict, jobs: int) -> dict[str, str]:
     if commands := [source for source in sources if is_command(source)]:
         raise InputError(f"{commands[0]}: a command; expected a utt2dur beside a wav.scp with commands")
     with ThreadPoolExecutor(jobs) as pool:
-        seconds = dict(zip(sources, pool.map(read_seconds, sources), strict=True))
+        seconds = dict(zip(sources, pool.map(partial(read_seconds, sample_rate=0, channel=0), sources), strict=True))
     return {
         utt: f"{(clip.end if clip.end >= 0 else seconds[clip.source]) - clip.start:.6f}"
         for utt, clip in clips(files).items()
     }
 
 
-def read_seconds(path: str) -> float:
-    """The duration that the header of an audio file gives."""
-    with open_audio(path, channel=0) as f:
-        return f.frames / f.samplerate
-
-
 def read_lists(folder: Path, utts: set[str]) -> dict[str, str | dict]:
     """The trial lists in a folder as text, and their models; InputError for one about recordings that are not there."""
     lists: dict[str, str | dict] = {}
     for path in sorted(folder.glob("trials_*")):
-        models_path = path.with_name(path.name.replace("trials_", "models_", 1))
+        models_path = models_beside(path)
         models = read_models(models_path) if models_path.exists() else {}
         if missing := sorted({utt for of_model in models.values() for utt in of_model} - utts):
             raise InputError(f"{models_path}: {missing[0]}: no utterance of {folder}; {len(missing)} are missing")

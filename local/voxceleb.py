@@ -27,8 +27,17 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
-from celeb_sets import SPEAKER, CelebOptions, check_count, count_part, dev_trials, read_part, split, write_sets
+from celeb_sets import (
+    SPEAKER,
+    CelebOptions,
+    check_count,
+    count_part,
+    dev_trials,
+    labelled,
+    read_part,
+    split,
+    write_sets,
+)
 from pydantic import AfterValidator, Field, model_validator
 
 from spkr.config.options import option, unique
@@ -72,7 +81,7 @@ class CorpusOptions(CelebOptions):
 
 
 def find_recordings(folder: Path, part: str) -> dict[str, str]:
-    """The recordings of a part, utterance -> path. Raises InputError if there is none, or if two have one name."""
+    """The recordings of a part, utterance -> path. Raises InputError for no recording, or two of one name."""
     paths: dict[str, str] = {}
     for parent, _, names in os.walk(folder, followlinks=True):
         spk, video = ("", *Path(parent).parts)[-2:]
@@ -106,12 +115,7 @@ def read_list(corpus: Path, name: str, utts: Container[str], options: CorpusOpti
     for files in (trials.enrol_names, trials.test_names):
         files[:] = [file.rpartition(".")[0].replace("/", "-") for file in files]
     look_up_utterances(trials, path, utts, "a recording of test that can be used", {}, None)
-    enrol, test = np.array(trials.enrol_names)[trials.enrol], np.array(trials.test_names)[trials.test]
-    same = enrol.astype("U7") == test.astype("U7")
-    if (wrong := same != trials.target).any():
-        k = int(wrong.argmax())
-        raise InputError(f"{path}:{trials.line(k)}: label {int(trials.target[k])} of {enrol[k]} and {test[k]}")
-    return list(zip(enrol.tolist(), test.tolist(), same.tolist(), strict=True))
+    return labelled(path, trials)
 
 
 def prepare(corpus: Path, out_dir: Path, options: CorpusOptions, jobs: int) -> None:

@@ -48,7 +48,7 @@ def convert(source: str, target: str) -> str | None:
 
 
 def find_files(folder: Path) -> list[str]:
-    """The m4a files below a folder, relative to it. Raises InputError if there is none."""
+    """The m4a files below a folder, relative to it. Raises InputError for a folder without any."""
     names = [
         f"{os.path.relpath(parent, folder)}/{name}"
         for parent, _, files in os.walk(folder, followlinks=True)

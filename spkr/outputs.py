@@ -30,6 +30,12 @@ def check_outputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
         taken |= dict.fromkeys(_places(path), ("is to be written twice", path))
 
 
+def manifests_beside(out: str | Path) -> list[Path]:
+    """The manifest of an output that is a file; none for a stream."""
+    path = Path(out)
+    return [] if is_stream(path) else [path.with_name(f"manifest.{path.name.removesuffix('.json')}.json")]
+
+
 def check_folders(folders: Iterable[Path], reads: Iterable[str | Path]) -> None:
     """Raise InputError if an output folder is a file or a broken link, or if it is one of the inputs."""
     read = {os.path.realpath(path) for path in reads}

@@ -3,6 +3,8 @@
 import argparse
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -61,11 +63,11 @@ def channel(text: str) -> str | int:
     return text if text in NAMES else int(text)
 
 
-def pair(text: str) -> tuple[str, str]:
-    """NAME=PATH as (NAME, PATH)."""
+def pair(text: str, form: str = "NAME=PATH") -> tuple[str, str]:
+    """NAME=PATH as (NAME, PATH); `form` is what a message expects."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
-        raise argparse.ArgumentTypeError(f"expected NAME=PATH, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected {form}, found {text!r}")
     return name, path
 
 
@@ -88,39 +90,18 @@ def number(text: str) -> float:
     return value
 
 
-def not_negative(text: str) -> float:
-    """A number that is not below zero."""
-    if (value := number(text)) < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text!r}")
+def _number_that(is_right: Callable[[float], bool], expected: str, text: str) -> float:
+    value = number(text)
+    if not is_right(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
     return value
 
 
-def positive_number(text: str) -> float:
-    """A number above zero."""
-    if (value := number(text)) <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above zero, found {text!r}")
-    return value
-
-
-def percent(text: str) -> float:
-    """An error rate in percent, above 0 and below 50."""
-    if not 0 < (value := number(text)) < 50:
-        raise argparse.ArgumentTypeError(f"expected percent, above 0 and below 50, found {text!r}")
-    return value
-
-
-def probability(text: str) -> float:
-    """A number from 0 to 1."""
-    if not 0 <= (value := number(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
-    return value
-
-
-def prior(text: str) -> float:
-    """A probability that leaves both possible: above 0 and below 1."""
-    if not 0 < (value := number(text)) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, found {text!r}")
-    return value
+not_negative = partial(_number_that, lambda x: x >= 0, "0 or more")
+positive_number = partial(_number_that, lambda x: x > 0, "a number above zero")
+percent = partial(_number_that, lambda x: 0 < x < 50, "percent, above 0 and below 50")  # an error rate
+probability = partial(_number_that, lambda x: 0 <= x <= 1, "a number from 0 to 1")
+prior = partial(_number_that, lambda x: 0 < x < 1, "a number above 0 and below 1")
 
 
 def positive(text: str) -> int:

@@ -136,7 +136,7 @@ def _score(args) -> None:
     from spkr.backend.pipeline import Backend
     from spkr.backend.score import Cohort, score_trials
     from spkr.manifest import artefacts
-    from spkr.outputs import is_stream
+    from spkr.outputs import manifests_beside
 
     if (args.score_norm == "none") != (args.cohort is None):
         raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
@@ -146,7 +146,7 @@ def _score(args) -> None:
     num_voiced = args.num_voiced or _beside(args.xvectors, "utt2num_voiced")
     reads = [args.trials, *backend_files, *args.xvectors, *num_voiced, *optional]
     scores = Path(args.scores)
-    manifests = [] if is_stream(scores) else [scores.with_name(f"manifest.{scores.name}.json")]
+    manifests = manifests_beside(scores)
     with artefacts("score", recorded(args), *manifests, reads=reads, writes=[scores]):
         backend = Backend.read(
             args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,

@@ -62,9 +62,8 @@ def _of_list(args) -> dict:
 
 def _artefacts(stage: str, args, *reads: str):
     from spkr.manifest import artefacts
-    from spkr.outputs import is_stream
+    from spkr.outputs import manifests_beside
 
     out = Path(args.out)
-    manifests = [] if is_stream(out) else [out.with_name(f"manifest.{out.name.removesuffix('.json')}.json")]
     reads = [*reads, args.trials, *args.scores, *filter(None, (args.utt2spk, args.models))]
-    return artefacts(stage, recorded(args), *manifests, reads=reads, writes=[out])
+    return artefacts(stage, recorded(args), *manifests_beside(out), reads=reads, writes=[out])

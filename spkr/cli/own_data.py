@@ -1,12 +1,14 @@
 """Verbs on a user's own recordings."""
 
-import argparse
 import os
 import re
+from functools import partial
 from pathlib import Path
 
-from spkr.cli.arguments import SEED, positive
+from spkr.cli.arguments import SEED, channel, pair, positive
 from spkr.errors import InputError
+
+COLUMN = "audio=COLUMN"
 
 
 def add_verbs(verb) -> None:
@@ -19,23 +21,16 @@ def add_verbs(verb) -> None:
                    "named train, valid, dev, test; or an archive of one of these")  # fmt: skip
     p.add_argument("--speaker-pattern", metavar="REGEX",
                    help="for names in folders, with a group: '(?P<speaker>[^_]+)_.*'")  # fmt: skip
-    p.add_argument("--column", type=_column, action="append", default=[], metavar="audio=COLUMN",
+    p.add_argument("--column", type=partial(pair, form=COLUMN), action="append", default=[], metavar=COLUMN,
                    help="the name of a column in your table")  # fmt: skip
     p.add_argument("--model", help="a trained network that is used as it is: a name in conf/pretrained/, or a file "
                    "(default: with fewer than 30 speakers, a pretrained one)")  # fmt: skip
-    p.add_argument("--channel", help="of recordings with several: left, right or mix (default: left)")
+    p.add_argument("--channel", type=channel, help="of recordings with several: left, right or mix (default: left)")
     p.add_argument("--skip-unreadable", action="store_true", help="leave out audio that cannot be read")
     p.add_argument("--allow-pipes", action="store_true", help="accept commands of a wav.scp; the recipe runs them")
     p.add_argument("--seed", **SEED)
     p.add_argument("--jobs", type=positive, default=os.cpu_count(), help="files to read at a time")
     p.add_argument("--dry-run", action="store_true", help="show what was found, and write nothing")
-
-
-def _column(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
-    if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"expected audio=COLUMN, found {text!r}")
-    return ours, theirs
 
 
 def _new(args) -> None:

@@ -58,7 +58,7 @@ def _trials(args) -> None:
     from spkr.kaldi.trial_rules import models_beside
     from spkr.kaldi.trials import write_trials
     from spkr.manifest import artefacts
-    from spkr.outputs import is_stream
+    from spkr.outputs import is_stream, manifests_beside
 
     if args.own and (given := [name for name in RULES if getattr(args, name) is not None]):
         raise InputError(f"--{given[0].replace('_', '-')} with --from: a list of one's own is written as it is")
@@ -71,7 +71,7 @@ def _trials(args) -> None:
     writes = [out, models_beside(out)] if has_models else [out]
     if is_stream(out) and has_models:
         raise InputError(f"{out}: is no file, beside which the models can be written; expected trials_<list>")
-    manifests = [] if is_stream(out) else [out.with_name(f"manifest.{out.name}.json")]
+    manifests = manifests_beside(out)
     _check_own(writes, *manifests)
     with artefacts("trials", recorded(args), *manifests, reads=reads, writes=writes):
         models, trials = _own(args, files) if args.own else _by_rule(args, files)

@@ -26,7 +26,7 @@ def recipes(root: Path) -> list[str]:
 
 
 def entries(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each entry of a config, after the keys of the list that it stands in."""
+    """Each entry of a config, with the keys of its list before it."""
     for entry in config.train.others:
         yield ("train", "with"), entry
     if config.finetune.preset and not config.pretrained:

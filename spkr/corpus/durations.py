@@ -1,17 +1,27 @@
 """Durations and fingerprints of many audio files from their headers, and why some files cannot be used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from spkr.audio.channels import Channel
 from spkr.audio.fingerprint import fingerprint
 from spkr.audio.opening import open_audio
 from spkr.errors import InputError
 
+T = TypeVar("T")
 CHUNK = 500  # files given to a process at a time
+
+
+def of_files(read: Callable[[str], T], files: Collection[str], jobs: int) -> list[T]:
+    """What `read` finds in each file, by `jobs` processes if there are many files."""
+    if jobs > 1 and len(files) > CHUNK:
+        with ProcessPoolExecutor(jobs) as pool:
+            return list(pool.map(read, files, chunksize=CHUNK))
+    return list(map(read, files))
 
 
 @dataclass
@@ -30,11 +40,7 @@ def read_headers(paths: Mapping[str, str], sample_rate: int, jobs: int, channel:
     without `channel`, or with several if it is None, cannot be used.
     """
     read, found = partial(_read, sample_rate=sample_rate, channel=channel), Headers()
-    if jobs > 1 and len(paths) > CHUNK:
-        with ProcessPoolExecutor(jobs) as pool:
-            results = list(pool.map(read, paths.values(), chunksize=CHUNK))
-    else:
-        results = map(read, paths.values())
+    results = of_files(read, paths.values(), jobs)
     for recording, (seconds, result) in zip(paths, results, strict=True):
         if seconds is None:
             found.bad[recording] = result

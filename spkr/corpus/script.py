@@ -13,12 +13,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
-from spkr.config.options import Options, read_options
+from spkr.config.options import Options, SetName, read_options
 from spkr.errors import InputError
 from spkr.manifest import artefacts
 
-SETS = ("train", "valid", "dev", "test")
+SETS = get_args(SetName)
 
 
 def run(doc: str, kind: type[Options], prepare: Callable[[Path, Path, Options, int], None]) -> None:

@@ -13,5 +13,4 @@ attributes of utterances, by which results are also given.
 
 COLUMNS = ("audio", "speaker", "start", "end", "place")
 KNOWN = (*COLUMNS, "utt", "seconds", "set", "session", "gender", "channel", "text")
-SETS = ("train", "valid", "dev", "test")
 SHOWN = 5  # names in a message

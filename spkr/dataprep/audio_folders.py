@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from spkr.dataprep import SETS, SHOWN
+from spkr.corpus.script import SETS
+from spkr.dataprep import SHOWN
 from spkr.errors import InputError
 
 SUFFIXES = (

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +9,15 @@ import pandas as pd
 
 from spkr.audio.fingerprint import fingerprint
 from spkr.audio.opening import open_audio
-from spkr.audio.recordings import recording_stats
+from spkr.audio.recordings import AudioLimits, recording_stats
+from spkr.corpus.durations import of_files
 from spkr.dataprep import SHOWN
 from spkr.errors import InputError
 from spkr.kaldi.rules import is_command
 
-CHUNK = 500  # files given to a process at a time
 DECODED = 100  # recordings of which the samples are looked at
 FRAME = 0.025  # seconds
 SHORT, LONG = 1.0, 3600.0  # seconds
-CLIPPED, SILENT = 0.001, 0.5  # shares of a recording, as of `spkr data validate`
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,7 @@ class Header:
 
 def read_headers_of(files: Sequence[str], jobs: int) -> dict[str, Header]:
     """The headers of audio files, read by `jobs` processes."""
-    if jobs > 1 and len(files) > CHUNK:
-        with ProcessPoolExecutor(jobs) as pool:
-            return dict(zip(files, pool.map(_header, files, chunksize=CHUNK), strict=True))
-    return {file: _header(file) for file in files}
+    return dict(zip(files, of_files(_header, files, jobs), strict=True))
 
 
 def _header(file: str) -> Header:
@@ -55,7 +50,7 @@ def _header(file: str) -> Header:
 
 
 def unreadable(headers: dict[str, Header]) -> str:
-    """A message about the files that cannot be read; empty if there are none."""
+    """A message about the files that cannot be read; empty if all can be read."""
     bad = {file: header.error for file, header in headers.items() if header.error}
     shown = "; ".join(f"{file}: {why}" for file, why in list(bad.items())[:SHOWN])
     return f"{len(bad)} of {len(headers)} files cannot be read: {shown}" if bad else ""
@@ -112,9 +107,9 @@ def _heard(files: list[str]) -> Iterator[str]:
             stats = recording_stats(file)
         except InputError:
             continue  # of several channels, or damaged behind its header, which the feature stage names
-        if stats.clipped > CLIPPED:
+        if stats.clipped > AudioLimits.max_clipped:
             found["clipped"].append(file)
-        if stats.silent > SILENT:
+        if stats.silent > AudioLimits.max_silent:
             found["more than half silent"].append(file)
     for what, names in found.items():
         if names:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from spkr.corpus.archive import unpack
-from spkr.dataprep import KNOWN, SETS
+from spkr.corpus.script import SETS
+from spkr.dataprep import KNOWN
 from spkr.dataprep.audio_folders import read_folder
 from spkr.dataprep.manifests import read_lhotse, read_nemo
 from spkr.dataprep.spreadsheets import located_audio, read_spreadsheet, typed
 from spkr.errors import InputError
 from spkr.kaldi.datadir import check_data_dir, clips
+from spkr.kaldi.trial_rules import models_beside
 from spkr.kaldi.trials import Trials, look_up_utterances, read_models, read_trials
 
 Lists = tuple[list[tuple[str, str, bool]], dict[str, list[str]]]  # trials, and the utterances of their models
@@ -89,7 +91,7 @@ def read_lists(sources: Sequence[Path], of_set: str, utts: Container[str]) -> di
             return {}
         for path in sorted(p for p in folder.glob("trials*") if re.fullmatch(r"trials(_[A-Za-z0-9._-]+)?", p.name)):
             name = path.name.removeprefix("trials").removeprefix("_") or "own"
-            models_path = path.with_name(path.name.replace("trials", "models", 1))
+            models_path = models_beside(path)
             models = read_models(models_path) if models_path.exists() else {}
             trials = read_trials(path)
             _check_list(trials, path, models, models_path, utts)

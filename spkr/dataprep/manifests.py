@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from spkr.dataprep import SETS
+from spkr.corpus.script import SETS
 from spkr.errors import InputError
 
 T = TypeVar("T")

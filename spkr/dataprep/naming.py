@@ -65,7 +65,7 @@ def _checked(table: pd.DataFrame) -> pd.Series:
 
 
 def _named(table: pd.DataFrame, dashes: bool = True) -> tuple[pd.Series, pd.Series]:
-    """Ids of the speaker and the utterance of each row; without `dashes`, there is none in a speaker's id."""
+    """Ids of the speaker and the utterance of each row; without `dashes`, a speaker's id has no -."""
     spk = table["speaker"].map(speaker_ids(table["speaker"], dashes))
     return spk, pd.Series(_utterances(table, spk, "-_." if dashes else "-"), index=table.index)
 

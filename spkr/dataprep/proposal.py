@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from spkr.corpus.script import SETS
 from spkr.dataprep.inspection import FRAME, Header, containers, read_headers_of, seconds_of, suspicions, unreadable
 from spkr.dataprep.intake import read_lists, read_recordings
 from spkr.dataprep.naming import with_ids
@@ -94,12 +95,12 @@ def propose(
         *(f"look at: {line}" for line in suspicions(table, headers, table["seconds"])),
     ]
     table = split_sets(table, trained, seed)
-    sets = {s: table[table["set"] == s].sort_values("utt") for s in ("train", "valid", "dev", "test")}
+    sets = {s: table[table["set"] == s].sort_values("utt") for s in SETS}
     sets = {s: part for s, part in sets.items() if len(part) and (trained or s != "valid")}
     lists = _lists(sources, sets, seed)
     choices = Choices(
         name, None if trained else model or PRETRAINED, resample_of(headers), channel_of(headers, channel),
-        any(map(is_command, headers)), seed,
+        any(map(is_command, headers)),
     )  # fmt: skip
     return Proposal(choices, sets, lists, further_files(table), [*found, *_described(sets, lists, choices)])
 

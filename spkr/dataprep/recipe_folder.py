@@ -21,7 +21,7 @@ from spkr.kaldi.trials import write_trials
 ENROL = 3  # utterances of an enrolment model
 MOST = 500_000  # trials of a list
 # Columns that are no attributes: ids, and those of which utt2<column> is a file of another meaning
-OWN = ("reco", "pair", "spk", "aug", "dur", "file", "num_frames", "num_voiced")
+OWN = ("reco", "spk", "aug", "dur", "file", "num_frames", "num_voiced")
 FILES = ("aug", "dur", "file", "num_frames", "num_voiced", "spk")  # utt2<name> is another file than an attribute's
 
 
@@ -34,7 +34,6 @@ class Choices:
     resample: str  # of the section feats
     channel: str | None  # of recordings with several
     pipes: bool  # whether commands may be run
-    seed: int
 
 
 def data_files_of(table: pd.DataFrame, further: Collection[str]) -> dict[str, dict[str, object]]:

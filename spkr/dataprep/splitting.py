@@ -4,7 +4,8 @@ from collections import defaultdict
 
 import pandas as pd
 
-from spkr.dataprep import SETS, SHOWN
+from spkr.corpus.script import SETS
+from spkr.dataprep import SHOWN
 from spkr.errors import InputError
 from spkr.kaldi.select import shuffled
 

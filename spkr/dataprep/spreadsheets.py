@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from spkr.audio.channels import EXPECTED, NAMES
-from spkr.dataprep import SETS, SHOWN
+from spkr.corpus.script import SETS
+from spkr.dataprep import SHOWN
 from spkr.errors import InputError
 from spkr.kaldi.fields import decimal
 
@@ -66,7 +67,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _uneven(path: Path, delimiter: str, fields: int) -> InputError | None:
-    """The error for the first row of another number of fields than the header has; None if there is none."""
+    """The error for the first row of another number of fields than the header has; None if all rows have as many."""
     for number, row in _rows(path, delimiter):
         if row and len(row) != fields:
             return InputError(f"{path}:{number}: {len(row)} fields; expected {fields}, as in the header")

@@ -56,7 +56,7 @@ def merge_front_ends(folder: str | Path, shards: int) -> None:
 
 
 def copy_front_end(folder: str | Path, out_dir: str | Path) -> None:
-    """Copy the record of a folder of features to a folder of the same features; nothing if there is none."""
+    """Copy the record of a folder of features to a folder of the same features, if it has one."""
     if (path := Path(folder) / NAME).exists():
         write_front_end(Path(out_dir) / NAME, read_front_end(path))
 
