@@ -31,7 +31,7 @@ from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.trial_speakers import Sides, read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
-from spkr.metrics.interval import SPEAKERS
+from spkr.metrics.bootstrap import SPEAKERS
 from spkr.metrics.scores import read_both_kinds, read_scores
 
 logger = logging.getLogger(__name__)

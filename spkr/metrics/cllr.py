@@ -17,7 +17,15 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import rel_entr
 
-from spkr.metrics.roc import sorted_sides
+from spkr.metrics.roc import Weighted, counts_at_corners, sorted_sides
+
+
+def _cost_of_target(llr: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0, -llr)
+
+
+def _cost_of_nontarget(llr: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0, llr)
 
 
 def cllr(target, nontarget) -> float:
@@ -26,23 +34,25 @@ def cllr(target, nontarget) -> float:
     Args: natural log-likelihood ratios of target (n_t,) and of nontarget trials (n_n,), in any order.
     Raises InputError if a side is empty or not finite.
     """
-    t, s = sorted_sides(target, nontarget)
-    bits = np.logaddexp(0, -t).mean(dtype=float) + np.logaddexp(0, s).mean(dtype=float)
-    return float(bits / (2 * np.log(2)))
+    if isinstance(target, Weighted):
+        nats = target.mean_of(_cost_of_target) + nontarget.mean_of(_cost_of_nontarget)
+    else:
+        t, s = sorted_sides(target, nontarget)
+        nats = _cost_of_target(t).mean(dtype=float) + _cost_of_nontarget(s).mean(dtype=float)
+    return float(nats / (2 * np.log(2)))
 
 
 def min_cllr(target, nontarget) -> float:
     """The least Cllr (0..1) of any map of the scores that keeps their order; equal scores keep equal.
 
+    PAV gives all nontarget scores between two target scores the same value, so that it needs only their number.
+
     Args: target (n_t,) and nontarget (n_n,) scores, in any order; they need not be log-likelihood ratios.
     Raises InputError if a side is empty or not finite.
     """
-    t, s = sorted_sides(target, nontarget)
-    values = np.union1d(t, s)
-    of_targets, of_nontargets = (
-        np.diff(np.searchsorted(side, values, side="left"), append=len(side)) for side in (t, s)
-    )
+    of_targets, of_nontargets = (np.diff(counts) for counts in counts_at_corners(target, nontarget))
     n = of_targets + of_nontargets
+    of_targets, of_nontargets, n = (counts[n > 0] for counts in (of_targets, of_nontargets, n))
     first = isotonic_regression(of_targets / n, weights=n).blocks[:-1]  # the first value of each block
     a, b = (np.add.reduceat(counts, first) / counts.sum() for counts in (of_targets, of_nontargets))
     # a log2(1 + b / a) = a log2((a + b) / a), and 0 where a is 0

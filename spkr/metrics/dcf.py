@@ -17,7 +17,7 @@ Plan", for the threshold and C_primary.
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.metrics.roc import error_rates, sorted_sides
+from spkr.metrics.roc import error_rates, rates_at, sorted_sides
 
 PRIMARY = (0.01, 0.005)  # P_target of the two costs in C_primary
 
@@ -71,10 +71,9 @@ def act_dcf(target, nontarget, p_target: float, c_miss: float = 1, c_fa: float =
     Args: natural log-likelihood ratios of target (n_t,) and of nontarget trials (n_n,), in any order.
     Raises InputError if a side is empty or not finite, and as `dcf` does.
     """
-    t, s = sorted_sides(target, nontarget)
     dcf(0, 0, p_target, c_miss, c_fa)  # for its checks
     theta = np.log(c_fa * (1 - p_target)) - np.log(c_miss * p_target)
-    p_miss, p_fa = np.searchsorted(t, theta) / len(t), 1 - np.searchsorted(s, theta) / len(s)
+    p_miss, p_fa = rates_at(theta, target, nontarget)
     return float(dcf(p_miss, p_fa, p_target, c_miss, c_fa))
 
 

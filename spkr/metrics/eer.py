@@ -12,7 +12,7 @@ from bisect import bisect_left
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from spkr.metrics.roc import error_rates, sorted_sides
+from spkr.metrics.roc import Weighted, counts_at_corners, error_rates, sorted_sides
 
 
 def eer_kaldi(target, nontarget) -> tuple[float, float]:
@@ -28,10 +28,24 @@ def eer_kaldi(target, nontarget) -> tuple[float, float]:
     Args: target (n_t,) and nontarget (n_n,) scores, in any order.
     Raises InputError if a side is empty or not finite.
     """
+    if isinstance(target, Weighted):
+        return _eer_of_resample(target, nontarget)
     t, s = sorted_sides(target, nontarget, np.float32)
     n_t, n_n = len(t), len(s)
     p = bisect_left(range(n_t - 1), True, key=lambda p: s[n_n - 1 - n_n * p // n_t] < t[p])
     return p / n_t, float(t[p])
+
+
+def _eer_of_resample(target: Weighted, nontarget: Weighted) -> tuple[float, float]:
+    """`eer_kaldi` of weighted scores: p = min max(m, ceil(f n_t / n_n)) over all corners with m misses, f false alarms.
+
+    As m rises and f falls, this is the first p at or after the m misses of a target score at which f is at most
+    p n_n / n_t. The corners that are not target scores have as many misses as the next one, and more false alarms.
+    """
+    misses, rejected = counts_at_corners(target, nontarget)
+    n_t, n_n = len(target), len(nontarget)
+    p = min(int(np.maximum(misses, -((rejected - n_n) * n_t // n_n)).min()), n_t - 1)
+    return p / n_t, target.at(p)
 
 
 def eer_linear(target, nontarget) -> float:

@@ -13,15 +13,12 @@ from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.identification import identification_accuracy
-from spkr.metrics.interval import eer_interval
 from spkr.metrics.roc import error_rates, sorted_sides
 from spkr.metrics.scores import read_both_kinds, read_scores
 from spkr.report.det import thin
 from spkr.report.lists import ScoredList
-from spkr.report.measures import Measure
+from spkr.report.measures import Measure, intervals
 from spkr.report.slices import measure_slices, read_attributes
-
-INTERVAL = ("eer_lo", "eer_hi")
 
 
 def evaluate(
@@ -42,18 +39,17 @@ def evaluate(
         attributes = read_attributes(trials, sides, [Path(scored.utt2spk).parent / name for name in by])
     warn_of_odd_trials(scored.trials, trials, utts)
     of_list = {"trials": name, "trials_sha256": sha256(scored.trials)}
+    of_list["n_speakers"] = 1 + int(max(map(np.max, speakers))) if speakers else math.nan
     of_list["n_silent"] = _count_silent(scored, trials, utts) if scored.num_voiced else math.nan
     rows, slices, curves, answers = [], [], {}, {}
     for backend, path in scored.scores.items():
         scores = read_scores(path, trials, allow_duplicates)
         ratios = read_scores(scored.llrs[backend], trials, allow_duplicates) if backend in scored.llrs else None
         measures, curves[backend] = measure(trials.target, scores, ratios, table)
-        if speakers:
-            ends = eer_interval(scores, trials.target, *speakers)
-            measures |= {key: round(100 * end, 3) for key, end in zip(INTERVAL, ends, strict=True)}
+        measures |= intervals(table, trials.target, scores, ratios, speakers)
         rows.append(of_list | {"backend": backend} | measures)
         of_backend = {"trials": name, "backend": backend}
-        slices += [of_backend | row for row in measure_slices(trials, scores, attributes)]
+        slices += [of_backend | row for row in measure_slices(trials, scores, attributes, speakers)]
         if scored.models:
             accuracy, n = identification_accuracy(trials, scores)
             answers[backend] = {"accuracy": round(accuracy, 4), "n": n}
@@ -77,8 +73,6 @@ def measure(
     """
     sides = sorted_sides(scores[target], scores[~target])
     of_ratios = None if ratios is None else sorted_sides(ratios[target], ratios[~target])
-    found = dict(zip(("n_target", "n_nontarget"), map(len, sides), strict=True)) | dict.fromkeys(INTERVAL, math.nan)
-    for name, one in table.items():
-        measured = (of_ratios or (sides if one.or_scores else None)) if one.of_ratios else sides
-        found[name] = one.of(*measured) if measured else math.nan
+    found = dict(zip(("n_target", "n_nontarget"), map(len, sides), strict=True))
+    found |= {name: round(one.of(sides, of_ratios), one.decimals) for name, one in table.items()}
     return found, (*thin(*error_rates(*sides)), eer_kaldi(*sides)[0])

@@ -1,19 +1,24 @@
 """The measures in the table of results, of the scores of one back-end on one list.
 
 A new measure is a function of target (n_t,) and nontarget (n_n,) scores, and an entry in `MEASURES`. It becomes a
-column of results.tsv and results.json, and one of the printed table if it has a heading. A measure of log-likelihood
-ratios is nan where scores are not calibrated, unless it can be taken of scores.
+column of results.tsv and results.json, with the ends of its confidence interval, and one of the printed table if it has
+a heading. A measure of log-likelihood ratios is nan where scores are not calibrated, unless it can be taken of scores.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from spkr.metrics.bootstrap import SPEAKERS, Resampled, draw_speakers, ends, resample
 from spkr.metrics.cllr import cllr, min_cllr
 from spkr.metrics.dcf import act_dcf, c_primary, min_dcf
 from spkr.metrics.eer import eer_kaldi, eer_linear, eer_rocch
+from spkr.metrics.roc import Weighted
+
+Pair = tuple[np.ndarray, np.ndarray] | tuple[Weighted, Weighted]  # target (n_t,) and nontarget (n_n,) scores
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,10 @@ class Measure:
     of_ratios: bool = False  # in place of scores
     or_scores: bool = False  # where there are no ratios
 
-    def of(self, target: np.ndarray, nontarget: np.ndarray) -> float:
-        """The measure, rounded as it is printed."""
-        return round((100 if self.percent else 1) * float(self.function(target, nontarget)), self.decimals)
+    def of(self, scores: Pair, ratios: Pair | None) -> float:
+        """The measure of target and nontarget scores or of their log-likelihood ratios; nan if it needs ratios."""
+        sides = (ratios or (scores if self.or_scores else None)) if self.of_ratios else scores
+        return (100 if self.percent else 1) * float(self.function(*sides)) if sides else math.nan
 
 
 def _percent(function: Callable, heading: str | None = None, json_only: bool = False) -> Measure:
@@ -74,3 +80,32 @@ def with_priors(priors: Iterable[float]) -> dict[str, Measure]:
         further[f"mindcf_{prior:g}"] = _min_dcf(prior, f"minDCF {prior:g}", json_only=True)
         further[f"actdcf_{prior:g}"] = _act_dcf(prior, f"actDCF {prior:g}")
     return MEASURES | {name: measure for name, measure in further.items() if name not in MEASURES}
+
+
+def bounds(names: Iterable[str]) -> list[str]:
+    """The names of the ends of these measures' intervals."""
+    return [f"{name}_{end}" for name in names for end in ("lo", "hi")]
+
+
+def intervals(
+    table: Mapping[str, Measure], target: np.ndarray, scores: np.ndarray, ratios: np.ndarray | None, speakers
+) -> dict[str, float]:
+    """The ends of the 95 % interval of each measure, by the names of `bounds`, rounded as they are printed.
+
+    Args: target, bool (n,); scores and their log-likelihood ratios, if any (n,); speakers: the numbers of both speakers
+    of each trial, (n,) both, from 0; None, or fewer than SPEAKERS, give nan.
+    """
+    found = dict.fromkeys(bounds(table), math.nan)
+    if speakers is None or (n_speakers := 1 + int(max(map(np.max, speakers)))) < SPEAKERS:
+        return found
+    systems = {"scores": scores} if ratios is None else {"scores": scores, "ratios": ratios}
+    systems = {name: Resampled(values, target, *speakers) for name, values in systems.items()}
+    taken = {name: one for name, one in table.items() if not one.of_ratios or one.or_scores or ratios is not None}
+
+    def measure(scores: Pair, ratios: Pair | None = None) -> dict[str, float]:
+        return {name: one.of(scores, ratios) for name, one in taken.items()}
+
+    for name, values in resample(systems, draw_speakers(n_speakers, len(target)), measure).items():
+        low_high = (round(end, table[name].decimals) for end in ends(values))
+        found |= dict(zip(bounds([name]), low_high, strict=True))
+    return found

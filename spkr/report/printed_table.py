@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from spkr.metrics.bootstrap import FEW_SPEAKERS
 from spkr.report.measures import MEASURES, Measure
 
 
@@ -34,6 +35,8 @@ def format_table(
     lines.insert(1, "-" * len(lines[0]))
     intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
     lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
+    for name, row in {row["trials"]: row for row in rows if row["n_speakers"] < FEW_SPEAKERS}.items():
+        lines.append(f"{name}: {row['n_speakers']} speakers; the intervals of fewer than {FEW_SPEAKERS} are too narrow")
     for name, row in {row["trials"]: row for row in rows if row["n_silent"] > 0}.items():
         lines.append(f"{name}: {row['n_silent']} trials rest on an utterance without a voiced frame")
     for where, found in (identification or {}).items():

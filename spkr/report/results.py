@@ -8,9 +8,9 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.report.det import plot_det
-from spkr.report.list_results import INTERVAL, evaluate
+from spkr.report.list_results import evaluate
 from spkr.report.lists import ScoredList
-from spkr.report.measures import MEASURES, with_priors
+from spkr.report.measures import MEASURES, bounds, with_priors
 from spkr.report.origin import describe_network, origin
 from spkr.report.printed_table import format_table
 from spkr.report.slices import write_slices
@@ -22,8 +22,9 @@ ORDER = (
     *("eer", "eer_lo", "eer_hi", "mindcf_0.01", "mindcf_0.001", "mindcf_0.05"),
     *("actdcf_0.01", "cllr", "mincllr", "trials_sha256", "n_silent", "front_end", "n_parameters"),
 )
-COLUMNS = tuple(dict.fromkeys([*ORDER, *(name for name, measure in MEASURES.items() if not measure.json_only)]))
-DECIMALS = dict.fromkeys(INTERVAL, 3) | {name: measure.decimals for name, measure in MEASURES.items()}
+IN_TSV = [name for name, measure in MEASURES.items() if not measure.json_only]
+COLUMNS = tuple(dict.fromkeys([*ORDER, "n_speakers", *IN_TSV, *bounds(IN_TSV)]))
+DECIMALS = {key: measure.decimals for name, measure in MEASURES.items() for key in (name, *bounds([name]))}
 
 
 def report(
@@ -125,7 +126,7 @@ def _write(
 ) -> None:
     """Write all files of the results, each by rename."""
     write_tsv(out / "results.tsv", rows, {column: f".{DECIMALS.get(column, 4)}f" for column in COLUMNS})
-    order = dict.fromkeys([*COLUMNS, *measures])
+    order = dict.fromkeys([*COLUMNS, *measures, *bounds(measures)])
     results = [{c: None if row[c] != row[c] else row[c] for c in order} for row in rows]  # JSON has no nan
     with replacing(out / "results.json") as f:
         content = {"results": results, "identification": identification, "made_by": made_by}

@@ -16,11 +16,11 @@ from spkr.errors import InputError
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.trial_speakers import Sides
 from spkr.kaldi.trials import Trials
-from spkr.metrics.dcf import min_dcf
-from spkr.metrics.eer import eer_kaldi
+from spkr.report.measures import MEASURES, bounds, intervals
 from spkr.tsv import write_tsv
 
-COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01")
+MEASURED = {name: MEASURES[name] for name in ("eer", "mindcf_0.01")}
+COLUMNS = ("trials", "backend", "attribute", "value", "n_target", "n_nontarget", *MEASURED, *bounds(MEASURED))
 
 
 @dataclass(frozen=True)
@@ -73,26 +73,32 @@ def _numbers(found: list[str | None], values: list[str]) -> np.ndarray:
     return np.array([number.get(value, -1) for value in found], np.int32)
 
 
-def measure_slices(trials: Trials, scores: np.ndarray, attributes: Sequence[Attribute]) -> list[dict]:
-    """A row for each value of each attribute: its trials, EER in percent and minDCF.
+def measure_slices(trials: Trials, scores: np.ndarray, attributes: Sequence[Attribute], speakers) -> list[dict]:
+    """A row for each value of each attribute: its trials, EER in percent and minDCF, with their intervals.
 
-    The error rates are nan if there is no target or no nontarget trial.
+    Error rates are nan if there is no target or no nontarget trial. Args: speakers (number of trials,), of either side.
     """
     rows = []
     for attribute in attributes:
         for k, value in enumerate(attribute.values):
             chosen = attribute.of_trials == k
-            sides = scores[chosen & trials.target], scores[chosen & ~trials.target]
-            measurable = all(map(len, sides))
-            measures = {
-                "eer": 100 * eer_kaldi(*sides)[0] if measurable else math.nan,
-                "mindcf_0.01": min_dcf(*sides, 0.01) if measurable else math.nan,
-            }
-            counts = dict(zip(("n_target", "n_nontarget"), map(len, sides), strict=True))
+            target = trials.target[chosen]
+            counts = {"n_target": int(target.sum()), "n_nontarget": int((~target).sum())}
+            measures = dict.fromkeys([*MEASURED, *bounds(MEASURED)], math.nan)
+            if all(counts.values()):
+                sides = scores[chosen & trials.target], scores[chosen & ~trials.target]
+                measures |= {name: measure.of(sides, None) for name, measure in MEASURED.items()}
+                measures |= intervals(MEASURED, target, scores[chosen], None, _numbered(speakers, chosen))
             rows.append({"attribute": attribute.name, "value": value} | counts | measures)
     return rows
 
 
+def _numbered(speakers, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The speakers of the chosen trials on either side, numbered without gaps."""
+    both = np.unique(np.stack([side[chosen] for side in speakers]), return_inverse=True)[1].reshape(2, -1)
+    return both[0], both[1]
+
+
 def write_slices(path: str | Path, rows: Sequence[Mapping]) -> None:
     """Write COLUMNS of rows as tab-separated text, by rename."""
-    write_tsv(path, rows, dict.fromkeys(COLUMNS, ".4f") | {"eer": ".3f"})
+    write_tsv(path, rows, dict.fromkeys(COLUMNS, ".4f") | dict.fromkeys(["eer", *bounds(["eer"])], ".3f"))

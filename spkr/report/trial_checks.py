@@ -13,8 +13,8 @@ from spkr.kaldi.odd_trials import in_both_orders, share_a_label
 from spkr.kaldi.rules import Files, is_command
 from spkr.kaldi.trial_speakers import Sides, read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
+from spkr.metrics.bootstrap import SPEAKERS
 from spkr.metrics.expected_interval import expected_half_width
-from spkr.metrics.interval import SPEAKERS
 from spkr.report.trial_conditions import conditions_of, lengths_of
 
 TOO_WIDE = 0.5  # half the interval, as a share of the EER

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.expected_interval import SHARE, expected_half_width
-from spkr.metrics.interval import eer_interval
 from tests.conftest import ROOT
+from tests.unit.metrics.speakers import intervals_of
 
 
 def speakers_of_pairs(n_speakers, utts):
@@ -30,7 +31,8 @@ def test_intervals_of_scores_of_the_model_are_as_wide(n_speakers, utts, eer):
         of_target = -2 * ndtri(eer) + np.sqrt(SHARE) * own[enrol]
         of_nontarget = np.sqrt(SHARE / 2) * (other[enrol] + other[test])
         noise = np.sqrt(1 - SHARE) * rng.normal(size=len(target))
-        low, high = eer_interval(np.where(target, of_target, of_nontarget) + noise, target, enrol, test)
+        scores = np.where(target, of_target, of_nontarget) + noise
+        low, high = intervals_of(scores, target, enrol, test, eer=lambda t, s: eer_kaldi(t, s)[0])["eer"]
         widths.append((high - low) / 2)
     assert np.mean(widths) == pytest.approx(expected(enrol, test, target, eer), rel=0.15)
 

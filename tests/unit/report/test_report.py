@@ -19,7 +19,9 @@ from spkr.report.results import report
 
 HEADER = (
     "name\trun\tmodel\tseed\ttrials\tbackend\tprimary\tn_target\tn_nontarget\teer\teer_lo\teer_hi\tmindcf_0.01\t"
-    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256\tn_silent\tfront_end\tn_parameters"
+    "mindcf_0.001\tmindcf_0.05\tactdcf_0.01\tcllr\tmincllr\ttrials_sha256\tn_silent\tfront_end\tn_parameters\t"
+    "n_speakers\tmindcf_0.01_lo\tmindcf_0.01_hi\tmindcf_0.001_lo\tmindcf_0.001_hi\tmindcf_0.05_lo\tmindcf_0.05_hi\t"
+    "actdcf_0.01_lo\tactdcf_0.01_hi\tcllr_lo\tcllr_hi\tmincllr_lo\tmincllr_hi"
 )
 OF_RUN = {"name": "an4", "run": "main", "model": "quartznet3x1", "seed": 1, "primary": "plda"}
 
@@ -43,7 +45,7 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
     header, *rows = (tmp_path / "results/results.tsv").read_text().splitlines()
     assert header == HEADER
     digest = hashlib.sha256((tmp_path / "trials").read_bytes()).hexdigest()
-    start, unknown = ["an4", "main", "quartznet3x1", "1"], ["nan", "-", "nan"]
+    start, unknown = ["an4", "main", "quartznet3x1", "1"], ["nan", "-", *["nan"] * 14]
     measured = ["25.000", "nan", "nan", "1.0000", "1.0000", "1.0000", "nan", "nan", "0.8113"]
     assert rows[0].split("\t") == [
         *start,
@@ -56,7 +58,7 @@ def test_results_tsv_has_a_row_for_each_list_and_back_end(tmp_path, lists):
         digest,
         "nan",
         "-",
-        "nan",
+        *["nan"] * 14,
     ]
     perfect = ["0.000", "nan", "nan", "0.0000", "0.0000", "0.0000", "nan", "nan", "0.0000"]
     assert rows[1].split("\t") == [*start, "trials_enrol", "plda", "yes", "4", "4", *perfect, digest, *unknown]
@@ -72,7 +74,8 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
     rows = (tmp_path / "results/results.tsv").read_text().splitlines()[1:]
     for row, line in zip(found["results"], rows, strict=True):
         of_ratios = ["actdcf_0.001", "actdcf_0.05", "c_primary", "cllr_loss"]
-        assert list(row) == [*HEADER.split("\t"), "eer_rocch", "eer_linear", *of_ratios]
+        further = ["eer_rocch", "eer_linear", *of_ratios]
+        assert list(row) == [*HEADER.split("\t"), *further, *(f"{m}_{end}" for m in further for end in ("lo", "hi"))]
         assert [row[name] for name in of_ratios] == [None] * 4
         for column, text in zip(HEADER.split("\t"), line.split("\t"), strict=True):
             same = float(text) if isinstance(row[column], float) else text
@@ -117,6 +120,7 @@ def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     row = {"trials": "trials_1m_averaged", "backend": "lda_cosine_asnorm", "primary": "yes", "n_target": 1234567}
     row |= {"n_nontarget": 40000000, "eer": 12.346, "mindcf_0.01": 0.5, "mindcf_0.001": 1.0}
     row |= {"eer_lo": 9.04, "eer_hi": 15.96, "n_silent": 7, "cllr": 1.25, "mincllr": 0.5}
+    row |= {"n_speakers": 19}
     lines = format_table([row]).splitlines()
     assert lines[2].split() == [
         *("trials_1m_averaged", "lda_cosine_asnorm*", "1,234,567", "40,000,000"),
@@ -124,7 +128,10 @@ def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     ]
     assert len(lines[0]) == len(lines[1]) == len(lines[2])
     assert lines[3] == "* the primary back-end; (95 % confidence interval, resampling speakers)"
-    assert lines[4:] == ["trials_1m_averaged: 7 trials rest on an utterance without a voiced frame"]
+    assert lines[4:] == [
+        "trials_1m_averaged: 19 speakers; the intervals of fewer than 20 are too narrow",
+        "trials_1m_averaged: 7 trials rest on an utterance without a voiced frame",
+    ]
 
 
 def test_two_reports_agree_to_the_byte(tmp_path, lists):

@@ -69,6 +69,7 @@ def test_slices_are_of_the_trials_that_have_a_value(data):
         "trials",
         "backend",
         *("attribute", "value", "n_target", "n_nontarget", "eer", "mindcf_0.01"),
+        *("eer_lo", "eer_hi", "mindcf_0.01_lo", "mindcf_0.01_hi"),
     ]
     found = {(row["attribute"], row["value"]): row for row in rows}
     assert list(found) == [
@@ -111,8 +112,8 @@ def test_a_value_without_trials_of_both_kinds_has_counts_but_no_error_rates(data
     write_scored(data, "few", trials)
     report(scored(data, "few"), data / "results", **OF_RUN, by=["utt2point"])
     far, near = slices_of(data)
-    assert list(far.values())[2:] == ["test_point", "far", "1", "1", "0.000", "0.0000"]
-    assert list(near.values())[2:] == ["test_point", "near", "1", "0", "nan", "nan"]
+    assert list(far.values())[2:] == ["test_point", "far", "1", "1", "0.000", "0.0000", *["nan"] * 4]
+    assert list(near.values())[2:] == ["test_point", "near", "1", "0", *["nan"] * 6]
 
 
 def test_the_interval_is_in_the_results_and_in_the_table_and_repeats_to_the_byte(data):
@@ -187,6 +188,7 @@ def test_the_command_takes_speakers_models_and_attributes(data, capsys):
 def test_slices_of_two_values_add_up_to_the_whole(data):
     trials = read_trials(data / "trials_pairs")
     sides = read_sides(trials, data / "trials_pairs", data / "utt2spk")
-    rows = measure_slices(trials, np.arange(len(trials)), read_attributes(trials, sides, [data / "utt2mic"]))
+    attributes, speakers = read_attributes(trials, sides, [data / "utt2mic"]), speakers_of_trials(trials, "", sides)
+    rows = measure_slices(trials, np.arange(len(trials)), attributes, speakers)
     for attribute in ("enrol_mic", "test_mic"):
         assert sum(r["n_target"] + r["n_nontarget"] for r in rows if r["attribute"] == attribute) == len(trials)

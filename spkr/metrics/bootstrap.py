@@ -1,0 +1,84 @@
+"""Confidence intervals of all measures from resampling speakers.
+
+The trials of a list are not independent: each speaker is in many of them, and what makes a voice hard makes all its
+trials hard. So speakers, not trials, are drawn with replacement, as many as there are. If speakers s and t are drawn
+w_s and w_t times, a target trial of s counts w_s times, and a nontarget trial of s and t counts w_s w_t times. The ends
+of the interval of a measure are quantiles of its values in many such draws. All measures, of all systems on one list,
+come from the same draws, so that differences of two of them have intervals, too.
+
+The intervals cover less than their nominal 95 % if there are few speakers: docs/explanation/intervals.md.
+
+Sources: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004, for
+the percentile interval; Poh, Martin and Bengio, Performance generalization in biometric authentication using joint
+user-specific and sample bootstraps, IEEE Trans. PAMI 29, 2007, for drawing users; Owen, The pigeonhole bootstrap,
+Annals of Applied Statistics 1, 2007, for the products of weights.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from spkr.metrics.roc import Weighted, corners_of, sorted_sides
+
+MOST, FEWEST = 1_000, 100  # resamples
+WORK = 1_000_000_000  # trials in all resamples; limits their number for lists of millions
+SPEAKERS = 5  # at least; four have only 35 different draws
+FEW_SPEAKERS = 20  # with fewer, intervals are too narrow
+LEVEL = 0.95
+
+
+def draw_speakers(n_speakers: int, n_trials: int) -> np.ndarray:
+    """How often each speaker is drawn, int (draws, n_speakers); the same numbers give the same draws."""
+    draws = min(max(WORK // n_trials, FEWEST), MOST)
+    return np.random.default_rng(0).multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), draws)
+
+
+class Resampled:
+    """The scores of a system on a list, as resamples of its speakers have them.
+
+    Scores are rounded to float32, as Kaldi's EER does, and as score files have them.
+    """
+
+    def __init__(self, scores, target, enrol, test):
+        """Args: scores (n,), target (n,) bool, enrol and test (n,): the speakers' numbers on either side, from 0."""
+        scores, target = np.asarray(scores, np.float32), np.asarray(target)
+        order = [np.flatnonzero(kind)[np.argsort(scores[kind], kind="stable")] for kind in (target, ~target)]
+        self.sides = sorted_sides(*(scores[places] for places in order))
+        self._speakers = enrol[order[0]], enrol[order[1]], test[order[1]]
+        self._corners, self._shared = corners_of(*self.sides), ({}, {})
+
+    def __call__(self, w: np.ndarray) -> tuple[Weighted, Weighted]:
+        """The target and nontarget scores of one draw, w int (number of speakers,); a side may have none."""
+        of_target, a, b = self._speakers
+        weights = w[of_target], w[a] * w[b]
+        return tuple(map(Weighted, self.sides, weights, self._corners, self._shared))
+
+
+def resample(
+    systems: Mapping[str, Resampled], draws: np.ndarray, measure: Callable[..., Mapping[str, float]]
+) -> dict[str, np.ndarray]:
+    """The values of measures in each draw, nan in draws without a target or without a nontarget trial.
+
+    Args:
+        systems: on one list, by name
+        draws: of `draw_speakers`
+        measure: takes the two sides of each system as an argument of its name; returns values by name
+    Returns: (number of draws,) for each value that `measure` returns.
+    """
+    found: dict[str, np.ndarray] = {}
+    for k, w in enumerate(draws):
+        sides = {name: system(w) for name, system in systems.items()}
+        if all(len(side) for both in sides.values() for side in both):
+            for name, value in measure(**sides).items():
+                found.setdefault(name, np.full(len(draws), math.nan))[k] = value
+    return found
+
+
+def ends(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """The ends of the percentile interval of values (draws,); nan values are left out, and give nan if all are nan."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return math.nan, math.nan
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
