@@ -52,6 +52,7 @@ rule report:
         f"{RUN}/log/report.log",
     benchmark:
         f"{RUN}/benchmark/report.tsv"
+    threads: 2
     params:
         out=f"{RUN}/results",
         # As a function of `input` it is a derived parameter: a key that moves to another line does not cause a rerun

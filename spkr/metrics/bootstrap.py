@@ -15,7 +15,9 @@ Annals of Applied Statistics 1, 2007, for the products of weights.
 """
 
 import math
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from spkr.metrics.roc import Weighted, corners_of, sorted_sides
 
 MOST, FEWEST = 1_000, 100  # resamples
 WORK = 1_000_000_000  # trials in all resamples; limits their number for lists of millions
+IN_PARALLEL = 100_000  # trials in a draw from which threads are worth it
 SPEAKERS = 5  # at least; four have only 35 different draws
 FEW_SPEAKERS = 20  # with fewer, intervals are too narrow
 LEVEL = 0.95
@@ -31,7 +34,8 @@ LEVEL = 0.95
 def draw_speakers(n_speakers: int, n_trials: int) -> np.ndarray:
     """How often each speaker is drawn, int (draws, n_speakers); the same numbers give the same draws."""
     draws = min(max(WORK // n_trials, FEWEST), MOST)
-    return np.random.default_rng(0).multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), draws)
+    drawn = np.random.default_rng(0).multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), draws)
+    return drawn.astype(np.int32)
 
 
 class Resampled:
@@ -66,13 +70,17 @@ def resample(
         measure: takes the two sides of each system as an argument of its name; returns values by name
     Returns: (number of draws,) for each value that `measure` returns.
     """
-    found: dict[str, np.ndarray] = {}
-    for k, w in enumerate(draws):
+
+    def in_draw(w: np.ndarray) -> Mapping[str, float]:
         sides = {name: system(w) for name, system in systems.items()}
-        if all(len(side) for both in sides.values() for side in both):
-            for name, value in measure(**sides).items():
-                found.setdefault(name, np.full(len(draws), math.nan))[k] = value
-    return found
+        return measure(**sides) if all(len(side) for both in sides.values() for side in both) else {}
+
+    first = in_draw(draws[0])  # computes what all draws share
+    trials = sum(len(side) for system in systems.values() for side in system.sides)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if trials > IN_PARALLEL else 1) as pool:
+        all_draws = [first, *pool.map(in_draw, draws[1:])]
+    names = dict.fromkeys(name for of_draw in all_draws for name in of_draw)
+    return {name: np.array([of_draw.get(name, math.nan) for of_draw in all_draws]) for name in names}
 
 
 def ends(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:

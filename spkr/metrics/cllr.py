@@ -51,8 +51,9 @@ def min_cllr(target, nontarget) -> float:
     Raises InputError if a side is empty or not finite.
     """
     of_targets, of_nontargets = (np.diff(counts) for counts in counts_at_corners(target, nontarget))
+    some = np.flatnonzero(of_targets + of_nontargets)
+    of_targets, of_nontargets = of_targets.take(some), of_nontargets.take(some)
     n = of_targets + of_nontargets
-    of_targets, of_nontargets, n = (counts[n > 0] for counts in (of_targets, of_nontargets, n))
     first = isotonic_regression(of_targets / n, weights=n).blocks[:-1]  # the first value of each block
     a, b = (np.add.reduceat(counts, first) / counts.sum() for counts in (of_targets, of_nontargets))
     # a log2(1 + b / a) = a log2((a + b) / a), and 0 where a is 0

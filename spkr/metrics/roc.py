@@ -48,7 +48,7 @@ class Weighted:
         """The mean of a function of the scores, which is computed once for all resamples."""
         if function not in self._shared:
             self._shared[function] = function(self.scores).astype(float)
-        return float(self._weights @ self._shared[function] / len(self))
+        return float(np.einsum("i,i", self._weights, self._shared[function]) / len(self))
 
 
 def error_rates(target, nontarget) -> tuple[np.ndarray, np.ndarray]:
