@@ -1,6 +1,7 @@
 # make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
+# make test-slow: simulations of several minutes.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-real test-faults test-slurm slurm lint conf install clean
+.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm lint conf install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -20,6 +21,9 @@ test: install
 
 test-real: install
 	$(BIN)/pytest -m real -n 2 --dist loadfile
+
+test-slow: install
+	$(BIN)/pytest -m slow -n 2
 
 test-faults: install
 	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults

@@ -2,16 +2,23 @@
 
 The trials of a list are not independent: each speaker is in many of them, and what makes a voice hard makes all its
 trials hard. So speakers, not trials, are drawn with replacement, as many as there are. If speakers s and t are drawn
-w_s and w_t times, a target trial of s counts w_s times, and a nontarget trial of s and t counts w_s w_t times. The ends
-of the interval of a measure are quantiles of its values in many such draws. All measures, of all systems on one list,
-come from the same draws, so that differences of two of them have intervals, too.
+w_s and w_t times, a target trial of s counts w_s times, and a nontarget trial of s and t counts w_s w_t times. All
+measures, of all systems on one list, come from the same draws, so that differences of two of them have intervals, too.
 
-The intervals cover less than their nominal 95 % if there are few speakers: docs/explanation/intervals.md.
+The ends of an interval are quantiles of a measure's values in the draws, at the levels
 
-Sources: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004, for
-the percentile interval; Poh, Martin and Bengio, Performance generalization in biometric authentication using joint
-user-specific and sample bootstraps, IEEE Trans. PAMI 29, 2007, for drawing users; Owen, The pigeonhole bootstrap,
-Annals of Applied Statistics 1, 2007, for the products of weights.
+    Phi(2 z_0 - e)  and  Phi(2 z_0 + e),   z_0 = Phi^-1(share of draws below the estimate),
+                                           e = sqrt(n / (n - 1)) t_{n-1}^-1((1 + level) / 2)                       (1)
+
+for n speakers. With z_0 = 0 and e = 1.96 they are 2.5 and 97.5 %. z_0 corrects for a bias of the draws: minDCF and
+minCllr are fitted to their trials, and are lower still in a resample, which has fewer different ones. e makes up for
+few speakers, whose draws vary too little. docs/explanation/intervals.md says how often such intervals cover the truth.
+
+Sources: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, ICASSP 2004; Poh,
+Martin and Bengio, Performance generalization in biometric authentication using joint user-specific and sample
+bootstraps, IEEE Trans. PAMI 29, 2007, for drawing users; Owen, The pigeonhole bootstrap, Annals of Applied Statistics
+1, 2007, for the products of weights; Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 14, for z_0;
+Hesterberg, What teachers should know about the bootstrap, The American Statistician 69, 2015, for e.
 """
 
 import math
@@ -20,6 +27,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
 
 from spkr.metrics.roc import Weighted, corners_of, sorted_sides
 
@@ -83,10 +91,17 @@ def resample(
     return {name: np.array([of_draw.get(name, math.nan) for of_draw in all_draws]) for name in names}
 
 
-def ends(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """The ends of the percentile interval of values (draws,); nan values are left out, and give nan if all are nan."""
-    finite = values[np.isfinite(values)]
+def ends(values: np.ndarray, estimate: float, n_speakers: int, level: float = LEVEL) -> tuple[float, float]:
+    """The ends of the confidence interval of a measure, equation (1).
+
+    Args: its values (draws,), of which nan are left out; its value on the list itself; the speakers of the list, at
+    least 2. Returns nan and nan if all values are nan.
+    """
+    finite = np.sort(values[np.isfinite(values)])
     if not len(finite):
         return math.nan, math.nan
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    below = np.mean([np.searchsorted(finite, estimate, side) for side in ("left", "right")])  # ties count half
+    z_0 = ndtri((below + 0.5) / (len(finite) + 1))
+    e = math.sqrt(n_speakers / (n_speakers - 1)) * stdtrit(n_speakers - 1, (1 + level) / 2)
+    low, high = np.quantile(finite, ndtr([2 * z_0 - e, 2 * z_0 + e]))
     return float(low), float(high)

@@ -16,9 +16,10 @@ Let speaker s be in t_s of T target trials, and in m_s of N nontarget trials, on
 and, as both densities are equally high at the threshold, var(EER) = (var(misses) + var(false alarms)) / 4.
 
 SHARE is chosen by the measured intervals of the 68 results of all pairs in recipes/an4/README.md, of EERs from 1 to
-18 %. They are 0.86 times as wide as (2) and (3) say for the ten speakers of test, and 1.09 times for the eight of dev;
-nine in ten results are between 0.7 and 1.4 times. Intervals of scores drawn from this model are 0.8 times as wide on
-average for ten speakers, 0.95 times for forty: resampling sees a rare difficult voice only where it is in the list.
+18 %, as plain percentile intervals. They are 0.86 times as wide as (2) and (3) say for the ten speakers of test, and
+1.09 times for the eight of dev; nine in ten results are between 0.7 and 1.4 times. Intervals of scores drawn from this
+model are 0.8 times as wide on average for ten speakers, 0.95 times for forty: resampling sees a rare difficult voice
+only where it is in the list.
 
 Source: R. Plackett, "A reduction formula for normal multivariate integrals", Biometrika 41, 1954, for (1).
 """

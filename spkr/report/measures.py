@@ -105,7 +105,8 @@ def intervals(
     def measure(scores: Pair, ratios: Pair | None = None) -> dict[str, float]:
         return {name: one.of(scores, ratios) for name, one in taken.items()}
 
+    estimates = measure(**{name: system.sides for name, system in systems.items()})
     for name, values in resample(systems, draw_speakers(n_speakers, len(target)), measure).items():
-        low_high = (round(end, table[name].decimals) for end in ends(values))
+        low_high = (round(end, table[name].decimals) for end in ends(values, estimates[name], n_speakers))
         found |= dict(zip(bounds([name]), low_high, strict=True))
     return found

@@ -18,7 +18,7 @@ def list_of_speakers(n_speakers, n, seed, levels=None, spread=1.0):
 
 def intervals_of(scores, target, enrol, test, **measures):
     """The ends of each measure's interval."""
-    systems = {"sides": Resampled(scores, target, enrol, test)}
-    draws = draw_speakers(1 + int(max(enrol.max(), test.max())), len(scores))
-    found = resample(systems, draws, lambda sides: {name: measure(*sides) for name, measure in measures.items()})
-    return {name: ends(values) for name, values in found.items()}
+    sides, n_speakers = Resampled(scores, target, enrol, test), 1 + int(max(enrol.max(), test.max()))
+    draws = draw_speakers(n_speakers, len(scores))
+    found = resample({"sides": sides}, draws, lambda sides: {k: measure(*sides) for k, measure in measures.items()})
+    return {name: ends(found[name], measure(*sides.sides), n_speakers) for name, measure in measures.items()}

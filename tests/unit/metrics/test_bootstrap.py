@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri, stdtrit
 
 from spkr.metrics.bootstrap import Resampled, draw_speakers, ends, resample
 from spkr.metrics.cllr import cllr, min_cllr
@@ -53,11 +54,14 @@ def test_the_eer_of_a_draw_is_kaldis_at_its_ends_and_in_float32(target, nontarge
     assert eer_kaldi(*sides) == eer_kaldi(target, nontarget)
 
 
-def test_the_interval_is_of_quantiles_over_speakers_drawn_and_is_repeatable():
+def test_draws_are_of_speakers_and_repeatable():
+    """The values in the draws are distributed as those of speakers that are drawn, and their trials put together."""
     scores, target, enrol, test = list_of_speakers(8, 3_000, 1)
     chosen = {name: MEASURES[name] for name in ("eer", "min_dcf", "min_cllr")}
-    found = intervals_of(scores, target, enrol, test, **chosen)
-    assert found == intervals_of(scores, target, enrol, test, **chosen)
+    sides = Resampled(scores, target, enrol, test)
+    found = resample(
+        {"sides": sides}, draw_speakers(8, 3_000), lambda sides: {k: one(*sides) for k, one in chosen.items()}
+    )
     rng, values = np.random.default_rng(7), {name: [] for name in chosen}
     for _ in range(1_000):
         drawn = rng.integers(8, size=8)
@@ -65,9 +69,23 @@ def test_the_interval_is_of_quantiles_over_speakers_drawn_and_is_repeatable():
         s = np.concatenate([scores[(enrol == a) & (test == b)] for a in drawn for b in drawn if a != b])
         for name, measure in chosen.items():
             values[name].append(measure(t, s))
-    for name, measure in chosen.items():
-        assert np.allclose(found[name], np.quantile(values[name], [0.025, 0.975]), atol=0.03), name
-        assert found[name][0] < measure(scores[target], scores[~target]) < found[name][1]
+    for name in chosen:
+        assert np.allclose(*(np.quantile(of, [0.025, 0.5, 0.975]) for of in (found[name], values[name])), atol=0.03)
+    for name, (low, high) in intervals_of(scores, target, enrol, test, **chosen).items():
+        assert low < chosen[name](scores[target], scores[~target]) < high
+    assert intervals_of(scores, target, enrol, test, **chosen) == intervals_of(scores, target, enrol, test, **chosen)
+
+
+def test_the_ends_are_quantiles_wider_for_few_speakers_and_shifted_against_the_bias():
+    values = np.arange(10_001) / 10_000
+    assert ends(values, 0.5, 10**6) == pytest.approx((0.025, 0.975), abs=1e-3)
+    wider = ndtr(np.sqrt(10 / 9) * stdtrit(9, 0.975))
+    assert ends(values, 0.5, 10) == pytest.approx((1 - wider, wider), abs=1e-3)
+    low, high = ends(values, 0.6, 10**6)  # most draws are below the estimate
+    z = ndtri(0.6)
+    assert (low, high) == pytest.approx((ndtr(2 * z - 1.96), ndtr(2 * z + 1.96)), abs=1e-3)
+    assert ends(np.array([0.0, np.nan, 0.0]), 0.0, 5) == (0, 0)  # no draw has an error
+    assert np.isnan(ends(np.array([np.nan]), 0.0, 5)).all()
 
 
 def test_the_interval_is_of_speakers_not_of_trials():
@@ -84,7 +102,7 @@ def test_a_difference_of_systems_is_taken_in_the_same_draws():
         lambda a, b: {"difference": eer_rocch(*a) - eer_rocch(*b), "a": eer_rocch(*a), "b": eer_rocch(*b)},
     )
     assert (found["difference"] == found["a"] - found["b"]).all()
-    assert np.ptp(ends(found["difference"])) < 0.2 * np.ptp(ends(found["a"]))
+    assert np.ptp(found["difference"]) < 0.2 * np.ptp(found["a"])
 
 
 def test_draws_without_trials_of_both_kinds_are_left_out():
@@ -93,7 +111,6 @@ def test_draws_without_trials_of_both_kinds_are_left_out():
     draws = np.array([[1, 1], [2, 0], [0, 2]])
     found = resample({"sides": both}, draws, lambda sides: {"n": len(sides[0])})["n"]
     assert found[0] == 2 and np.isnan(found[1:]).all()
-    assert ends(found) == (2, 2) and np.isnan(ends(found[1:])).all()
     assert resample({"sides": both}, draws[1:], lambda sides: {"n": 1}) == {}
 
 
