@@ -67,6 +67,11 @@ rule all:
 
 
 onsuccess:
-    table = Path(RUN) / "results/table.txt"
+    results = Path(RUN) / "results"
+    table, summary, page = (results / name for name in ("table.txt", "summary.txt", "report.html"))
     if table.exists() and table.stat().st_mtime >= STARTED:
-        print(f"\n{table.read_text()}\n{RUN}/results holds the table, results.json and DET plots.")
+        print(
+            f"\n{table.read_text()}\n{summary.read_text()}\n{results} holds the table, results.json and DET plots."
+        )
+        if page.exists():
+            print(f"{page} shows them.")

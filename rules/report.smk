@@ -1,8 +1,9 @@
-# EER with its interval, minDCF, Cllr, identification accuracy, results by attribute, DET plots.
+# EER, minDCF, Cllr and their intervals, thresholds, identification, results by attribute, DET plots.
 
 # Files of the data rule that describe utterances and speakers: microphone, distance, sex.
 ATTRIBUTES = [name for name in DATA_FILES if re.match("(utt|spk)2(?!spk|utt|dur|file|session)", name)]
 TEST_SETS = sorted({s for s, _ in LISTS.values()})
+WITH_MODELS = [name for name, (_, of) in LISTS.items() if settings.trials[of].models]
 
 
 def list_files(name):
@@ -16,7 +17,10 @@ def list_files(name):
     }
     if name in CALIBRATED:
         files["llrs"] = {b: f"{RUN}/scores/{name}.{b}.llr" for b in KINDS}
-    return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if settings.trials[of].models else {})
+        files["dev"] = CALIBRATED[name]
+    if name in CALIBRATED.values():
+        files["calibrations"] = {b: f"{RUN}/calibration/{name}.{b}.json" for b in KINDS}
+    return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if name in WITH_MODELS else {})
 
 
 def in_report(files, caption, category):
@@ -32,6 +36,9 @@ rule report:
         num_voiced=expand(f"{RUN}/xvectors/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
         llrs=expand(f"{RUN}/scores/{{list}}.{{backend}}.llr", list=CALIBRATED, backend=KINDS),
+        calibrations=expand(
+            f"{RUN}/calibration/{{list}}.{{backend}}.json", list=sorted({*CALIBRATED.values()}), backend=KINDS
+        ),
         corpus=expand(f"{EXP}/data/{{set}}/reco2sum", set=SETS),
         network=MODEL,
         valid=[] if PRETRAINED else f"{TRAINED[-1]}/valid.json",
@@ -41,9 +48,12 @@ rule report:
         lists=f"{RUN}/results/lists.json",
         tsv=in_report(f"{RUN}/results/results.tsv", "results", "Results"),
         table=in_report(f"{RUN}/results/table.txt", "table", "Results"),
+        summary=f"{RUN}/results/summary.txt",
         json=in_report(f"{RUN}/results/results.json", "origin", "Run"),
         manifest=f"{RUN}/results/manifest.json",
         slices=in_report(f"{RUN}/results/slices.tsv" if ATTRIBUTES else [], "slices", "Results"),
+        thresholds=in_report(f"{RUN}/results/thresholds.tsv" if CALIBRATED else [], "thresholds", "Results"),
+        confusions=in_report(f"{RUN}/results/confusions.tsv" if WITH_MODELS else [], "confusions", "Results"),
         det=in_report(expand(f"{RUN}/results/det_{{list}}.svg", list=LISTS), "det", "Plots"),
         det_png=expand(f"{RUN}/results/det_{{list}}.png", list=LISTS),
         training=in_report([] if PRETRAINED else f"{RUN}/results/training.svg", "training", "Plots"),
@@ -59,6 +69,7 @@ rule report:
         config=lambda wildcards, input: resolved.as_yaml(ROOT),
         lists=json.dumps({name: list_files(name) for name in LISTS}, indent=2),
         by=ATTRIBUTES,
+        prior=settings.calibration.prior,
         primary=settings.backend.primary,
         name=settings.experiment,
         run=settings.run,
@@ -72,6 +83,6 @@ rule report:
     shell:
         "printf '%s\\n' {params.config:q} > {output.config}; printf '%s\\n' {params.lists:q} > {output.lists};"
         " spkr --log {log} eval {params.out} {output.lists} --by {params.by} --primary {params.primary}"
-        " {params.valid} --train-logs {input.train_logs} --name {params.name} --run {params.run}"
+        " --priors {params.prior} {params.valid} --train-logs {input.train_logs} --name {params.name} --run {params.run}"
         " --model {params.model} --seed {params.seed} --front-end {params.front_end} --network {input.network}"
         " --corpus {input.corpus} > /dev/null"

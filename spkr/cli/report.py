@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from spkr.cli import arguments
 from spkr.cli.arguments import SEED, not_negative, probability, recorded
+from spkr.errors import InputError
 
 LISTS = """\
-LISTS names each list as the results show it; scores has a file for each back-end, and the last four are optional:
+LISTS names each list as the results show it; scores has a file for each back-end, and what follows them is optional:
   trials_enrol3:
     trials: exp/an4/data/test/trials_enrol3         # enrolment test target|nontarget
     scores:
@@ -13,9 +15,16 @@ LISTS names each list as the results show it; scores has a file for each back-en
       plda: exp/an4/main/scores/trials_enrol3.plda
     llrs:                                           # of `spkr apply-calibration`, for actDCF and Cllr
       plda: exp/an4/main/scores/trials_enrol3.plda.llr
-    utt2spk: exp/an4/data/test/utt2spk              # for the interval of the EER; --by looks beside it
+    utt2spk: exp/an4/data/test/utt2spk              # for intervals; --by looks beside it
+    dev: dev_trials_enrol3                          # a list of LISTS, on which thresholds are chosen; it may have
+                                                    # calibrations: {plda: ...}, what `spkr calibrate` wrote for it
     models: exp/an4/data/test/models_enrol3         # the utterances of each model; it then also asks who is speaking
     num_voiced: exp/an4/feats/fbank80_utt/test/utt2num_voiced   # counts trials of utterances without speech"""
+
+WRITTEN = (
+    *("results.tsv", "results.json", "table.txt", "summary.txt"),
+    *("slices.tsv", "thresholds.tsv", "confusions.tsv"),
+)
 
 
 def add_verbs(verb) -> None:
@@ -44,6 +53,29 @@ def add_verbs(verb) -> None:
     _add_eer(verb("eer", _eer, text, "exp/an4/main/scores/trials_pairs.plda "
                   "--trials exp/an4/data/test/trials_pairs --priors 0.01 0.05"))  # fmt: skip
 
+    _add_thresholds(verb("thresholds", _thresholds, "choose thresholds on a list, and say how often they err",
+                         "exp/an4/main/scores/dev_trials_pairs.plda --trials exp/an4/data/dev/trials_pairs \\\n"
+                         "    --utt2spk exp/an4/data/dev/utt2spk --on exp/an4/main/scores/trials_pairs.plda \\\n"
+                         "    --on-trials exp/an4/data/test/trials_pairs "
+                         "--on-utt2spk exp/an4/data/test/utt2spk"))  # fmt: skip
+
+
+def _add_thresholds(p) -> None:
+    p.add_argument("scores", help="of the list that thresholds are chosen on, lines of: enrolment test score")
+    p.add_argument("--trials", required=True, metavar="LIST", help="trial list with labels")
+    p.add_argument("--on", metavar="SCORES", help="of another list, of other speakers, to measure the thresholds on")
+    p.add_argument("--on-trials", metavar="LIST", help="the trial list of --on")
+    for of, trials in (("", "--trials"), ("on-", "--on-trials")):
+        p.add_argument(f"--{of}utt2spk", metavar="FILE", help=f"speakers of {trials}, for 95 %% confidence intervals")
+        p.add_argument(f"--{of}models", metavar="FILE", help=f"models_<list> of {trials}, if it has models")
+    p.add_argument("--priors", nargs="+", type=arguments.prior, default=[0.05, 0.01, 0.001], metavar="P",
+                   help="of a target, for minDCF's threshold and Bayes' (default: %(default)s)")  # fmt: skip
+    p.add_argument("--false-alarms", nargs="+", type=arguments.prior, default=[0.01, 0.001], metavar="RATE",
+                   help="false-alarm rates, above 0 and below 1 (default: %(default)s)")  # fmt: skip
+    p.add_argument("--calibration", metavar="FILE",
+                   help="of `spkr calibrate` on this list: Bayes' thresholds, too, as scores")  # fmt: skip
+    p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
+
 
 def _add_eer(p) -> None:
     p.add_argument("scores", metavar="FILE", help="- is the standard input")
@@ -70,7 +102,7 @@ def _evaluate(args) -> None:
     reads = [args.lists, *(path for scored in lists.values() for path in scored.files())]
     reads += [Path(scored.utt2spk).with_name(name) for scored in lists.values() if scored.utt2spk for name in args.by]
     reads += [*args.train_logs, *args.corpus, *filter(None, [args.valid, args.network])]
-    writes = [f"{args.out_dir}/{name}" for name in ("results.tsv", "results.json", "table.txt", "slices.tsv")]
+    writes = [f"{args.out_dir}/{name}" for name in WRITTEN]
     with artefacts("report", recorded(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):
         table = report(
             lists, args.out_dir, name=args.name, run=args.run_name, model=args.model, seed=args.seed,
@@ -78,6 +110,26 @@ def _evaluate(args) -> None:
             allow_duplicates=args.allow_duplicates, front_end=args.front_end, network=args.network, corpus=args.corpus,
         )  # fmt: skip
     print(table, end="")
+
+
+def _thresholds(args) -> None:
+    from spkr.report.decision_table import Criteria
+    from spkr.report.decisions import SYSTEM, threshold_table
+    from spkr.report.lists import ScoredList
+
+    if bool(args.on) != bool(args.on_trials):
+        raise InputError("--on and --on-trials belong together: the scores of another list, and that list")
+    if not args.on and (args.on_utt2spk or args.on_models):
+        raise InputError("--on-utt2spk and --on-models describe the list of --on; give its scores, too")
+
+    def scored(scores: str, trials: str, utt2spk: str | None, models: str | None) -> ScoredList:
+        return ScoredList(trials=trials, scores={SYSTEM: scores}, utt2spk=utt2spk, models=models)
+
+    dev = scored(args.scores, args.trials, args.utt2spk, args.models)
+    dev = dev.replace(calibrations={SYSTEM: args.calibration} if args.calibration else {})
+    test = scored(args.on, args.on_trials, args.on_utt2spk, args.on_models) if args.on else None
+    criteria = Criteria(tuple(args.priors), tuple(args.false_alarms))
+    print(threshold_table(dev, test, criteria, args.allow_duplicates), end="")
 
 
 def _eer(args) -> None:

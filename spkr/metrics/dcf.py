@@ -65,15 +65,22 @@ def min_dcf_kaldi(scores, is_target, p_target: float, c_miss: float = 1, c_fa: f
     return float(dcf(p_miss, p_fa, p_target, c_miss, c_fa).min())
 
 
+def bayes_threshold(p_target: float, c_miss: float = 1, c_fa: float = 1) -> float:
+    """The natural log-likelihood ratio from which accepting a trial costs less than rejecting it.
+
+    Raises InputError as `dcf` does.
+    """
+    dcf(0, 0, p_target, c_miss, c_fa)  # for its checks
+    return float(np.log(c_fa * (1 - p_target)) - np.log(c_miss * p_target))
+
+
 def act_dcf(target, nontarget, p_target: float, c_miss: float = 1, c_fa: float = 1) -> float:
     """The normalised cost of Bayes' decisions: a trial is accepted if its ratio is at least the threshold.
 
     Args: natural log-likelihood ratios of target (n_t,) and of nontarget trials (n_n,), in any order.
     Raises InputError if a side is empty or not finite, and as `dcf` does.
     """
-    dcf(0, 0, p_target, c_miss, c_fa)  # for its checks
-    theta = np.log(c_fa * (1 - p_target)) - np.log(c_miss * p_target)
-    p_miss, p_fa = rates_at(theta, target, nontarget)
+    p_miss, p_fa = rates_at(bayes_threshold(p_target, c_miss, c_fa), target, nontarget)
     return float(dcf(p_miss, p_fa, p_target, c_miss, c_fa))
 
 

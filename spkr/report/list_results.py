@@ -2,23 +2,52 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from spkr.backend.calibration import read_calibration
+from spkr.errors import InputError
 from spkr.files import sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
 from spkr.kaldi.odd_trials import warn_of_odd_trials
 from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
-from spkr.kaldi.trials import Trials
+from spkr.kaldi.trials import Trials, Utterances
 from spkr.metrics.eer import eer_kaldi
-from spkr.metrics.identification import identification_accuracy
 from spkr.metrics.roc import error_rates, sorted_sides
 from spkr.metrics.scores import read_both_kinds, read_scores
+from spkr.report.decision_table import Criteria, Threshold, as_measures, choose
 from spkr.report.det import thin
 from spkr.report.lists import ScoredList
 from spkr.report.measures import Measure, intervals
-from spkr.report.slices import measure_slices, read_attributes
+from spkr.report.slices import Attribute, measure_slices, read_attributes
+from spkr.report.who_is_speaking import answer
+
+
+@dataclass
+class Evaluated:
+    """What was measured on one list; dictionaries are by back-end."""
+
+    rows: list[dict] = field(default_factory=list)  # of results.tsv, with the rates of thresholds (`as_measures`)
+    slices: list[dict] = field(default_factory=list)
+    curves: dict[str, tuple] = field(default_factory=dict)  # for `plot_det`
+    answers: dict[str, dict] = field(default_factory=dict)  # of identification
+    confusions: list[dict] = field(default_factory=list)
+    thresholds: dict[str, list[Threshold]] = field(default_factory=dict)
+    speakers: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class _List:
+    """A trial list, and what is known of its speakers."""
+
+    trials: Trials
+    utts: tuple[Utterances, Utterances]  # of the names on either side
+    speakers: tuple[np.ndarray, np.ndarray] | None  # of each trial, numbers
+    names: Sequence[str]  # of the speakers by number, or of the models
+    attributes: Sequence[Attribute]
 
 
 def evaluate(
@@ -27,40 +56,63 @@ def evaluate(
     table: Mapping[str, Measure],
     by: Sequence[str] = (),
     allow_duplicates: bool = False,
-) -> tuple[list[dict], list[dict], dict, dict]:
-    """Measure one list: its rows, its slices and, by back-end, curves for `plot_det` and identification accuracies."""
+    thresholds: Mapping[str, list[Threshold]] = MappingProxyType({}),
+    criteria: Criteria | None = None,
+) -> Evaluated:
+    """Measure one list.
+
+    Args: thresholds: chosen on another list, by back-end; criteria: choose thresholds on this list by them.
+    """
+    one = _read(scored, by, allow_duplicates)
+    of_list = {"trials": name, "trials_sha256": sha256(scored.trials)}
+    of_list["n_speakers"] = 1 + int(max(map(np.max, one.speakers))) if one.speakers else math.nan
+    of_list["n_silent"] = _count_silent(scored, one) if scored.num_voiced else math.nan
+    found = Evaluated(thresholds=dict(thresholds), speakers=frozenset(one.names) if one.speakers else None)
+    for backend, path in scored.scores.items():
+        of_backend, target = {"trials": name, "backend": backend}, one.trials.target
+        scores = read_scores(path, one.trials, allow_duplicates)
+        ratios = read_scores(scored.llrs[backend], one.trials, allow_duplicates) if backend in scored.llrs else None
+        if criteria:
+            calibration = read_calibration(scored.calibrations[backend]) if backend in scored.calibrations else None
+            found.thresholds[backend] = choose(target, scores, criteria, calibration)
+        with_rates = {**table, **as_measures(found.thresholds.get(backend, ()))}
+        measures, found.curves[backend] = measure(target, scores, ratios, with_rates)
+        measures |= intervals(with_rates, target, scores, ratios, one.speakers)
+        found.rows.append(of_list | of_backend | measures)
+        found.slices += [of_backend | row for row in measure_slices(one.trials, scores, one.attributes, one.speakers)]
+        if scored.models:
+            found.answers[backend], confused = answer(one.trials, scores, one.speakers, one.names)
+            found.confusions += [of_backend | row for row in confused]
+    return found
+
+
+def check_other_speakers(dev: str, of_dev: Evaluated, name: str, found: Evaluated) -> None:
+    """Raise InputError if a list shares a speaker with that of dev; without their speakers it is not known."""
+    if shared := sorted((of_dev.speakers or frozenset()) & (found.speakers or frozenset())):
+        raise InputError(
+            f"{name}: {len(shared)} of {len(found.speakers)} speakers, first {shared[0]!r}, are also in {dev}, "
+            "on which its thresholds are chosen; choose them on other speakers"
+        )
+
+
+def _read(scored: ScoredList, by: Sequence[str], allow_duplicates: bool) -> _List:
     trials = read_both_kinds(scored.trials, allow_duplicates)
     utts = [(name,) for name in trials.enrol_names], [(name,) for name in trials.test_names]
-    speakers, attributes = None, []
+    speakers, names, attributes = None, trials.enrol_names, []
     if scored.utt2spk:
         sides = read_sides(trials, scored.trials, scored.utt2spk, scored.models)
-        utts = sides.utts
+        utts, names = sides.utts, sorted({*sides.speakers[0], *sides.speakers[1]})
         speakers = speakers_of_trials(trials, scored.trials, sides)
         attributes = read_attributes(trials, sides, [Path(scored.utt2spk).parent / name for name in by])
     warn_of_odd_trials(scored.trials, trials, utts)
-    of_list = {"trials": name, "trials_sha256": sha256(scored.trials)}
-    of_list["n_speakers"] = 1 + int(max(map(np.max, speakers))) if speakers else math.nan
-    of_list["n_silent"] = _count_silent(scored, trials, utts) if scored.num_voiced else math.nan
-    rows, slices, curves, answers = [], [], {}, {}
-    for backend, path in scored.scores.items():
-        scores = read_scores(path, trials, allow_duplicates)
-        ratios = read_scores(scored.llrs[backend], trials, allow_duplicates) if backend in scored.llrs else None
-        measures, curves[backend] = measure(trials.target, scores, ratios, table)
-        measures |= intervals(table, trials.target, scores, ratios, speakers)
-        rows.append(of_list | {"backend": backend} | measures)
-        of_backend = {"trials": name, "backend": backend}
-        slices += [of_backend | row for row in measure_slices(trials, scores, attributes, speakers)]
-        if scored.models:
-            accuracy, n = identification_accuracy(trials, scores)
-            answers[backend] = {"accuracy": round(accuracy, 4), "n": n}
-    return rows, slices, curves, answers
+    return _List(trials, utts, speakers, names, attributes)
 
 
-def _count_silent(scored: ScoredList, trials: Trials, utts) -> int:
+def _count_silent(scored: ScoredList, one: _List) -> int:
     """How many trials rest on utterances without a voiced frame; the log names one."""
-    silent = read_silent([scored.num_voiced], {utt for side in utts for of_name in side for utt in of_name})
-    count = int(rest_on_silence(trials, utts, silent).sum())
-    report_silent(scored.trials, silent, f"{count} of {len(trials)} trials rest on silence")
+    silent = read_silent([scored.num_voiced], {utt for side in one.utts for of_name in side for utt in of_name})
+    count = int(rest_on_silence(one.trials, one.utts, silent).sum())
+    report_silent(scored.trials, silent, f"{count} of {len(one.trials)} trials rest on silence")
     return count
 
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from spkr.metrics.bootstrap import FEW_SPEAKERS
 from spkr.report.measures import MEASURES, Measure
+from spkr.report.who_is_speaking import in_words
+
+SHORT = {"c_primary": "C_primary", "cllr": "Cllr", "mindcf_0.01": "minDCF 0.01", "mincllr": "minCllr"}
 
 
 def format_table(
@@ -27,11 +30,7 @@ def format_table(
         counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
         measured = (_eer_cell(row) if name == "eer" else _cell(row[name], measures[name]) for name in printed)
         cells.append((row["trials"], row["backend"] + star, *counts, *measured))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for line in cells:
-        words = zip((str.ljust,) * 2 + (str.rjust,) * (len(line) - 2), line, widths, strict=True)
-        lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
+    lines = align(cells, left=2)
     lines.insert(1, "-" * len(lines[0]))
     intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
     lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
@@ -39,11 +38,43 @@ def format_table(
         lines.append(f"{name}: {row['n_speakers']} speakers; the intervals of fewer than {FEW_SPEAKERS} are too narrow")
     for name, row in {row["trials"]: row for row in rows if row["n_silent"] > 0}.items():
         lines.append(f"{name}: {row['n_silent']} trials rest on an utterance without a voiced frame")
+    primary = next(row["backend"] for row in rows if row["primary"] == "yes")
     for where, found in (identification or {}).items():
-        answers = {"": found} if where == "valid" else found
-        shares = ", ".join(f"{who} {100 * a['accuracy']:.2f} %".strip() for who, a in answers.items())
-        lines.append(f"who is speaking? {where}: {shares} of {next(iter(answers.values()))['n']} right")
+        if where == "valid":
+            lines.append(f"who is speaking? valid: {100 * found['accuracy']:.2f} % of {found['n']} right")
+        else:
+            lines.append(in_words(where, found, primary))
     return "\n".join(lines) + "\n"
+
+
+def align(cells: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Lines of cells below each other, the first `left` columns to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for line in cells:
+        words = zip((str.ljust,) * left + (str.rjust,) * (len(line) - left), line, widths, strict=True)
+        lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
+    return lines
+
+
+def summarise(rows: Sequence[Mapping]) -> str:
+    """A line to paste for the primary back-end on each list that is not one of dev (dev_<list>); ends in a newline."""
+    lines = []
+    for row in rows:
+        if row["primary"] == "yes" and not row["trials"].startswith("dev_"):
+            shown = ("c_primary", "cllr") if not math.isnan(row["cllr"]) else ("mindcf_0.01", "mincllr")
+            measured = [f"EER {row['eer']:.2f} %{_interval(row, 'eer', 1)}"]
+            measured += [f"{SHORT[name]} {row[name]:.3f}{_interval(row, name, 2)}" for name in shown]
+            speakers = "" if math.isnan(row["n_speakers"]) else f"{row['n_speakers']:,} speakers, "
+            of = f"{row['n_target'] + row['n_nontarget']:,} trials, {speakers}sha256 {row['trials_sha256'][:8]}"
+            who = f"{row['name']}/{row['run']} {row['model']} {row['backend']}"
+            lines.append(f"{who}, {row['trials']} ({of}): {', '.join(measured)}\n")
+    return "".join(lines)
+
+
+def _interval(row: Mapping, name: str, decimals: int) -> str:
+    low, high = row[f"{name}_lo"], row[f"{name}_hi"]
+    return "" if math.isnan(low) else f" ({low:.{decimals}f}-{high:.{decimals}f})"
 
 
 def _cell(value: float, measure: Measure) -> str:
@@ -51,5 +82,4 @@ def _cell(value: float, measure: Measure) -> str:
 
 
 def _eer_cell(row: Mapping) -> str:
-    interval = "" if math.isnan(row["eer_lo"]) else f" ({row['eer_lo']:.1f}-{row['eer_hi']:.1f})"
-    return f"{row['eer']:.2f}{interval}"
+    return f"{row['eer']:.2f}{_interval(row, 'eer', 1)}"

@@ -84,8 +84,12 @@ def test_results_json_has_the_same_rows_and_identification(tmp_path, lists):
         assert [row[kind] for row in found["results"]] == [25, 0, 25, 0]
     assert found["identification"] == {
         "valid": {"accuracy": 0.875, "n": 16},
-        "trials_enrol": {"cosine": {"accuracy": 0.75, "n": 4}, "plda": {"accuracy": 1.0, "n": 4}},
+        "trials_enrol": {
+            backend: {"accuracy": accuracy, "n": 4, "n_models": 2, "n_speakers": 2, "n_outside": 4, "left_out": True}
+            for backend, accuracy in (("cosine", 0.75), ("plda", 1.0))
+        },
     }
+    assert found["thresholds"] == []  # no list names its list of dev
     assert found["made_by"] == origin() | {"threads": 2, "network_trained_on": None}
 
 
@@ -112,7 +116,7 @@ def test_the_table_is_short_and_marks_the_primary_back_end(tmp_path, lists):
         "dev_trials_pairs  plda*          4           4   0.00       0.0000        0.0000   0.0000",
         "* the primary back-end",
         "who is speaking? valid: 87.50 % of 16 right",
-        "who is speaking? trials_enrol: cosine 75.00 %, plda 100.00 % of 4 right",
+        "who is speaking? trials_enrol: cosine 75.00 %, plda 100.00 % of 4 right, among 2 speakers",
     ]
 
 
@@ -139,7 +143,8 @@ def test_two_reports_agree_to_the_byte(tmp_path, lists):
         report(lists, tmp_path / out, **OF_RUN)
     one, two = ({p.name: p.read_bytes() for p in (tmp_path / out).iterdir()} for out in ("one", "two"))
     assert set(one) == {
-        *("results.tsv", "results.json", "table.txt", "det_trials_enrol.png", "det_trials_enrol.svg"),
+        *("results.tsv", "results.json", "table.txt", "summary.txt", "confusions.tsv"),
+        *("det_trials_enrol.png", "det_trials_enrol.svg"),
         *("det_dev_trials_pairs.png", "det_dev_trials_pairs.svg"),
     }
     assert one == two
