@@ -79,11 +79,7 @@ def report(
     found = _evaluate(lists, measures, Criteria(tuple(dict.fromkeys([*PRIORS, *priors]))), by, allow_duplicates)
     of_run = {"name": name, "run": run, "model": str(model), "seed": seed, "front_end": front_end}
     of_run["n_parameters"], heard = describe_network(network) if network else (math.nan, None)
-    rows = [
-        of_run | row | {"primary": "yes" if row["backend"] == primary else "no"}
-        for of_list in found.values()
-        for row in of_list.rows
-    ]
+    rows = [of_run | row | _chosen(row, primary) for of_list in found.values() for row in of_list.rows]
     identification |= {of_list: one.answers for of_list, one in found.items() if one.answers}
     content = {"identification": identification, "thresholds": _thresholds(lists, found)}
     content["made_by"] = origin(corpus) | {"threads": threads, "network_trained_on": heard}
@@ -96,6 +92,10 @@ def report(
     if trainings:
         plot_training(out / "training", trainings)
     return table
+
+
+def _chosen(row: Mapping, primary: str) -> dict[str, str]:
+    return {"primary": "yes" if row["backend"] == primary else "no"}
 
 
 def _evaluate(
