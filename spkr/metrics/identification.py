@@ -77,7 +77,10 @@ class Identified:
         own, alarm = np.split(number, [len(self.speaker)])
         renumbered = replace(self, speaker=own, alarm_speaker=alarm)
         draws = [renumbered.shares(w) for w in draw_speakers(len(known), len(both))]
-        return {name: ends(np.array([draw.get(name, math.nan) for draw in draws])) for name in self.shares()}
+        return {
+            name: ends(np.array([draw.get(name, math.nan) for draw in draws]), share, len(known))
+            for name, share in self.shares().items()
+        }
 
 
 def identify(trials: Trials, scores: np.ndarray, speakers: tuple[np.ndarray, np.ndarray] | None = None) -> Identified:

@@ -124,10 +124,14 @@ def test_lists_of_test_are_calibrated_on_lists_of_dev(snakemake, tmp_path):
             f" apply-calibration {trained} {data}/test/trials_{name} {scores} {scores}.llr"
             f" --utt2spk {data}/test/utt2spk{test}\n" in output
         )
-    llrs = {name: files["llrs"] for name, files in lists_of(output).items() if "llrs" in files}
-    assert llrs == {
-        name: {b: f"{run}/scores/{name}.{b}.llr" for b in ("cosine", "lda_cosine", "plda")}
+    kinds, lists = ("cosine", "lda_cosine", "plda"), lists_of(output)
+    assert {name: (files["dev"], files["llrs"]) for name, files in lists.items() if "llrs" in files} == {
+        name: (f"dev_{name}", {b: f"{run}/scores/{name}.{b}.llr" for b in kinds})
         for name in ("trials_pairs", "trials_enrol3")
+    }
+    assert {name: files["calibrations"] for name, files in lists.items() if "calibrations" in files} == {
+        name: {b: f"{run}/calibration/{name}.{b}.json" for b in kinds}
+        for name in ("dev_trials_pairs", "dev_trials_enrol3")
     }
 
 
@@ -170,6 +174,7 @@ def test_quality_measures_are_passed_on(snakemake, tmp_path):
     settings = {"recipe": "mini", "calibration": {"quality": ["duration"], "prior": 0.2}}
     output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, **settings))
     assert len(re.findall(r" calibrate .* --prior 0.2 .* --quality duration", output)) == 6
+    assert len(re.findall(r" eval .* --priors 0.2 ", output)) == 1
 
 
 def test_without_augmentation_the_clean_set_is_trained_on(snakemake, tmp_path):

@@ -65,7 +65,18 @@ def test_the_console_has_a_line_for_each_job_the_progress_of_training_and_the_re
 def test_identification_accuracy_is_reported(run):
     found = json.loads((run[0] / "exp/mini/main/results/results.json").read_text())["identification"]
     assert found["valid"]["n"] == 6
-    assert found["trials_enrol3"]["cosine"]["n"] == 8
+    assert found["trials_enrol3"]["cosine"].items() >= {"n": 8, "n_speakers": 4, "left_out": True}.items()
+    assert (run[0] / "exp/mini/main/results/confusions.tsv").exists()
+
+
+def test_thresholds_are_chosen_on_dev_and_the_run_ends_with_a_line_to_paste(run):
+    folder, output = run
+    with (folder / "exp/mini/main/results/thresholds.tsv").open() as f:
+        found = {(row["trials"], row["dev"], row["backend"]) for row in csv.DictReader(f, delimiter="\t")}
+    assert found == {(name, f"dev_{name}", b) for name in ("trials_pairs", "trials_enrol3") for b in BACKENDS}
+    lines = (folder / "exp/mini/main/results/summary.txt").read_text()
+    assert re.match(r"mini/main \S+ cosine, trials_pairs \(190 trials, 4 speakers, sha256 \w{8}\): EER ", lines)
+    assert lines in output
 
 
 def test_running_again_does_nothing(run, snakemake):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from spkr.errors import InputError
 from spkr.kaldi.trials import Trials
-from spkr.metrics.bootstrap import SPEAKERS
+from spkr.metrics.bootstrap import SPEAKERS, draw_speakers, ends
 from spkr.metrics.identification import FALSE_ALARM_RATES, confusions, identify
 
 
@@ -101,8 +101,8 @@ def test_the_interval_is_from_drawing_the_speakers_of_the_utterances():
     scores = np.zeros((100, 10))
     right = np.arange(100) % 10 < 7  # three speakers of ten are never found
     scores[np.arange(100), np.arange(100) % 10] = np.where(right, 1, -1)
-    low, high = full(scores).intervals()["top1"]
-    assert (low, high) == (pytest.approx(0.4, abs=0.1), pytest.approx(0.95, abs=0.1))
+    values = draw_speakers(10, 200)[:, :7].sum(axis=1) / 10  # 100 utterances, each twice
+    assert full(scores).intervals()["top1"] == pytest.approx(ends(values, 0.7, 10))
     assert full(scores[:, : SPEAKERS - 1]).intervals() == {}
 
 

@@ -105,7 +105,9 @@ def test_intervals_of_thresholds_are_from_drawing_speakers(tmp_path, dev, test):
     row = rows_of(tmp_path)["eer", "nan"]
     missed = (sides_of(test)[0] < float(row["threshold"])).reshape(12, 3).sum(axis=1)  # three target trials a speaker
     values = np.array([w @ missed / 36 for w in draw_speakers(12, 12 * 36)])
-    assert [float(row["p_miss_lo"]), float(row["p_miss_hi"])] == pytest.approx(ends(values), abs=1e-5)
+    assert [float(row["p_miss_lo"]), float(row["p_miss_hi"])] == pytest.approx(
+        ends(values, missed.sum() / 36, 12), abs=1e-5
+    )
 
 
 def test_bayes_threshold_is_given_as_a_score(tmp_path, dev, test):
