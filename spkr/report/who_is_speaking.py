@@ -42,7 +42,8 @@ def in_words(where: str, answers: Mapping[str, Mapping], primary: str) -> str:
     if "dir_0.01" in said:
         further.append(f"{100 * said['dir_0.01']:.2f} % detected and identified at 1 % false alarms")
     more = f"; {primary}: {', '.join(further)}" if further else ""
-    of = f"{said['n']} right, among {said['n_speakers']} speakers"
+    models = "" if said["n_models"] == said["n_speakers"] else f"{said['n_models']} models of "
+    of = f"{said['n']} right, among {models}{said['n_speakers']} speakers"
     return f"who is speaking? {where}: {shares} of {of}{more}"
 
 
