@@ -70,8 +70,5 @@ onsuccess:
     results = Path(RUN) / "results"
     table, summary, page = (results / name for name in ("table.txt", "summary.txt", "report.html"))
     if table.exists() and table.stat().st_mtime >= STARTED:
-        print(
-            f"\n{table.read_text()}\n{summary.read_text()}\n{results} holds the table, results.json and DET plots."
-        )
-        if page.exists():
-            print(f"{page} shows them.")
+        shown = f"; {page} shows them" if page.exists() else ""
+        print(f"\n{table.read_text()}\n{summary.read_text()}{results} holds results.json and DET plots{shown}.")

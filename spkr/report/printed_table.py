@@ -34,8 +34,10 @@ def format_table(
     lines.insert(1, "-" * len(lines[0]))
     intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
     lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
-    for name, row in {row["trials"]: row for row in rows if row["n_speakers"] < FEW_SPEAKERS}.items():
-        lines.append(f"{name}: {row['n_speakers']} speakers; the intervals of fewer than {FEW_SPEAKERS} are too narrow")
+    if few := {
+        row["trials"]: f"{row['trials']} {row['n_speakers']}" for row in rows if row["n_speakers"] < FEW_SPEAKERS
+    }:
+        lines.append(f"intervals of fewer than {FEW_SPEAKERS} speakers are too narrow: {', '.join(few.values())}")
     for name, row in {row["trials"]: row for row in rows if row["n_silent"] > 0}.items():
         lines.append(f"{name}: {row['n_silent']} trials rest on an utterance without a voiced frame")
     primary = next(row["backend"] for row in rows if row["primary"] == "yes")

@@ -133,7 +133,7 @@ def test_the_table_keeps_its_columns_apart_with_long_names_and_numbers():
     assert len(lines[0]) == len(lines[1]) == len(lines[2])
     assert lines[3] == "* the primary back-end; (95 % confidence interval, resampling speakers)"
     assert lines[4:] == [
-        "trials_1m_averaged: 19 speakers; the intervals of fewer than 20 are too narrow",
+        "intervals of fewer than 20 speakers are too narrow: trials_1m_averaged 19",
         "trials_1m_averaged: 7 trials rest on an utterance without a voiced frame",
     ]
 
