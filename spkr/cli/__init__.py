@@ -13,7 +13,19 @@ import signal
 import sys
 from pathlib import Path
 
-from spkr.cli import artefacts, backend, corpus, data, feats, likelihood_ratios, nnet, own_data, report, trial_lists
+from spkr.cli import (
+    artefacts,
+    backend,
+    compare,
+    corpus,
+    data,
+    feats,
+    likelihood_ratios,
+    nnet,
+    own_data,
+    report,
+    trial_lists,
+)
 from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
@@ -31,7 +43,19 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--log", type=Path, metavar="FILE", help="log to FILE; the console then shows warnings, "
                      "errors and the progress of training only")  # fmt: skip
     verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
-    for group in (own_data, corpus, data, trial_lists, feats, nnet, backend, likelihood_ratios, report, artefacts):
+    for group in (
+        own_data,
+        corpus,
+        data,
+        trial_lists,
+        feats,
+        nnet,
+        backend,
+        likelihood_ratios,
+        report,
+        compare,
+        artefacts,
+    ):
         group.add_verbs(verb)
     return top
 

@@ -39,9 +39,9 @@ FEW_SPEAKERS = 20  # with fewer, intervals are too narrow
 LEVEL = 0.95
 
 
-def draw_speakers(n_speakers: int, n_trials: int) -> np.ndarray:
+def draw_speakers(n_speakers: int, n_trials: int, at_least: int = FEWEST) -> np.ndarray:
     """How often each speaker is drawn, int (draws, n_speakers); the same numbers give the same draws."""
-    draws = min(max(WORK // n_trials, FEWEST), MOST)
+    draws = max(min(WORK // n_trials, MOST), at_least)
     drawn = np.random.default_rng(0).multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), draws)
     return drawn.astype(np.int32)
 
@@ -97,11 +97,16 @@ def ends(values: np.ndarray, estimate: float, n_speakers: int, level: float = LE
     Args: its values (draws,), of which nan are left out; its value on the list itself; the speakers of the list, at
     least 2. Returns nan and nan if all values are nan.
     """
-    finite = np.sort(values[np.isfinite(values)])
+    finite = values[np.isfinite(values)]
     if not len(finite):
         return math.nan, math.nan
-    below = np.mean([np.searchsorted(finite, estimate, side) for side in ("left", "right")])  # ties count half
-    z_0 = ndtri((below + 0.5) / (len(finite) + 1))
+    z_0 = bias(finite, estimate)
     e = math.sqrt(n_speakers / (n_speakers - 1)) * stdtrit(n_speakers - 1, (1 + level) / 2)
     low, high = np.quantile(finite, ndtr([2 * z_0 - e, 2 * z_0 + e]))
     return float(low), float(high)
+
+
+def bias(values: np.ndarray, estimate: float) -> float:
+    """z_0 of equation (1) of finite values (draws,), of which those at the estimate count half."""
+    below = ((values < estimate).sum() + (values <= estimate).sum()) / 2
+    return float(ndtri((below + 0.5) / (len(values) + 1)))

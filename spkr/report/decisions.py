@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from spkr.report.decision_table import RATES, Criteria, rows_of
 from spkr.report.list_results import check_other_speakers, evaluate
 from spkr.report.lists import ScoredList
-from spkr.report.printed_table import align
+from spkr.report.printed_table import aligned
 
 SYSTEM = "scores"  # the name of the only back-end
 
@@ -40,8 +40,7 @@ def _as_lines(rows: Sequence[Mapping], lists: Mapping[str, str]) -> list[str]:
     for row in rows:
         rates = [_percent(row, f"{prefix}{rate}") for prefix in lists for rate in RATES]
         cells.append([_name(row), _number(row["threshold"]), *[_number(row["llr"])] * with_ratios, *rates])
-    lines = align(cells, left=1)
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+    return aligned(cells, 1)
 
 
 def _name(row: Mapping) -> str:

@@ -33,6 +33,11 @@ class Measure:
     of_ratios: bool = False  # in place of scores
     or_scores: bool = False  # where there are no ratios
 
+    @property
+    def needs_ratios(self) -> bool:
+        """Whether it is nan for scores that are not calibrated."""
+        return self.of_ratios and not self.or_scores
+
     def of(self, scores: Pair, ratios: Pair | None) -> float:
         """The measure of target and nontarget scores or of their log-likelihood ratios; nan if it needs ratios."""
         sides = (ratios or (scores if self.or_scores else None)) if self.of_ratios else scores
@@ -98,15 +103,27 @@ def intervals(
     found = dict.fromkeys(bounds(table), math.nan)
     if speakers is None or (n_speakers := 1 + int(max(map(np.max, speakers)))) < SPEAKERS:
         return found
+    draws = draw_speakers(n_speakers, len(target))
+    estimates, in_draws = values_in_draws(table, target, scores, ratios, speakers, draws)
+    for name, values in in_draws.items():
+        low_high = (round(end, table[name].decimals) for end in ends(values, estimates[name], n_speakers))
+        found |= dict(zip(bounds([name]), low_high, strict=True))
+    return found
+
+
+def values_in_draws(
+    table: Mapping[str, Measure], target: np.ndarray, scores: np.ndarray, ratios: np.ndarray | None, speakers, draws
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Each measure on the list and in each draw of speakers, (draws,); those that need ratios only if there are any.
+
+    Args: as of `intervals`, and draws of `draw_speakers`.
+    """
     systems = {"scores": scores} if ratios is None else {"scores": scores, "ratios": ratios}
     systems = {name: Resampled(values, target, *speakers) for name, values in systems.items()}
-    taken = {name: one for name, one in table.items() if not one.of_ratios or one.or_scores or ratios is not None}
+    taken = {name: one for name, one in table.items() if ratios is not None or not one.needs_ratios}
 
     def measure(scores: Pair, ratios: Pair | None = None) -> dict[str, float]:
         return {name: one.of(scores, ratios) for name, one in taken.items()}
 
     estimates = measure(**{name: system.sides for name, system in systems.items()})
-    for name, values in resample(systems, draw_speakers(n_speakers, len(target)), measure).items():
-        low_high = (round(end, table[name].decimals) for end in ends(values, estimates[name], n_speakers))
-        found |= dict(zip(bounds([name]), low_high, strict=True))
-    return found
+    return estimates, resample(systems, draws, measure)

@@ -30,8 +30,7 @@ def format_table(
         counts = (f"{row['n_target']:,}", f"{row['n_nontarget']:,}")
         measured = (_eer_cell(row) if name == "eer" else _cell(row[name], measures[name]) for name in printed)
         cells.append((row["trials"], row["backend"] + star, *counts, *measured))
-    lines = align(cells, left=2)
-    lines.insert(1, "-" * len(lines[0]))
+    lines = aligned(cells, 2)
     intervals = not all(math.isnan(row["eer_lo"]) for row in rows)
     lines.append("* the primary back-end" + ("; (95 % confidence interval, resampling speakers)" if intervals else ""))
     if few := {
@@ -49,14 +48,14 @@ def format_table(
     return "\n".join(lines) + "\n"
 
 
-def align(cells: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Lines of cells below each other, the first `left` columns to the left, the others to the right."""
+def aligned(cells: Sequence[Sequence[str]], n_left: int, n_head: int = 1) -> list[str]:
+    """Lines of a table, with a rule below its head: the first `n_left` columns are aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for line in cells:
-        words = zip((str.ljust,) * left + (str.rjust,) * (len(line) - left), line, widths, strict=True)
+        words = zip((str.ljust,) * n_left + (str.rjust,) * (len(line) - n_left), line, widths, strict=True)
         lines.append("  ".join(pad(cell, width) for pad, cell, width in words).rstrip())
-    return lines
+    return [*lines[:n_head], "-" * max(map(len, lines)), *lines[n_head:]]
 
 
 def summarise(rows: Sequence[Mapping]) -> str:

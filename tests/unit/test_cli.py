@@ -17,7 +17,7 @@ from spkr.kaldi.table import TableWriter
 from spkr.kaldi.trials import all_pairs, write_trials
 
 VERBS = ["fetch", "sounds", "augment", "feats", "merge-feats", "train", "embed", "backend", "score", "eval", "eer"]
-VERBS += ["copy-table", "check", "trials", "check-trials", "calibrate", "apply-calibration"]
+VERBS += ["copy-table", "check", "trials", "check-trials", "calibrate", "apply-calibration", "compare", "results"]
 
 
 def outcome(capsys, *args):

@@ -1,0 +1,107 @@
+"""One table over runs: a row for each, seeds joined, a column for each list and measure, and which are the best."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkr.errors import InputError
+from spkr.manifest import check_files
+from spkr.metrics.bootstrap import FEW_SPEAKERS, SPEAKERS
+from spkr.report.comparison import Measured, differences, measure_systems
+from spkr.report.measures import Measure
+from spkr.report.runs import AGAIN, check_same_trials, missing_files, systems_on
+from spkr.report.seeds import Seeds, in_draws
+
+Column = tuple[str, str]  # list, measure
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunsTable:
+    """What a table over runs shows."""
+
+    rows: Sequence[Seeds]
+    lists: Sequence[str]
+    measures: Mapping[str, Measure]
+    best: Mapping[Column, int]  # the row that is better than all others, where there is one
+    notes: Sequence[str]
+
+
+def tabulate(
+    rows: Sequence[Seeds], lists: Sequence[str], measures: Mapping[str, Measure], allow_duplicates: bool = False
+) -> RunsTable:
+    """Find the best row of each column: the lowest value, if it is better than each other one in paired draws.
+
+    Holm's correction is over the others. Where score files are missing, nothing is compared, and a note says so.
+    Raises InputError if a list is not the same in all runs, if score files are not those of results.json, and as
+    `systems_on` and `measure_systems` do.
+    """
+    best, undecided, notes = {}, [], []
+    for trials in lists:
+        there = [k for k, row in enumerate(rows) if row.row(trials)]
+        runs = [run for k in there for run in rows[k].runs]
+        check_same_trials(runs, trials)
+        if len(there) < 2:
+            continue
+        if missing := missing_files(runs, trials):
+            notes.append(f"{trials}: not compared, as {missing[0]} is missing")
+            continue
+        logger.info("%s: comparing %d systems", trials, len(there))
+        measured = _measure(trials, [rows[k] for k in there], measures, allow_duplicates)
+        if measured.n_speakers < FEW_SPEAKERS:
+            few = f"{trials}: {measured.n_speakers} speakers; "
+            narrow = f"with fewer than {FEW_SPEAKERS}, intervals are too narrow and p is too low"
+            notes.append(few + (narrow if measured.n_speakers >= SPEAKERS else f"{SPEAKERS} are needed to compare"))
+        for measure, heading in _headings(measures).items():
+            with_value = {k: rows[k].mean(trials, measure) for k in there}
+            with_value = {k: value for k, value in with_value.items() if value is not None}
+            if len(with_value) < 2 or measured.n_speakers < SPEAKERS:
+                continue
+            lowest = min(with_value, key=with_value.get)
+            if _survives(lowest, with_value, rows, trials, measure, measured):
+                best[trials, measure] = lowest
+            else:
+                undecided.append(f"{trials} {heading}")
+    notes += [f"the lowest cannot be told apart from another: {', '.join(undecided)}"] if undecided else []
+    return RunsTable(rows, lists, measures, best, notes)
+
+
+def _headings(measures: Mapping[str, Measure]) -> dict[str, str]:
+    return {name: measure.heading or name for name, measure in measures.items()}
+
+
+def _name(run, backend: str) -> str:
+    return f"{run.name} {backend}"
+
+
+def _measure(trials: str, rows: Sequence[Seeds], measures: Mapping[str, Measure], allow_duplicates: bool) -> Measured:
+    """Measure the score files of all runs; InputError if results.json has other values."""
+    systems = {_name(run, row.backend): (run, row.backend) for row in rows for run in row.runs}
+    shared = systems_on(trials, systems)
+    check_files(*shared.files())
+    measured = measure_systems(shared, measures, len(rows) - 1, allow_duplicates)
+    for name, (run, backend) in systems.items():
+        for measure, value in measured.values[name].items():
+            known, decimals = run.rows[trials, backend].get(measure), measures[measure].decimals
+            if known is not None and not abs(value - known) < 10**-decimals:
+                raise InputError(
+                    f"{run.file}: {measure} of {trials} by {backend} is {known}, but {shared.systems[name].scores} "
+                    f"gives {value:.{decimals}f}: the scores have changed since; {AGAIN}"
+                )
+    return measured
+
+
+def _survives(
+    lowest: int, with_value: Mapping[int, float], rows: Sequence[Seeds], trials: str, measure: str, measured: Measured
+) -> bool:
+    """Whether the row with the lowest value is better than each other one, after Holm's correction over these."""
+    rng, n = np.random.default_rng(0), measured.n_speakers
+    of_rows = {
+        k: in_draws([measured.in_draws[_name(run, rows[k].backend)][measure] for run in rows[k].runs], rng)
+        for k in with_value
+    }
+    pairs = [(lowest, k) for k in with_value if k != lowest]
+    return all(one.better == 0 for one in differences(trials, measure, with_value, of_rows, pairs, n))
