@@ -2,68 +2,70 @@
 
     python benchmarks/false_differences.py [LISTS]
 
-In each simulated list both systems find some speakers hard, each its own and some in common, so that on other speakers
-they would be equally good. At p < 0.05, five in a hundred lists should show a difference. The peer draws trials in
-place of speakers, as if these were independent.
+Each simulated list has new speakers. Scores are those of coverage_of_intervals.py, with an EER of 5 % on average; half
+of what speakers and trials contribute is common to both systems. At p < 0.05, five in a hundred lists should show a
+difference. The peer draws trials in place of speakers, as if these were independent.
 """
 
 import sys
 
 import numpy as np
+from coverage_of_intervals import FUNCTIONS, LISTS, SHARES, D, all_pairs
 
-from spkr.metrics.bootstrap import Resampled, resample
-from spkr.metrics.eer import eer_kaldi
+from spkr.metrics.bootstrap import Resampled, draw_speakers, resample
 from spkr.metrics.paired import SIGNIFICANT, two_sided_p
 
-SPEAKERS, UTTERANCES, DRAWS = (10, 20, 40, 80), 6, 300
+MEASURES = {name: FUNCTIONS[name] for name in ("eer", "actdcf", "cllr", "mindcf")}
+DRAWS = 400
+EXPERIMENTS = 300
 
 
-def simulated(n_speakers: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """All pairs of a list: scores of two systems (2, n), labels, and the speakers of either side (n,)."""
-    i, j = np.triu_indices(n_speakers * UTTERANCES, 1)
-    enrol, test = i // UTTERANCES, j // UTTERANCES
-    common, own = rng.normal(0, 0.5, n_speakers), rng.normal(0, 0.5, (2, n_speakers))
-    margins = 3 + common + own
-    noise = 0.7 * rng.normal(size=len(i)) + 0.7 * rng.normal(size=(2, len(i)))
-    return noise + np.where(enrol == test, margins[:, enrol], 0), enrol == test, enrol, test
+def simulated(enrol: np.ndarray, test: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Log-likelihood ratios of two systems, (2, n)."""
+
+    def half_in_common(n: int) -> np.ndarray:
+        return (rng.normal(size=n) + rng.normal(size=(2, n))) / np.sqrt(2)
+
+    of_targets, of_nontargets = half_in_common(1 + enrol.max()), half_in_common(1 + enrol.max())
+    of_pairs = (of_nontargets[:, enrol] + of_nontargets[:, test]) / np.sqrt(2)
+    z = np.sqrt(share) * np.where(enrol == test, of_targets[:, enrol], of_pairs)
+    z += np.sqrt(1 - share) * half_in_common(len(enrol))
+    return np.where(enrol == test, 1, -1) * D**2 / 2 + D * z
 
 
-def p_of_speakers(scores, target, enrol, test, rng: np.random.Generator) -> float:
-    """The p-value of the difference in EER."""
+def differences(a: tuple, b: tuple) -> dict[str, float]:
+    """Of each measure of the sides of two systems."""
+    return {name: measure(*a) - measure(*b) for name, measure in MEASURES.items()}
+
+
+def p_values(scores: np.ndarray, enrol: np.ndarray, test: np.ndarray, rng: np.random.Generator) -> list[float]:
+    """Of each measure from draws of speakers, and of the EER from draws of trials."""
+    target, n = enrol == test, 1 + int(test.max())
     systems = {name: Resampled(of, target, enrol, test) for name, of in zip("ab", scores, strict=True)}
-    n = 1 + test.max()
-    draws = rng.multinomial(n, np.full(n, 1 / n), DRAWS)
-    in_draws = resample(systems, draws, lambda a, b: {"d": eer_kaldi(*a)[0] - eer_kaldi(*b)[0]})["d"]
-    return two_sided_p(in_draws, difference(scores, target), n)
-
-
-def difference(scores, target) -> float:
-    """Of the EER of two systems, scores (2, n)."""
-    a, b = (eer_kaldi(of[target], of[~target])[0] for of in scores)
-    return a - b
-
-
-def p_of_trials(scores, target, rng: np.random.Generator) -> float:
-    """The same from draws of trials."""
-    n = len(target)
-    in_draws = []
+    known = differences(*(system.sides for system in systems.values()))
+    in_draws = resample(systems, draw_speakers(n, len(test))[:DRAWS], differences)
+    eer, of_trials = MEASURES["eer"], []
     for _ in range(DRAWS):
-        chosen = rng.integers(n, size=n)
-        in_draws.append(difference(scores[:, chosen], target[chosen]))
-    return two_sided_p(np.array(in_draws), difference(scores, target), n)
+        chosen = rng.integers(len(target), size=len(target))
+        same, drawn = target[chosen], scores[:, chosen]
+        a, b = (eer(of[same], of[~same]) for of in drawn)
+        of_trials.append(a - b)
+    by_speakers = [two_sided_p(in_draws[name], known[name], n) for name in MEASURES]
+    return [*by_speakers, two_sided_p(np.array(of_trials), known["eer"], len(target))]
 
 
 def main() -> None:
     """Print the shares."""
-    n_lists = int(sys.argv[1]) if len(sys.argv) > 1 else 400
-    print("lists of equal systems in which p < 0.05, in percent (5 is right)")
-    print("speakers  draws of speakers  draws of trials")
-    for n_speakers in SPEAKERS:
-        rng = np.random.default_rng(n_speakers)
-        lists = [simulated(n_speakers, rng) for _ in range(n_lists)]
-        found = [[p_of_speakers(*one, rng), p_of_trials(*one[:2], rng)] for one in lists]
-        shares = 100 * (np.array(found) < SIGNIFICANT).mean(axis=0)
-        print(f"{n_speakers:8}  {shares[0]:17.1f}  {shares[1]:15.1f}", flush=True)
+    experiments = int(sys.argv[1]) if len(sys.argv) > 1 else EXPERIMENTS
+    print("percent of lists with p < 0.05 for equal systems; 5 is right")
+    print("| speakers | share |", " | ".join(MEASURES), "| eer, draws of trials |")
+    for n_speakers, recordings in LISTS.items():
+        enrol, test = all_pairs(n_speakers, recordings)
+        for share in SHARES:
+            rng = np.random.default_rng(n_speakers)
+            found = [p_values(simulated(enrol, test, share, rng), enrol, test, rng) for _ in range(experiments)]
+            shares = 100 * (np.array(found) < SIGNIFICANT).mean(axis=0)
+            print(f"| {n_speakers} | {share} |", " | ".join(f"{x:.1f}" for x in shares), "|", flush=True)
 
 
 if __name__ == "__main__":

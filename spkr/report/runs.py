@@ -1,7 +1,7 @@
 """Runs and their results: finding them, and the systems whose scores on one trial list can be compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -110,14 +110,16 @@ def check_same_trials(runs: Sequence[Run], name: str) -> None:
             )
 
 
-def missing_files(runs: Sequence[Run], name: str) -> list[Path]:
-    """The files that comparing these runs on a list would need, and that are not there."""
+def missing_files(systems: Iterable[tuple[Run, str]], name: str) -> list[Path]:
+    """The files that comparing these systems, each a run and a back-end, on a list would need, and that are missing."""
     found = []
-    for run in runs:
-        if not (lists := run.results / "lists.json").is_file():
-            found.append(lists)
-        elif name in run.lists:
-            found += [path for path in map(run.path, run.lists[name].files()) if not path.is_file()]
+    for run, backend in systems:
+        if not (path := run.results / "lists.json").is_file():
+            found.append(path)
+        elif of_list := run.lists.get(name):
+            named = (of_list.trials, of_list.utt2spk, of_list.models, of_list.scores.get(backend))
+            named += (of_list.llrs.get(backend),)
+            found += [path for path in map(run.path, filter(None, named)) if not path.is_file()]
     return found
 
 

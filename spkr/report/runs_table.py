@@ -42,11 +42,11 @@ def tabulate(
     best, undecided, notes = {}, [], []
     for trials in lists:
         there = [k for k, row in enumerate(rows) if row.row(trials)]
-        runs = [run for k in there for run in rows[k].runs]
-        check_same_trials(runs, trials)
+        systems = [(run, rows[k].backend) for k in there for run in rows[k].runs]
+        check_same_trials([run for run, _ in systems], trials)
         if len(there) < 2:
             continue
-        if missing := missing_files(runs, trials):
+        if missing := missing_files(systems, trials):
             notes.append(f"{trials}: not compared, as {missing[0]} is missing")
             continue
         logger.info("%s: comparing %d systems", trials, len(there))
