@@ -16,7 +16,7 @@ from spkr.metrics.bootstrap import Resampled, draw_speakers, resample
 from spkr.metrics.paired import SIGNIFICANT, two_sided_p
 
 MEASURES = {name: FUNCTIONS[name] for name in ("eer", "actdcf", "cllr", "mindcf")}
-DRAWS = 400
+DRAWS, DRAWS_OF_TRIALS = 400, 100
 EXPERIMENTS = 300
 
 
@@ -45,7 +45,7 @@ def p_values(scores: np.ndarray, enrol: np.ndarray, test: np.ndarray, rng: np.ra
     known = differences(*(system.sides for system in systems.values()))
     in_draws = resample(systems, draw_speakers(n, len(test))[:DRAWS], differences)
     eer, of_trials = MEASURES["eer"], []
-    for _ in range(DRAWS):
+    for _ in range(DRAWS_OF_TRIALS):
         chosen = rng.integers(len(target), size=len(target))
         same, drawn = target[chosen], scores[:, chosen]
         a, b = (eer(of[same], of[~same]) for of in drawn)
