@@ -80,7 +80,7 @@ def resample(
     """
 
     def in_draw(w: np.ndarray) -> Mapping[str, float]:
-        sides = {name: system(w) for name, system in systems.items()}
+        sides = {name: sides_in(w) for name, sides_in in systems.items()}
         return measure(**sides) if all(len(side) for both in sides.values() for side in both) else {}
 
     first = in_draw(draws[0])  # computes what all draws share
