@@ -23,6 +23,7 @@ class Run:
     name: str  # its folder, as it was named
     results: Path  # the folder of results.json
     rows: Mapping[tuple[str, str], Mapping]  # of results.json, by list and back-end
+    code: str | None  # the digest of the code that made them
 
     @property
     def file(self) -> Path:
@@ -77,13 +78,14 @@ def find_runs(paths: Sequence[str | Path]) -> tuple[list[Run], list[str]]:
 def _read_run(results: Path) -> Run:
     path = results / RESULTS
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["results"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows, made_by = content["results"], content.get("made_by") or {}
         by_name = {(row["trials"], row["backend"]): row for row in rows if all(row[key] is not None for key in NEEDED)}
     except (ValueError, KeyError, TypeError) as e:
         raise InputError(f"{path}: is not what `spkr eval` writes ({type(e).__name__}: {e}); {AGAIN}") from None
     if not by_name or not any(row["primary"] == "yes" for row in rows):
         raise InputError(f"{path}: no results of a primary back-end; {AGAIN}")
-    return Run(str(results.parent if results.name == "results" else results), results, by_name)
+    return Run(str(results.parent if results.name == "results" else results), results, by_name, made_by.get("code"))
 
 
 def shared_lists(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:

@@ -40,6 +40,8 @@ def tabulate(
     `systems_on` and `measure_systems` do.
     """
     best, undecided, notes = {}, [], []
+    if len({run.code for row in rows for run in row.runs}) > 1:
+        notes.append("the runs were made by different versions of the code: `made_by` in their results.json")
     for trials in lists:
         there = [k for k, row in enumerate(rows) if row.row(trials)]
         systems = [(run, rows[k].backend) for k in there for run in rows[k].runs]

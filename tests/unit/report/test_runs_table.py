@@ -204,6 +204,13 @@ def test_scores_that_have_changed_are_refused(corpus, caplog):
     assert "exp/an4/s/results/results.json: eer of trials_pairs by plda is 1.0, but exp/an4/s/scores/" in found
 
 
+def test_runs_of_different_code_are_said(corpus, capsys):
+    assert "different versions of the code" not in printed(capsys, "exp/an4/s", "exp/an4/t_1")
+    path = Path("exp/an4/s/results/results.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"made_by": {"code": "0" * 12}}))
+    assert "\nthe runs were made by different versions of the code" in printed(capsys, "exp/an4/s", "exp/an4/t_1")
+
+
 def test_results_without_scores_are_a_table_without_bold(corpus, capsys):
     shutil.rmtree("exp/an4/s/scores")
     text = printed(capsys, "exp/an4")
