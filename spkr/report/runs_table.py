@@ -46,6 +46,7 @@ def tabulate(
         there = [k for k, row in enumerate(rows) if row.row(trials)]
         systems = [(run, rows[k].backend) for k in there for run in rows[k].runs]
         check_same_trials([run for run, _ in systems], trials)
+        notes += _few_speakers(trials, next((rows[k].row(trials).get("n_speakers") for k in there), None))
         if len(there) < 2:
             continue
         if missing := missing_files(systems, trials):
@@ -53,10 +54,6 @@ def tabulate(
             continue
         logger.info("%s: comparing %d systems", trials, len(there))
         measured = _measure(trials, [rows[k] for k in there], measures, allow_duplicates)
-        if measured.n_speakers < FEW_SPEAKERS:
-            few = f"{trials}: {measured.n_speakers} speakers; "
-            narrow = f"with fewer than {FEW_SPEAKERS}, intervals are too narrow and p is too low"
-            notes.append(few + (narrow if measured.n_speakers >= SPEAKERS else f"{SPEAKERS} are needed to compare"))
         for measure, heading in _headings(measures).items():
             with_value = {k: rows[k].mean(trials, measure) for k in there}
             with_value = {k: value for k, value in with_value.items() if value is not None}
@@ -69,6 +66,15 @@ def tabulate(
                 undecided.append(f"{trials} {heading}")
     notes += [f"the lowest cannot be told apart from another: {', '.join(undecided)}"] if undecided else []
     return RunsTable(rows, lists, measures, best, notes)
+
+
+def _few_speakers(trials: str, n_speakers: int | None) -> list[str]:
+    """A note where the speakers are too few."""
+    if n_speakers is None or n_speakers >= FEW_SPEAKERS:
+        return []
+    narrow = f"with fewer than {FEW_SPEAKERS}, intervals are too narrow and p is too low"
+    needed = f"{SPEAKERS} are needed for intervals and comparisons"
+    return [f"{trials}: {n_speakers} speakers; {needed if n_speakers < SPEAKERS else narrow}"]
 
 
 def _headings(measures: Mapping[str, Measure]) -> dict[str, str]:
