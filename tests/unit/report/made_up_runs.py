@@ -48,7 +48,7 @@ def write_run(root, run, margins, *, lists=("trials_pairs",), ratios=False, conf
             write_scores(root / path, root / DATA / name, margins[backend], of_run["seed"])
         named[name] = {"trials": f"{DATA}/{name}", "scores": scores, "utt2spk": f"{DATA}/utt2spk"}
         named[name] |= {"llrs": scores} if ratios else {}
-        measured = evaluate(name, ScoredList.model_validate(named[name]), MEASURED)[0]
+        measured = evaluate(name, ScoredList.model_validate(named[name]), MEASURED).rows
         primary = next(iter(margins))
         rows += [of_run | {"run": run, "primary": "yes" if r["backend"] == primary else "no"} | r for r in measured]
     results = root / folder / "results"
