@@ -20,6 +20,7 @@ from spkr.cli import (
     corpus,
     data,
     feats,
+    html_report,
     likelihood_ratios,
     nnet,
     own_data,
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         likelihood_ratios,
         report,
         compare,
+        html_report,
         artefacts,
     ):
         group.add_verbs(verb)
@@ -97,9 +99,19 @@ def _stdout_is_closed() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
+class MarkedWarnings(logging.Formatter):
+    """Lines of a log in which a warning can be told from the rest, for the HTML report."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
+        """The line of a record whose message is there already."""
+        if record.levelno == logging.WARNING:
+            record.message = f"warning: {record.message.removeprefix('warning: ')}"
+        return super().formatMessage(record)
+
+
 def _log_to(path: Path) -> None:
     """Write the log to a file, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_LINE, "%H:%M:%S"))
+    handler.setFormatter(MarkedWarnings(LOG_LINE, "%H:%M:%S"))
     logging.getLogger().addHandler(handler)

@@ -12,6 +12,7 @@ from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
 from spkr.config.model_options import NetworkOptions, SoftmaxHead
 from spkr.config.options import Count, Named, Options, PathText, SetName, Text, Word, entries_of, option
+from spkr.config.report_options import ReportOptions
 from spkr.config.train_options import Finetune, Train, TrainOptions
 from spkr.errors import InputError
 from spkr.feats import AnyFrontEnd, Fbank
@@ -59,6 +60,7 @@ class Config(Options):
     embed: Embed = Embed()
     backend: Backend = Backend()
     calibration: CalibrationOptions = CalibrationOptions()
+    report: ReportOptions = ReportOptions()
 
     @property
     def network(self) -> NetworkOptions:

@@ -48,7 +48,7 @@ def plot_det(stem: str | Path, title: str, curves: dict[str, tuple]) -> None:
     width, side, height = 6, 5.15, 6.15 + 0.22 * ((len(curves) + 1) // 2)  # inches; the legend has two columns
     with figure_at(stem, width, height) as figure:
         axes = figure.add_axes((0.7 / width, 1 - (side + 0.35) / height, side / width, side / height))
-        low, high = _draw_axes(axes, title, curves)
+        low, high = draw_axes(axes, title, curves)
         for i, (backend, (p_miss, p_fa, eer)) in enumerate(curves.items()):
             look = LOOKS[i % len(LOOKS)]
             x, y = (np.clip(ndtri(p), low - 1, high + 1) for p in (p_fa, p_miss))
@@ -67,7 +67,7 @@ def eer_point(p_miss: np.ndarray, p_fa: np.ndarray, eer: float, low: float) -> t
     return [x], [y]
 
 
-def _draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:
+def draw_axes(axes: Axes, title: str, curves: dict[str, tuple]) -> tuple[float, float]:
     """Draw what lies behind the curves; returns the ends of both axes in probits."""
     rates = np.concatenate([rate for p_miss, p_fa, _ in curves.values() for rate in (p_miss, p_fa)])
     finest = 100 * rates[rates > 0].min()  # the rate of one trial of its kind: curves show nothing below it
