@@ -12,6 +12,7 @@
 #   score     a score for each trial                                        exp/<name>/<run>/scores/
 #   calibrate, apply_calibration  log-likelihood ratios from the scores     exp/<name>/<run>/calibration/, scores/
 #   report    EER, minDCF, Cllr, plots                                      exp/<name>/<run>/results/
+#   html      a page of all this                                            exp/<name>/<run>/results/report.html
 import os
 import shlex
 import sys
@@ -55,6 +56,7 @@ include: "rules/backend.smk"
 include: "rules/score.smk"
 include: "rules/calibrate.smk"
 include: "rules/report.smk"
+include: "rules/html.smk"
 include: "rules/start.smk"
 
 
@@ -62,6 +64,7 @@ rule all:
     default_target: True
     input:
         f"{RUN}/results/results.tsv",
+        f"{RUN}/results/report.html",
     message:
         f"all: results are in {RUN}/results"
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from spkr.cli.arguments import positive, recorded
 
+BESIDE = ("utt2dur", "utt2session", "spk2gender")  # utt2spk, and read if they are there
+
 
 def add_verbs(verb) -> None:
     """Add this group's verb to the command line; `verb` makes a subparser."""
@@ -39,7 +41,10 @@ def _report(args) -> None:
     folder, out = Path(args.results_dir), Path(args.out)
     reads = [folder / "results.json", folder / "lists.json"]
     reads += [path for path in (folder / "slices.tsv", folder / "config.yaml") if path.exists()]
-    reads += [path for scored in read_lists(folder / "lists.json").values() for path in scored.files()]
+    for scored in read_lists(folder / "lists.json").values():
+        reads += scored.files()
+        beside = [Path(scored.utt2spk).with_name(name) for name in BESIDE] if scored.utt2spk else []
+        reads += [path for path in beside if path.exists()]
     reads += [*args.xvectors, *args.train_logs, *filter(None, [args.citation])]
     options = ReportOptions(map=args.map, worst=args.worst, audio=args.audio)
     given = RunFiles(args.xvectors, args.train_logs, args.jobs, args.bad_files, args.citation, args.command)

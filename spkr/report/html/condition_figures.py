@@ -10,8 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from spkr.kaldi.fields import decimal
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.odd_trials import share_a_label
-from spkr.report.det import LOOKS
-from spkr.report.html.drawing import Picture, picture
+from spkr.report.html.drawing import LOOKS, Picture, picture
 from spkr.report.html.run_results import ListScores
 from spkr.report.slices import Attribute, measure_slices
 
@@ -53,7 +52,7 @@ def slices_of(one: ListScores, backend: str, rows: Iterable[Mapping[str, str]]) 
     """
     own = [row for row in rows if (row["trials"], row["backend"]) == (one.name, backend)]
     found = [{key: _number(value) for key, value in row.items()} for row in own]
-    more = measure_slices(one.trials, one.scores[backend], more_attributes(one)) if one.sides else []
+    more = measure_slices(one.trials, one.scores[backend], more_attributes(one), one.speakers) if one.sides else []
     return found + [{"trials": one.name, "backend": backend} | row for row in more]
 
 

@@ -15,13 +15,15 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spkr.report.det import LOOKS
+from spkr.report import det
 from spkr.report.figures import STYLE
 
 WIDTH = 5.0  # inches of 72 units; a phone shows it at about its own size
 INK, AXIS, GRID, MUTED, PAPER = "#222222", "#666666", "#e4e4e4", "#888888", "#ffffff"
+BLACK = "#000000"  # SVG leaves it out where it is the default, so that no style sheet could replace it
+LOOKS = [look | {"color": INK if look["color"] == BLACK else look["color"].lower()} for look in det.LOOKS]
 VARIABLES = {
-    **{look["color"].lower(): f"var(--c{k})" for k, look in enumerate(LOOKS, 1)},
+    **{look["color"]: f"var(--c{k})" for k, look in enumerate(LOOKS, 1)},
     **{"#444444": "var(--ink)", INK: "var(--ink)", AXIS: "var(--axis)", GRID: "var(--grid)"},
     **{MUTED: "var(--muted)", PAPER: "var(--paper)"},
 }
@@ -29,12 +31,12 @@ PAGE_STYLE = STYLE | {
     "svg.fonttype": "none",
     "text.parse_math": False,  # names may hold a dollar
     "text.color": INK,
-    "font.size": 11,
-    "axes.titlesize": 11,
+    "font.size": 12,
+    "axes.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "legend.fontsize": 10.5,
+    "legend.fontsize": 11.5,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",

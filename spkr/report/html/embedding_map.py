@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from spkr.kaldi.table import TableReader
-from spkr.report.det import LOOKS
-from spkr.report.html.drawing import Picture, picture
+from spkr.report.html.drawing import LOOKS, Picture, picture
 
 MOST, FEWEST = 2_000, 5  # utterances
 DIM = 50  # after PCA, before t-SNE
 PERPLEXITY = 30
+SMALL, LARGE, FEW = 4.5, 8, 200  # points across, and up to how many utterances they are large
 
 
 def map_pictures(xvectors: str | Path, utt2spk: Mapping[str, str]) -> list[Picture]:
@@ -61,10 +61,11 @@ def _scatter(name: str, title: str, which: str, utts: list[str], speakers: list[
     alt = f"map of {which} of {len(number)} speakers; the mouse shows their names"
     with picture(name, title, alt, height=4.4) as drawn:
         axes = drawn.figure.add_subplot()
+        size = LARGE if len(utts) <= FEW else SMALL
         looks = [(a["color"], b["marker"]) for b in LOOKS for a in LOOKS]
         for k, (color, marker) in enumerate(looks[: len(number)]):
             mine = numbers % len(looks) == k
-            axes.plot(*points[mine].T, marker, color=color, markersize=5, alpha=0.75, markeredgewidth=0)
+            axes.plot(*points[mine].T, marker, color=color, markersize=size, alpha=0.8, markeredgewidth=0)
         axes.set(xticks=[], yticks=[])
         axes.margins(0.04)
         drawn.label(axes, *points.T, [f"{utt} ({speaker})" for utt, speaker in zip(utts, speakers, strict=True)])

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spkr.report.det import LOOKS
-from spkr.report.html.drawing import Picture, picture
+from spkr.report.html.drawing import LOOKS, Picture, picture
 
 WARNING = re.compile(r"^[\d:]{8} warning: (.*)$", re.MULTILINE)
 MOST_BARS = 25

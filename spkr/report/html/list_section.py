@@ -20,7 +20,7 @@ class ListSection:
     """The pictures and tables of a list, by back-end."""
 
     name: str
-    n_trials: int
+    data_dir: str
     det: Picture
     histograms: list[Picture] = field(default_factory=list)
     calibration: list[Picture] = field(default_factory=list)
@@ -40,7 +40,9 @@ def list_section(run: RunResults, one: ListScores, options: ReportOptions) -> Li
     row = next(row for row in run.rows if row["trials"] == one.name)
     order = [backend for backend in run.backends if backend in one.scores]
     section = ListSection(
-        one.name, len(one.trials), det_picture(one, order, f"{row['name']}, run {row['run']}, {row['model']}")
+        one.name,
+        str(Path(one.files.utt2spk or "").parent),
+        det_picture(one, order, f"{row['name']}, run {row['run']}, {row['model']}"),
     )
     prior = _prior(run.config)
     for backend in order:

@@ -71,7 +71,7 @@ def write_page(
         slices=[slices_table(section.name, section.slices) for section in sections],
         speakers=[speakers_table(section.name, section.speakers) for section in sections if section.speakers],
         data=_data(pictures, sections), now=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z"),
-        audio_mb=sum(len(uri) for section in sections for uri in section.audio.values()) / 1e6,
+        audio_mb=sum(map(len, _audio(sections).values())) / 1e6,
     )  # fmt: skip
     with replacing(out) as f:
         f.write(text)
@@ -84,11 +84,15 @@ def _maps(run: RunResults, xvectors: Sequence[str | Path]) -> list[Picture]:
     return [picture for path in xvectors for picture in map_pictures(path, utt2spk)]
 
 
+def _audio(sections: Sequence[ListSection]) -> dict[str, str]:
+    """The recordings of all lists; lists of one data directory share them."""
+    return {f"{section.data_dir} {utt}": uri for section in sections for utt, uri in section.audio.items()}
+
+
 def _data(pictures: Sequence[Picture], sections: Sequence[ListSection]) -> Markup:
     """What the script reads, as JSON that cannot end its element."""
     points = {picture.name: picture.points for picture in pictures if picture.points}
-    audio = {f"{section.name} {utt}": uri for section in sections for utt, uri in section.audio.items()}
-    text = json.dumps({"points": points, "audio": audio}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({"points": points, "audio": _audio(sections)}, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028"))  # noqa: S704
 
 

@@ -47,13 +47,13 @@ def number(value: object, decimals: int | None = None) -> Cell:
 def results_table(run: RunResults) -> Table:
     """The main measures of each list and back-end, with their intervals."""
     shown = [name for name in _measures(run) if name in MAIN or name not in MEASURES]
-    head = [("List", False), ("Back-end", False), ("Target trials", True), ("Nontarget trials", True)]
-    table = Table("Error rates of each list and back-end", head + [(_heading(name), True) for name in shown])
+    head = [("List", False), ("Back-end", False), *((_heading(name), True) for name in shown)]
+    counts = {"n_target": "Target trials", "n_nontarget": "Nontarget trials", "n_speakers": "Speakers"}
+    table = Table("Error rates of each list and back-end", head + [(heading, True) for heading in counts.values()])
     for row in run.rows:
         star = " ★" if row["primary"] == "yes" else ""
-        counts = [number(row["n_target"]), number(row["n_nontarget"])]
-        cells = [Cell(row["trials"]), Cell(row["backend"] + star), *counts]
-        table.rows.append(cells + [_measured(row, name) for name in shown])
+        cells = [Cell(row["trials"]), Cell(row["backend"] + star), *(_measured(row, name) for name in shown)]
+        table.rows.append(cells + [number(row.get(name)) for name in counts])
     return table
 
 

@@ -15,12 +15,15 @@ from scipy.special import expit, ndtri
 from spkr.metrics.dcf import dcf
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.roc import error_rates, sorted_sides
-from spkr.report.det import LOOKS, draw_axes, eer_point, thin
-from spkr.report.html.drawing import MUTED, Picture, picture
+from spkr.report.det import draw_axes, eer_point, thin
+from spkr.report.html.det_bands import det_band
+from spkr.report.html.drawing import LOOKS, MUTED, Picture, picture
 from spkr.report.html.run_results import ListScores
 
 PRIOR = 0.01  # of the DCF whose best threshold is marked
 BINS = 60
+NOTE = f"Filled markers: EER. Hollow markers: minDCF at a prior of {PRIOR}; on the frame if they lie beyond it."
+BANDS = " Bands: 95 %, from resampling speakers."
 SHOWN = (0.0005, 0.9995)  # quantiles between which a histogram lies
 LOG_ODDS = np.linspace(-8, 8, 81)  # of a target
 TARGET, NONTARGET = LOOKS[0]["color"], LOOKS[1]["color"]
@@ -37,9 +40,11 @@ def det_picture(one: ListScores, order: list[str], run: str) -> Picture:
         axes = drawn.figure.add_subplot(aspect="equal")
         low, high = draw_axes(axes, "", curves)
         for look, (backend, curve) in zip(cycle(LOOKS), curves.items(), strict=False):
+            if band := det_band(one, backend):
+                axes.fill(*(np.clip(side, low - 1, high + 1) for side in band), color=look["color"], alpha=0.13, lw=0)
             _curve(drawn, axes, backend, curve, look)
         drawn.figure.legend(loc="outside lower center", ncols=2, handlelength=3.2)
-        drawn.note = f"Filled markers: EER. Hollow markers: minDCF at a prior of {PRIOR}."
+        drawn.note = NOTE + BANDS * bool(band)
     return drawn
 
 

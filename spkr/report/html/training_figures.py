@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from spkr.report.det import LOOKS
-from spkr.report.html.drawing import MUTED, Picture, picture
+from spkr.report.html.drawing import LOOKS, MUTED, Picture, picture
 from spkr.report.training import PANELS, read_log
 
 
