@@ -4,6 +4,7 @@
 # make test-slow: simulations of several minutes.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
+# make test-browser: the HTML report in a headless Chromium; as root, on Debian, if it is not installed.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
 # Each installs what it needs into .venv first, once.
 
@@ -11,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm lint conf install clean
+.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser lint conf install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -35,6 +36,13 @@ slurm: install
 	$(BIN)/python -m tests.slurm.cluster
 	command -v slurmctld > /dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
+
+test-browser: install browser
+	$(BIN)/pytest -m browser tests/browser
+
+browser:
+	command -v chromium > /dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
 
 conf: install
 	$(BIN)/python -m spkr.config.generate conf

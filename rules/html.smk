@@ -2,7 +2,7 @@
 
 
 def command_again():
-    """The command that makes this run: its Snakefile, config files and settings, named from the checkout if below it."""
+    """The command that makes this run. Files below the checkout are named from there."""
     files = [Path(file).resolve() for file in [workflow.main_snakefile, *workflow.overwrite_configfiles]]
     files = [str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file) for file in files]
     configs = ["--configfile", *files[1:]] if files[1:] else []

@@ -21,6 +21,7 @@ STAGES = {
     "calibrate": 6,
     "apply_calibration": 6,
     "report": 1,
+    "html": 1,
 }
 
 

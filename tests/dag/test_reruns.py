@@ -16,7 +16,7 @@ from tests.dag.dry_run import jobs
 
 ORDER = (
     *("corpus", "data", "augment", "feats", "merge_feats", "train", "finetune"),
-    *("embed", "merge_xvectors", "backend", "adapt", "score", "calibrate", "apply_calibration", "report"),
+    *("embed", "merge_xvectors", "backend", "adapt", "score", "calibrate", "apply_calibration", "report", "html"),
 )
 WORKFLOW = ("Snakefile", "report", "rules", "recipes", "conf", "profiles", "spkr", "local")
 

@@ -36,7 +36,7 @@ def rewrite(path: Path, change) -> None:
 
 
 FEATURES = {"feats": 1, "merge_feats": 1}
-STAGE = {"merge_xvectors": "embed", "apply_calibration": "calibrate"}  # of a rule, where it is not the rule itself
+STAGE = {"merge_xvectors": "embed", "apply_calibration": "calibrate", "html": "report"}  # of a rule, where it is not the rule itself
 EMBEDDINGS = {"embed": 1, "merge_xvectors": 1}
 DAMAGES = {  # the next stage of the run, the file, what happened to it; the jobs that make that again
     "features cut by a byte": ("embed", "feats/*/test/feats.1.ark", lose_last_byte, FEATURES),
@@ -132,7 +132,7 @@ def test_an_utt2spk_edited_by_hand_is_refused(run, finish):
 def test_without_a_manifest_the_run_goes_on_and_its_place_is_taken_by_the_next(run, finish):
     run.back_to("score")
     (run.exp / "main/backend/manifest.json").unlink()
-    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1, "html": 1}
     run.snakemake(str(EXP / "main/backend/manifest.json"))
     assert (run.exp / "main/backend/manifest.json").exists()
     assert finish(run) == {}

@@ -137,7 +137,7 @@ def test_a_clock_that_was_a_day_slow_when_the_run_ended(run, finish):
 def test_without_snakemakes_own_notes(run, finish):
     run.back_to("score")
     shutil.rmtree(run.folder / ".snakemake")
-    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1, "html": 1}
 
 
 def test_results_moved_to_another_disk_with_a_link_in_their_place(run, finish, tmp_path):
@@ -152,6 +152,7 @@ def test_results_moved_to_another_disk_with_a_link_in_their_place(run, finish, t
         "calibrate": 1,
         "apply_calibration": 2,
         "report": 1,
+        "html": 1,
     }
 
 
@@ -159,4 +160,4 @@ def test_logs_removed(run, finish):
     shutil.rmtree(run.exp / "main/log")
     assert finish(run) == {}
     run.back_to("score")
-    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1}
+    assert finish(run) == {"score": 3, "calibrate": 1, "apply_calibration": 2, "report": 1, "html": 1}

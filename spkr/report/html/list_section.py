@@ -39,11 +39,8 @@ def list_section(run: RunResults, one: ListScores, options: ReportOptions) -> Li
     """Draw and tabulate one list; InputError as reading its data directory raises it."""
     row = next(row for row in run.rows if row["trials"] == one.name)
     order = [backend for backend in run.backends if backend in one.scores]
-    section = ListSection(
-        one.name,
-        str(Path(one.files.utt2spk or "").parent),
-        det_picture(one, order, f"{row['name']}, run {row['run']}, {row['model']}"),
-    )
+    of_run = f"{row['name']}, run {row['run']}, {row['model']}"
+    section = ListSection(one.name, str(Path(one.files.utt2spk or "").parent), det_picture(one, order, of_run))
     prior = _prior(run.config)
     for backend in order:
         section.histograms.append(histogram_picture(one, backend, prior))

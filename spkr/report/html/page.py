@@ -23,7 +23,7 @@ from spkr.report.html.list_section import ListSection, list_section
 from spkr.report.html.result_tables import (
     costs_table,
     further_tables,
-    measures_table,
+    measures_tables,
     results_table,
     slices_table,
     speakers_table,
@@ -67,7 +67,7 @@ def write_page(
         run=run, row=run.rows[0], options=options, given=given, sections=sections, maps=maps, trainings=trainings,
         costs=costs_table(costs), cost_pictures=curves, total=duration(sum(cost.seconds for cost in costs)),
         warned=warnings_of(given.jobs), left_out=bad_files(given.bad_files), bibtex=bibtex(given.citation, run.config),
-        results=results_table(run), measures=measures_table(run), further=further_tables(run),
+        results=results_table(run), measures=measures_tables(run), further=further_tables(run),
         slices=[slices_table(section.name, section.slices) for section in sections],
         speakers=[speakers_table(section.name, section.speakers) for section in sections if section.speakers],
         data=_data(pictures, sections), now=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z"),

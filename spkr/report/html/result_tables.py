@@ -57,15 +57,17 @@ def results_table(run: RunResults) -> Table:
     return table
 
 
-def measures_table(run: RunResults) -> Table:
-    """Everything that was measured of each list and back-end."""
-    names = _measures(run)
-    head = [("List", False), ("Back-end", False)] + [(_heading(name), True) for name in names]
-    table = Table("All measures", head)
-    for row in run.rows:
-        cells = [Cell(row["trials"]), Cell(row["backend"])]
-        table.rows.append(cells + [_measured(row, name) for name in names])
-    return table
+def measures_tables(run: RunResults) -> list[Table]:
+    """Everything that was measured of each list, a row for each measure."""
+    tables = []
+    for name in run.lists:
+        rows = [row for row in run.rows if row["trials"] == name]
+        table = Table(f"{name}: all measures", [("Measure", False), *((row["backend"], True) for row in rows)])
+        for measure in _measures(run):
+            table.rows.append([Cell(_heading(measure)), *(_measured(row, measure) for row in rows)])
+            table.about.append((name, ""))
+        tables.append(table)
+    return tables
 
 
 def _measures(run: RunResults) -> list[str]:
