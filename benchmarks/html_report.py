@@ -2,8 +2,8 @@
 
 python benchmarks/html_report.py [trials]
 
-The list is made up: 200 speakers with known sex, of whom each has ten models and five utterances. `spkr eval` runs first
-and is not counted. The page has a map of 1,000 embeddings, which take the time of t-SNE.
+The list is made up: 200 speakers with known sex, of whom each has ten models and five utterances. `spkr eval`
+runs first and is not counted. The page has a map of 1,000 embeddings, which take the time of t-SNE.
 """
 
 import json

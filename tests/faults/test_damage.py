@@ -36,7 +36,11 @@ def rewrite(path: Path, change) -> None:
 
 
 FEATURES = {"feats": 1, "merge_feats": 1}
-STAGE = {"merge_xvectors": "embed", "apply_calibration": "calibrate", "html": "report"}  # of a rule, where it is not the rule itself
+STAGE = {
+    "merge_xvectors": "embed",
+    "apply_calibration": "calibrate",
+    "html": "report",
+}  # of a rule, where it is not the rule itself
 EMBEDDINGS = {"embed": 1, "merge_xvectors": 1}
 DAMAGES = {  # the next stage of the run, the file, what happened to it; the jobs that make that again
     "features cut by a byte": ("embed", "feats/*/test/feats.1.ark", lose_last_byte, FEATURES),

@@ -4,8 +4,8 @@ On probit axes, let d be how far a point lies above the diagonal of equal rates 
 
     d = probit(P_miss) - probit(P_fa)        s = probit(P_miss) + probit(P_fa)
 
-As the threshold rises, d rises, so that each curve has one s at each d. The band has, at each d, the quantiles of s in
-the draws. At d = 0 its ends are an interval of the EER.
+As the threshold rises, d rises, so that each curve has one s at each d. At each d, the band ends where the
+interval of s does (spkr.metrics.bootstrap). At d = 0 this is an interval of the EER.
 
 Source: S. Macskassy and F. Provost, "Confidence bands for ROC curves: methods and an empirical study", ROCAI 2004, for
 bands from quantiles of resampled curves.
@@ -36,7 +36,8 @@ def det_band(one: ListScores, backend: str) -> tuple[np.ndarray, np.ndarray] | N
         return dict(enumerate(_along(*error_rates(*side)).tolist()))
 
     found = resample({"side": system}, draws, along)
-    low, high = np.array([ends(found[k]) for k in range(len(OFF_DIAGONAL))]).T
+    own = _along(*error_rates(*system.sides))
+    low, high = np.array([ends(found[k], s, len(one.names)) for k, s in enumerate(own.tolist())]).T
     d = np.concatenate([OFF_DIAGONAL, OFF_DIAGONAL[::-1]])
     s = np.concatenate([low, high[::-1]])
     return (s - d) / 2, (s + d) / 2

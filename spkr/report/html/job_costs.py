@@ -73,7 +73,7 @@ def cost_picture(costs: Sequence[StageCost]) -> Picture:
     """The time of each stage as bars."""
     shown = list(costs)[:MOST_BARS]
     alt = "seconds of each stage: " + ", ".join(f"{cost.stage} {cost.seconds:.1f}" for cost in shown)
-    with picture("costs", "Time of each stage", alt, height=0.8 + 0.27 * len(shown)) as drawn:
+    with picture("time-of-stages", "Time of each stage", alt, height=0.8 + 0.27 * len(shown)) as drawn:
         axes = drawn.figure.add_subplot()
         places = range(len(shown))
         axes.barh(places, [cost.seconds for cost in shown], color=LOOKS[0]["color"], height=0.62)
