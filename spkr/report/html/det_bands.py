@@ -38,9 +38,11 @@ def det_band(one: ListScores, backend: str) -> tuple[np.ndarray, np.ndarray] | N
     found = resample({"side": system}, draws, along)
     own = _along(*error_rates(*system.sides))
     low, high = np.array([ends(found[k], s, len(one.names)) for k, s in enumerate(own.tolist())]).T
-    d = np.concatenate([OFF_DIAGONAL, OFF_DIAGONAL[::-1]])
-    s = np.concatenate([low, high[::-1]])
-    return (s - d) / 2, (s + d) / 2
+    # Each edge is made a curve: as d rises, false alarms fall and misses rise. Where it was not, the band is wider.
+    x, y = ((low - OFF_DIAGONAL) / 2, (high - OFF_DIAGONAL) / 2), ((low + OFF_DIAGONAL) / 2, (high + OFF_DIAGONAL) / 2)
+    x = np.minimum.accumulate(x[0]), np.maximum.accumulate(x[1][::-1])
+    y = np.minimum.accumulate(y[0][::-1])[::-1], np.maximum.accumulate(y[1])[::-1]
+    return np.concatenate(x), np.concatenate(y)
 
 
 def _along(p_miss: np.ndarray, p_fa: np.ndarray) -> np.ndarray:
