@@ -1,59 +1,81 @@
-# Mean, LDA and PLDA, in Kaldi's formats.
+# Back-ends: the trained steps of their chains, in Kaldi's formats. The default chain, mean | lda | length-norm | plda, is
+# in backend/; a chain of other steps, <name>, is in backend/<name>/, and its rule is backend_<name>.
 
 UNTRAINED = not (settings.backend.trained or settings.backend.sets)  # cosine of embeddings as they are
 TRAINED_BACKEND = settings.backend.trained or f"{RUN}/backend"
 ADAPT_TO = settings.backend.adapt_to
-BACKEND_DIR = f"{RUN}/adapted_backend" if ADAPT_TO else TRAINED_BACKEND
+FOLDERS = {kind: settings.backend.folder(kind) for kind in KINDS}
+# What is trained, and what is adapted, by the folder below that of the default chain
+TO_TRAIN = {"": parse_chain(KALDI)} | {FOLDERS[k]: CHAINS[k].before_adaptation() for k in KINDS if FOLDERS[k]}
+TO_ADAPT = {FOLDERS[k]: TO_TRAIN[FOLDERS[k]] for k in KINDS if CHAINS[k].is_adapted}
+
+
+def below(folder, *parts):
+    """A path below a folder; an empty part is none."""
+    return "/".join([folder, *filter(None, parts)])
+
+
+def backend_dir(kind):
+    """The folder of a back-end's trained steps, adapted or not."""
+    return below(f"{RUN}/adapted_backend" if CHAINS[kind].is_adapted else TRAINED_BACKEND, FOLDERS[kind])
 
 
 if settings.backend.sets and not settings.backend.trained:
+    for own, steps in TO_TRAIN.items():
 
-    rule backend:
-        """Train the back-end on embeddings of training speakers."""
+        rule:
+            """Train a back-end on embeddings of training speakers."""
+            name:
+                f"backend_{own}" if own else "backend"
+            input:
+                xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=BACKEND_SETS),
+                embeddings=xvector_files(BACKEND_SETS),
+                utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
+                num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
+            output:
+                [below(TRAINED_BACKEND, own, file) for file in (*steps.files, "manifest.json")],
+            log:
+                f"{RUN}/log/backend{own and '.'}{own}.log",
+            benchmark:
+                f"{RUN}/benchmark/backend{own and '.'}{own}.tsv"
+            resources:
+                mem_mb=growing(4000),
+            params:
+                out=below(TRAINED_BACKEND, own),
+                chain=str(steps),
+                options=as_json(settings.backend.only(BackendOptions)),
+                code=code("spkr.backend.train"),
+            message:
+                f"backend: {steps}, on {', '.join(BACKEND_SETS)}"
+            shell:
+                "spkr --log {log} backend {params.out} --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
+                " --num-voiced {input.num_voiced} --options {params.options:q} --chain {params.chain:q}"
+
+
+for own, steps in TO_ADAPT.items():
+
+    rule:
+        """Adapt a back-end to the embeddings of a set, without speaker labels."""
+        name:
+            f"adapt_{own}" if own else "adapt"
         input:
-            xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=BACKEND_SETS),
-            embeddings=xvector_files(BACKEND_SETS),
-            utt2spk=expand(f"{EXP}/data/{{set}}/utt2spk", set=BACKEND_SETS),
-            num_voiced=expand(f"{FEATS}/{{set}}/utt2num_voiced", set=BACKEND_SETS),
-        output:
-            expand(f"{RUN}/backend/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
-        log:
-            f"{RUN}/log/backend.log",
-        benchmark:
-            f"{RUN}/benchmark/backend.tsv"
-        resources:
-            mem_mb=growing(4000),
-        params:
-            out=f"{RUN}/backend",
-            options=as_json(settings.backend.only(BackendOptions)),
-            code=code("spkr.backend.train"),
-        message:
-            f"backend: mean, LDA and PLDA on {', '.join(BACKEND_SETS)}"
-        shell:
-            "spkr --log {log} backend {params.out} --xvectors {input.xvectors} --utt2spk {input.utt2spk}"
-            " --num-voiced {input.num_voiced} --options {params.options:q}"
-
-
-if ADAPT_TO:
-
-    rule adapt:
-        """Adapt the back-end to the embeddings of a set, without speaker labels."""
-        input:
-            backend=expand(f"{TRAINED_BACKEND}/{{file}}", file=BACKEND_FILES),
+            backend=[below(TRAINED_BACKEND, own, file) for file in steps.files],
             xvectors=f"{RUN}/xvectors/{ADAPT_TO}/xvector.scp",
             embeddings=xvector_files([ADAPT_TO]),
         output:
-            expand(f"{BACKEND_DIR}/{{file}}", file=[*BACKEND_FILES, "manifest.json"]),
+            [below(f"{RUN}/adapted_backend", own, file) for file in (*steps.files, "manifest.json")],
         log:
-            f"{RUN}/log/adapt.log",
+            f"{RUN}/log/adapt{own and '.'}{own}.log",
         benchmark:
-            f"{RUN}/benchmark/adapt.tsv"
+            f"{RUN}/benchmark/adapt{own and '.'}{own}.tsv"
         params:
-            trained=TRAINED_BACKEND,
-            out=BACKEND_DIR,
+            trained=below(TRAINED_BACKEND, own),
+            out=below(f"{RUN}/adapted_backend", own),
+            chain=str(steps),
             scales=as_options(settings.backend.adapt.to_dict()),
             code=code("spkr.backend.adapt"),
         message:
             f"backend: adapting to {ADAPT_TO}"
         shell:
-            "spkr --log {log} adapt-backend {params.trained} {input.xvectors} {params.out} {params.scales}"
+            "spkr --log {log} adapt-backend {params.trained} {input.xvectors} {params.out} --chain {params.chain:q}"
+            " {params.scales}"

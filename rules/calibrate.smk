@@ -2,16 +2,28 @@
 
 CALIBRATED = settings.calibration_lists()  # list of test -> list of dev
 QUALITY = settings.calibration.quality
+FUSED = [FUSION] if settings.calibration.fusion else []
+CALIBRATED_KINDS = [*KINDS, *FUSED]
 
 
-def utt2spk_of(wildcards):
-    """The speakers of a list's set."""
-    return f"{EXP}/data/{LISTS[wildcards.list][0]}/utt2spk"
+def fused(pattern):
+    """A file of the back-end `wildcards.backend`, or of each one that is fused."""
+
+    def files(wildcards):
+        kinds = settings.calibration.fusion if wildcards.backend == FUSION else [wildcards.backend]
+        return expand(pattern, list=wildcards.list, backend=kinds)
+
+    return files
 
 
 def quality_files(wildcards):
     """What quality measures are read from."""
     return f"{EXP}/data/{LISTS[wildcards.list][0]}/utt2dur" if "duration" in QUALITY else []
+
+
+def cohorts_option(wildcards, input):
+    """The option of cohort scores as a quality measure."""
+    return f"--cohort-statistics {input.cohorts}" if input.cohorts else ""
 
 
 def models_option(wildcards, input):
@@ -26,7 +38,8 @@ rule calibrate:
         models=trials_file("models"),
         utt2spk=utt2spk_of,
         quality=quality_files,
-        scores=f"{RUN}/scores/{{list}}.{{backend}}",
+        scores=fused(f"{RUN}/scores/{{list}}.{{backend}}"),
+        cohorts=fused(f"{RUN}/scores/{{list}}.{{backend}}.cohort") if "cohort" in QUALITY else [],
     output:
         calibration=f"{RUN}/calibration/{{list}}.{{backend}}.json",
         manifest=f"{RUN}/calibration/manifest.{{list}}.{{backend}}.json",
@@ -38,12 +51,13 @@ rule calibrate:
         prior=settings.calibration.prior,
         quality=["--quality", *QUALITY] if QUALITY else [],
         models=models_option,
+        cohorts=cohorts_option,
         code=code("spkr.backend.calibration"),
     message:
         "calibrate: {wildcards.backend} on {wildcards.list}"
     shell:
         "spkr --log {log} calibrate {input.trials} {input.scores} {output.calibration} --prior {params.prior}"
-        " --utt2spk {input.utt2spk} {params.models} {params.quality}"
+        " --utt2spk {input.utt2spk} {params.models} {params.quality} {params.cohorts}"
 
 
 rule apply_calibration:
@@ -54,7 +68,8 @@ rule apply_calibration:
         models=trials_file("models"),
         utt2spk=utt2spk_of,
         quality=quality_files,
-        scores=f"{RUN}/scores/{{list}}.{{backend}}",
+        scores=fused(f"{RUN}/scores/{{list}}.{{backend}}"),
+        cohorts=fused(f"{RUN}/scores/{{list}}.{{backend}}.cohort") if "cohort" in QUALITY else [],
     output:
         llrs=f"{RUN}/scores/{{list}}.{{backend}}.llr",
         manifest=f"{RUN}/scores/manifest.{{list}}.{{backend}}.llr.json",
@@ -64,9 +79,10 @@ rule apply_calibration:
         f"{RUN}/benchmark/apply_calibration.{{list}}.{{backend}}.tsv"
     params:
         models=models_option,
+        cohorts=cohorts_option,
         code=code("spkr.backend.calibration"),
     message:
         "calibrate: ratios of {wildcards.list} by {wildcards.backend}"
     shell:
         "spkr --log {log} apply-calibration {input.calibration} {input.trials} {input.scores} {output.llrs}"
-        " --utt2spk {input.utt2spk} {params.models}"
+        " --utt2spk {input.utt2spk} {params.models} {params.cohorts}"

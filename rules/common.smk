@@ -4,9 +4,10 @@ import json
 import re
 
 from spkr.audio import EFFECTS
-from spkr.backend import BACKEND_FILES, BACKENDS
+from spkr.backend import SCORERS
+from spkr.backend.chain import parse_chain
 from spkr.code import code_of
-from spkr.config.backend_options import BackendOptions
+from spkr.config.backend_options import FUSION, KALDI, BackendOptions
 from spkr.config.front_end_options import Reading
 from spkr.config.pretrained import pretrained_networks, read_pretrained
 from spkr.config.pretrained_options import FOLDER
@@ -62,6 +63,7 @@ TRAIN_SETS = resolved.training_sets(settings.train)
 BACKEND_SETS = settings.augmented(settings.backend.sets, settings.backend.augment)
 LISTS = settings.lists()
 KINDS = settings.backend.kinds
+CHAINS = settings.backend.used_chains()  # by kind
 
 
 wildcard_constraints:
@@ -70,4 +72,4 @@ wildcard_constraints:
     augment="|".join(settings.augment),
     shard=r"\d+",
     list="|".join(LISTS),
-    backend="|".join(KINDS),
+    backend="|".join([*KINDS, FUSION]),

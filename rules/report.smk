@@ -16,7 +16,8 @@ def list_files(name):
         "num_voiced": f"{RUN}/xvectors/{s}/utt2num_voiced",
     }
     if name in CALIBRATED:
-        files["llrs"] = {b: f"{RUN}/scores/{name}.{b}.llr" for b in KINDS}
+        files["llrs"] = {b: f"{RUN}/scores/{name}.{b}.llr" for b in CALIBRATED_KINDS}
+        files["scores"] |= {b: files["llrs"][b] for b in FUSED}
         files["dev"] = CALIBRATED[name]
     if name in CALIBRATED.values():
         files["calibrations"] = {b: f"{RUN}/calibration/{name}.{b}.json" for b in KINDS}
@@ -35,7 +36,7 @@ rule report:
         speakers=expand(f"{EXP}/data/{{set}}/{{file}}", set=TEST_SETS, file=["utt2spk", *ATTRIBUTES]),
         num_voiced=expand(f"{RUN}/xvectors/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
-        llrs=expand(f"{RUN}/scores/{{list}}.{{backend}}.llr", list=CALIBRATED, backend=KINDS),
+        llrs=expand(f"{RUN}/scores/{{list}}.{{backend}}.llr", list=CALIBRATED, backend=CALIBRATED_KINDS),
         calibrations=expand(
             f"{RUN}/calibration/{{list}}.{{backend}}.json", list=sorted({*CALIBRATED.values()}), backend=KINDS
         ),

@@ -12,7 +12,7 @@ USED_SETS = dict.fromkeys(
         *([] if PRETRAINED else TRAIN_SETS),
         *BACKEND_SETS,
         *(TUNING_SETS if FINETUNE else []),
-        *filter(None, [COHORT, ADAPT_TO]),
+        *filter(None, [*COHORT, ADAPT_TO]),
     ]
 )
 VALUES = {
@@ -22,7 +22,7 @@ VALUES = {
     "shard": range(1, max(SHARDS, EMBED_SHARDS, *(other.config.feats.shards for other in OTHERS.values())) + 1),
     "other": OTHERS,
     "list": LISTS,
-    "backend": BACKENDS,
+    "backend": CALIBRATED_KINDS,
     "sounds": SOUNDS,
 }
 

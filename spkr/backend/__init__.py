@@ -1,16 +1,34 @@
-"""From embeddings to scores: mean, LDA, length normalisation, PLDA, cosine.
+"""From embeddings to scores: mean, LDA, length normalisation, PLDA, cosine, score normalisation.
 
-`BACKENDS` has the back-ends: for each, the module and class. A new back-end is a module with a subclass of
-`spkr.backend.pipeline.Backend`, and an entry in `BACKENDS`.
+A back-end is a chain of steps (spkr.backend.chain). `BACKENDS` names those that need no line in a config. A new way to
+score is a module with a subclass of `spkr.backend.pipeline.Scorer`, and an entry in `SCORERS`, whose name may then end
+a chain.
 """
 
-BACKEND_FILES = ("mean.vec", "transform.mat", "plda")  # of a folder; each back-end reads those that it needs
-BACKENDS = {
+BACKEND_FILES = ("mean.vec", "transform.mat", "plda")  # of the folder of the chains in BACKENDS
+NORMS = {"snorm": "s-norm", "asnorm": "as-norm"}  # `<name>_<key>` is the back-end `<name>` with this step behind it
+NORM_STEPS = tuple(NORMS.values())
+SCORERS = {
     "cosine": "spkr.backend.pipeline:Cosine",
-    "lda_cosine": "spkr.backend.pipeline:LdaCosine",
-    "plda": "spkr.backend.pipeline:PldaBackend",
+    "plda": "spkr.backend.pipeline:PldaScorer",
 }
+_PLAIN = {
+    "cosine": "mean | cosine",
+    "lda_cosine": "mean | lda | cosine",
+    "plda": "mean | lda | length-norm | plda",
+    "plda_adapted": "mean | lda | length-norm | adapted-plda",
+}
+
+
+def with_norms(chains: dict[str, str]) -> dict[str, str]:
+    """These chains, and each one that does not end with a normalisation with S-norm and with AS-norm behind it."""
+    plain = {name: text for name, text in chains.items() if not text.rpartition("|")[2].strip().startswith(NORM_STEPS)}
+    return chains | {f"{name}_{key}": f"{text} | {norm}" for key, norm in NORMS.items() for name, text in plain.items()}
+
+
+BACKENDS = with_norms(_PLAIN)
 QUALITY = {  # quality measures of trials, for calibration: the function of each
     "duration": "spkr.backend.quality:seconds",
     "num_utts": "spkr.backend.quality:utterances",
+    "cohort": "spkr.backend.quality:cohort_means",
 }

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.backend.chain import Chain
 from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda, diagonalize
-from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.errors import InputError
 from spkr.kaldi.objects import write_array
 from spkr.kaldi.table import read_vectors
@@ -55,19 +55,24 @@ def adapt_plda(
     return Plda(mean, transform @ P.T @ to_unit, psi)
 
 
-def adapt_backend(backend_dir: str | Path, xvector_scp: str | Path, out_dir: str | Path, **scales: float) -> None:
+def adapt_backend(
+    chain: Chain, backend_dir: str | Path, xvector_scp: str | Path, out_dir: str | Path, **scales: float
+) -> None:
     """Adapt a whole back-end to a set of unlabelled embeddings, as Kaldi's sre16 recipe does.
 
-    Writes to `out_dir` the mean.vec of the embeddings, the same transform.mat, and PLDA adapted to the embeddings after
-    mean, transform and length normalisation. `scales` are those of `adapt_plda`. Raises InputError as it does.
+    Writes to `out_dir` the files of the chain, which ends with PLDA: each mean is that of these embeddings where it is
+    subtracted, LDA is as it was, and PLDA is adapted to the embeddings as they arrive there. `scales` are those of
+    `adapt_plda`. Raises InputError as it does, and for embeddings of another dimension than the back-end's.
     """
-    backend = Backend.read("plda", backend_dir)
-    _, vectors = read_vectors(xvector_scp)
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    if mean.shape != backend.mean.shape:
-        raise InputError(f"{xvector_scp}: {len(mean)} dimensions; {backend_dir} was trained on {backend.dim}")
-    processed = length_normalize(transform_vectors(vectors - mean, backend.transform))
-    plda = adapt_plda(backend.plda, processed, **scales)
-    write_array(Path(out_dir) / "mean.vec", mean)
-    write_array(Path(out_dir) / "transform.mat", backend.transform)
+    backend = Backend.read(chain, backend_dir)
+    _, x = read_vectors(xvector_scp)
+    backend.check(x.shape[1])
+    for part in backend.parts:
+        if part.name == "mean":
+            part.array = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+        x = part(x)
+    plda = adapt_plda(backend.scorer.plda, x, **scales)
+    for part in backend.parts:
+        if part.path:
+            write_array(Path(out_dir) / part.path.name, part.array)
     plda.write(Path(out_dir) / "plda")

@@ -5,7 +5,7 @@ scores of several systems it is also their fusion. Quality measures of the trial
 the scores. A calibration is a JSON file:
 
     weights, offset        log-likelihood ratio = weights . columns + offset: scores, then quality measures
-    quality                names of the quality measures, which have two columns each
+    quality                names of the quality measures, which have two columns each (`cohort`: for each system)
     prior                  the prior of a target that it is for
     trials, scores         the list and the score files that it was trained on, in the order of the weights
     n_target, n_nontarget  numbers of trials
@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from spkr.backend import QUALITY
 from spkr.backend.logistic_regression import fit
-from spkr.backend.quality import quality_columns
+from spkr.backend.quality import check_cohorts, number_of_columns, quality_columns
 from spkr.backend.score import write_scores
 from spkr.config.options import Number, Options, Positive, Text, first_error, option
 from spkr.config.sources import place, read_source
@@ -52,7 +52,8 @@ class Calibration(Options):
 
     @model_validator(mode="after")
     def _check(self):
-        if len(self.weights) != (wanted := len(self.scores) + 2 * len(self.quality)):
+        wanted = len(self.scores) + number_of_columns(self.quality, len(self.scores))
+        if len(self.weights) != wanted:
             raise InputError(
                 f"weights: {len(self.weights)}; expected {wanted}, one for each score file and two for each measure"
             )
@@ -72,6 +73,7 @@ def calibrate(
     quality: Sequence[str] = (),
     utt2spk: str | Path | None = None,
     models: str | Path | None = None,
+    cohorts: Sequence[str | Path] = (),
     allow_duplicates: bool = False,
 ) -> None:
     """Train a calibration on a labelled list and write it as JSON.
@@ -82,10 +84,12 @@ def calibrate(
         quality: names of quality measures; they need utt2spk
         utt2spk: says who is in the list, so that `apply_calibration` can refuse lists of the same speakers
         models: models_<list>, if the list has models
+        cohorts: for the measure `cohort`, each system's cohort statistics
         allow_duplicates: count a repeated trial once
     Raises InputError if a file is wrong or lacks a trial, if the list has trials of one kind only, if the scores of a
     system are all equal, and if a label contradicts the speakers.
     """
+    check_cohorts(quality, score_paths, cohorts)
     trials = read_both_kinds(trials_path, allow_duplicates)
     sides = _read_sides(trials, trials_path, utt2spk, models) if utt2spk else None
     speakers = _speakers(sides) if sides else None
@@ -95,7 +99,7 @@ def calibrate(
         )
     x = _read_columns(score_paths, trials, allow_duplicates)
     _check_scores(score_paths, x, trials_path, trials.target)
-    x = _with_quality(x, quality, trials, trials_path, sides, utt2spk)
+    x = _with_quality(x, quality, trials, trials_path, sides, utt2spk, cohorts)
     weights, offset = fit(x, trials.target, prior)
     if len(score_paths) == 1 and weights[0] < 0:
         logger.warning("%s: target trials score lower than nontarget trials; is a higher score better?", score_paths[0])
@@ -118,6 +122,7 @@ def apply_calibration(
     *,
     utt2spk: str | Path | None = None,
     models: str | Path | None = None,
+    cohorts: Sequence[str | Path] = (),
     allow_duplicates: bool = False,
 ) -> None:
     """Write the log-likelihood ratio of every trial of a list, labelled or not, in the form of scores.
@@ -132,6 +137,7 @@ def apply_calibration(
             f"{calibration_path}: trained on {len(calibration.scores)} score files ({', '.join(calibration.scores)}); "
             f"expected those of the same systems in the same order, found {', '.join(map(str, score_paths))}"
         )
+    check_cohorts(calibration.quality, score_paths, cohorts)
     trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
     sides = _read_sides(trials, trials_path, utt2spk, models) if utt2spk else None
     if sides and calibration.speakers is not None:
@@ -142,7 +148,7 @@ def apply_calibration(
             trials_path, calibration.trials,
         )  # fmt: skip
     x = _read_columns(score_paths, trials, allow_duplicates)
-    x = _with_quality(x, calibration.quality, trials, trials_path, sides, utt2spk)
+    x = _with_quality(x, calibration.quality, trials, trials_path, sides, utt2spk, cohorts)
     write_scores(out_path, trials, calibration.ratios(x))
 
 
@@ -189,11 +195,11 @@ def _check_scores(paths: Sequence[str | Path], x: np.ndarray, trials_path, targe
             )  # fmt: skip
 
 
-def _with_quality(x: np.ndarray, quality: Sequence[str], trials: Trials, path, sides: Sides | None, utt2spk):
+def _with_quality(x: np.ndarray, quality: Sequence[str], trials: Trials, path, sides: Sides | None, utt2spk, cohorts):
     """Scores with the columns of quality measures behind them."""
     if quality and sides is None:
         raise InputError(f"{path}: quality measures ({', '.join(quality)}) need the list's utterances; give --utt2spk")
-    return np.hstack([x, quality_columns(quality, trials, sides, utt2spk)]) if quality else x
+    return np.hstack([x, quality_columns(quality, trials, sides, utt2spk, cohorts)]) if quality else x
 
 
 def _read_columns(paths: Sequence[str | Path], trials: Trials, allow_duplicates: bool) -> np.ndarray:

@@ -109,6 +109,18 @@ class Plda:
             constant - np.vecdot(enrol**2, psi**2 / (a * det))[i] - np.vecdot(test**2, psi**2 / (b * det))[j]
         ) + trial_dots(enrol * (psi / det), test, i, j)
 
+    def ratios_to_utterances(self, enrol: np.ndarray, num_enrol: np.ndarray, test: np.ndarray) -> np.ndarray:
+        """The ratios (E, T) of `log_likelihood_ratio` of all pairs, where each row of `test` is of one utterance.
+
+        The three sums over dimensions are a number of each row and two matrix products.
+        """
+        psi, n = self.psi, np.asarray(num_enrol)[:, None]
+        a, b = psi + 1 / n, psi + 1  # (E, D), (D,)
+        det = psi / n + psi + 1 / n
+        own = np.log(a * b / det).sum(axis=1) - np.vecdot(enrol**2, psi**2 / (a * det))  # (E,)
+        others = transform_vectors(psi**2 / (b * det), test**2)
+        return 0.5 * (own[:, None] - others) + transform_vectors(enrol * (psi / det), test)
+
 
 def train_plda(stats: SpeakerStats, iters: int = 10) -> Plda:
     """Train PLDA by EM from W = B = I (Kaldi's `PldaEstimator`), each speaker with the same weight.

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from spkr.backend.cohort import Cohort, write_statistics
 from spkr.backend.embeddings import average_embeddings, check_models
 from spkr.backend.pipeline import Backend
-from spkr.backend.score_norm import METHODS, cohort_statistics, normalize_scores
+from spkr.backend.score_norm import cohort_statistics, normalize_scores
 from spkr.errors import InputError
 from spkr.files import replacing
 from spkr.kaldi.counts import read_counts, read_silent, report_silent, rest_on_silence, without_silent
@@ -20,48 +20,6 @@ from spkr.kaldi.trials import Trials, Utterances, look_up_utterances, read_model
 LINES = 10_000  # scores formatted at a time
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Cohort:
-    """The embeddings of other speakers against which scores are normalised.
-
-    A member stands for the other side of a trial and therefore counts as one utterance, even if it is an average. Where
-    psi is large, PLDA's log likelihood ratio of averages of n and m utterances is a constant less |u - v|^2 /
-    (2 (1/n + 1/m)). Scores against averages that count as 12 utterances would have nearly twice the scale of a trial of
-    two utterances, whose own score would then count for half as much in the normalised one.
-    """
-
-    method: str  # one of score_norm.METHODS, except none
-    xvectors: str | Path  # table of raw embeddings, one for each member
-    models_path: str | Path | None = None  # spk2utt: the members are averages of speakers
-    top_n: int | None = None  # of as-norm
-
-    def __post_init__(self):
-        if self.method not in METHODS[1:] or (self.method == "as-norm") != (self.top_n is not None):
-            raise InputError(
-                f"score normalisation {self.method!r} with top_n {self.top_n}; expected s-norm, or as-norm and a number"
-            )
-
-    def read(self, backend: Backend) -> tuple[np.ndarray, np.ndarray]:
-        """The members, processed (number of members, d), and the numbers of utterances they count as, all 1."""
-        if backend.plda:
-            logger.warning(
-                "%s of PLDA's scores: log likelihood ratios need no normalisation, and it often makes them worse; "
-                "compare with score_norm none on dev",
-                self.method,
-            )
-        table = TableReader(self.xvectors)
-        models = read_models(self.models_path)
-        check_models(self.models_path, models, models, table)
-        members = list(models.values()) or [(utt,) for utt in table]
-        if not 2 <= (self.top_n or len(members)) <= len(members):
-            raise InputError(
-                f"top_n {self.top_n} of a cohort of {len(members)} in {self.xvectors}; expected 2 to {len(members)}"
-            )
-        raw, num_utts = average_embeddings(members, table)
-        ones = np.ones_like(num_utts)
-        return backend.process(raw, ones), ones
 
 
 def score_trials(
@@ -77,6 +35,7 @@ def score_trials(
     silent: str = "warn",
     allow_duplicates: bool = False,
     cohort: Cohort | None = None,
+    statistics_path: str | Path | None = None,
 ) -> None:
     """Write the score of every trial, in the list's order, as `enrol test score`; tables hold the embeddings.
 
@@ -87,9 +46,11 @@ def score_trials(
         num_voiced: utt2num_voiced of the sets; models leave out utterances without a voiced frame
         silent: warn of those, or refuse them
         allow_duplicates: score a repeated trial once
-        cohort: normalise the scores by it
+        cohort: of a chain that normalises
+        statistics_path: write the mean and deviation of each name's cohort scores there
     Raises InputError, before any scoring, for a name without embeddings (with its line) or without a number of
-    utterances, embeddings of another dimension than the back-end's, and for files that are wrong.
+    utterances, embeddings of another dimension than the back-end's, a cohort with a speaker of the list, and for files
+    that are wrong.
     """
     trials = read_trials(trials_path, labelled=False, allow_duplicates=allow_duplicates)
     models, table = read_models(models_path), TableReader(*xvector_scps)
@@ -98,10 +59,12 @@ def score_trials(
     warn_of_odd_trials(trials_path, trials, utts)
     if num_voiced:
         utts = _without_silent(trials_path, trials, utts, num_voiced, silent)
+    if cohort:
+        cohort.check_speakers(trials_path, utts)
     counts = None
     if not ignore_num_utts:
         counts = _num_utts(num_utts_path, trials, trials_path, models) if num_utts_path else {}
-    write_scores(out_path, trials, _scores(backend, trials, utts, table, counts, cohort))
+    write_scores(out_path, trials, _scores(backend, trials, utts, table, counts, cohort, statistics_path))
 
 
 def _scores(
@@ -111,13 +74,14 @@ def _scores(
     table: TableReader,
     counts: Mapping[str, int] | None,
     cohort: Cohort | None,
+    statistics_path: str | Path | None,
 ) -> np.ndarray:
     """The score of every trial, (number of trials,).
 
     Args: utts are those of each enrolment and test name; counts are the numbers of utterances of averages on disk, by
     name, or None if PLDA treats every average as one utterance.
     """
-    members = cohort.read(backend) if cohort else None
+    members = cohort.processed(backend) if cohort else None
     enrol, test = (
         list(zip(*side, strict=True)) for side in zip((trials.enrol_names, trials.test_names), utts, strict=True)
     )
@@ -132,10 +96,15 @@ def _scores(
     i, first = trials.enrol, min(row[entry] for entry in test)  # enrolment names come first, so their numbers are rows
     j = np.array([row[entry] for entry in test])[trials.test]
     last = len(enrol)
-    scores = backend.score(vectors[:last], num_utts[:last], vectors[first:], num_utts[first:], i, j - first)
+    scores = backend.scorer.score(vectors[:last], num_utts[:last], vectors[first:], num_utts[first:], i, j - first)
     if cohort:
-        mean, std = _cohort_statistics(backend, names, vectors, num_utts, *members, cohort.top_n)
+        mean, std = cohort_statistics(
+            names, lambda part: backend.scorer.against(vectors[part], num_utts[part], members), cohort.top_n
+        )
         scores = normalize_scores(scores, mean, std, i, j)
+        if statistics_path:
+            rows = [row[entry] for entry in (*enrol, *test)]
+            write_statistics(statistics_path, trials, mean[rows], std[rows])
     return scores
 
 
@@ -159,14 +128,6 @@ def _num_utts(path: str | Path, trials: Trials, trials_path: str | Path, models)
                 "utterances"
             )
     return counts
-
-
-def _cohort_statistics(backend: Backend, names, vectors, num_utts, members, num_members, top_n):
-    def score(i, j):
-        first, last = i[0], i[-1] + 1  # the rows of one call are consecutive
-        return backend.score(vectors[first:last], num_utts[first:last], members, num_members, i - first, j)
-
-    return cohort_statistics(names, len(members), score, top_n)
 
 
 def write_scores(path: str | Path, trials: Trials, scores: np.ndarray) -> None:

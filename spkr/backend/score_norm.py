@@ -11,28 +11,26 @@ import numpy as np
 
 from spkr.errors import InputError
 
-METHODS = ("none", "s-norm", "as-norm")
-SCORES = 1_000_000  # cohort scores held at a time
+ROWS = 256  # names at a time, as many as the rows of a matrix product
 
 
 def cohort_statistics(
-    names: Sequence[str], cohort_size: int, score: Callable[[np.ndarray, np.ndarray], np.ndarray], top_n: int | None
+    names: Sequence[str], scores: Callable[[slice], np.ndarray], top_n: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each embedding's `top_n` highest scores against the cohort, or of all (None).
 
     Args:
         names: of the embeddings, for messages
-        score: (i, j) -> the scores of embeddings i against cohort members j, both (number of pairs,)
+        scores: some of these -> their scores (number of them, size of the cohort)
     Returns: both (number of names,). The standard deviation is divided by the number of scores, as in wespeaker.
     Raises InputError if the scores of an embedding are all the same.
     """
-    top = cohort_size if top_n is None else top_n
     mean, std = np.empty(len(names)), np.empty(len(names))
-    rows = max(1, SCORES // cohort_size)
-    for start in range(0, len(names), rows):
-        part = np.arange(start, min(start + rows, len(names)))
-        i, j = np.repeat(part, cohort_size), np.tile(np.arange(cohort_size), len(part))
-        closest = np.sort(score(i, j).reshape(len(part), cohort_size), axis=1)[:, -top:]
+    for start in range(0, len(names), ROWS):
+        part = slice(start, start + ROWS)
+        closest = scores(part)
+        if top_n is not None:
+            closest = np.partition(closest, closest.shape[1] - top_n, axis=1)[:, -top_n:]
         mean[part], std[part] = closest.mean(axis=1), closest.std(axis=1)
     if (std <= 0).any():
         raise InputError(f"the cohort scores of {names[int(np.argmin(std))]} are all alike; take another cohort")

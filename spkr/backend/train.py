@@ -1,4 +1,6 @@
-"""Training the back-end: mean, LDA and PLDA from a table of embeddings, as Kaldi's voxceleb v2 recipe does it.
+"""Training a back-end from a table of embeddings: each trained step of a chain on what the steps before it give.
+
+By default the chain is that of Kaldi's voxceleb v2 recipe, mean | lda | length-norm | plda:
 
 backend/mean.vec         the mean embedding, subtracted first
 backend/transform.mat    LDA, with its offset in the last column
@@ -11,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from spkr.backend import BACKENDS
+from spkr.backend.chain import Chain, Step, parse_chain
 from spkr.backend.lda import compute_lda
+from spkr.backend.pipeline import Part
 from spkr.backend.plda import train_plda
 from spkr.backend.stats import check_speakers, speaker_stats
-from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.config.backend_options import BackendOptions
 from spkr.files import check_same_keys
 from spkr.kaldi.maps import read_map
@@ -23,6 +27,7 @@ from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.table import read_vectors
 
 OUTLIER = 0.5  # share of the variance
+KALDI = parse_chain(BACKENDS["plda"])
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +38,15 @@ def train_backend(
     out_dir: str | Path,
     options: BackendOptions,
     num_voiced: Sequence[str | Path] = (),
+    chain: Chain = KALDI,
 ) -> None:
-    """Train mean, LDA and PLDA on the embeddings of one or more sets and write them to `out_dir`.
+    """Train a chain on the embeddings of one or more sets and write its files to `out_dir`.
 
     Args:
         xvector_scps, utt2spks: for each set, its embeddings, and the speakers of exactly these
         options: dimensions, and which utterances and speakers are left out
         num_voiced: for each set, its utt2num_voiced; without it no utterance is left out for its length
+        chain: without adaptation and normalisation
     Raises InputError if the two files disagree, or if there are too few speakers or utterances.
     """
     kept = _speakers(xvector_scps, utt2spks, options, num_voiced)
@@ -47,20 +54,37 @@ def train_backend(
     keys = [key for keys, _ in tables for key in keys]
     vectors = np.concatenate([vectors for _, vectors in tables])[[key in kept for key in keys]]
     labels = [kept[key] for key in keys if key in kept]
-    # Mean and LDA are float32 on disk; they are rounded now, so that PLDA is trained on what scoring will give it.
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    stats = speaker_stats(vectors - mean, labels)
-    _warn_of_outlier([key for key in keys if key in kept], vectors - mean)
-    lda = compute_lda(
-        stats, options.lda_dim, options.total_covariance_factor, options.covariance_floor, options.pca_dim
-    ).astype(np.float32)
-    processed = length_normalize(transform_vectors(vectors - mean, lda))
-    plda = train_plda(speaker_stats(processed, labels), options.plda_iters)
+    _warn_of_outlier([key for key in keys if key in kept], vectors - _mean(vectors))
+    x, parts = vectors, []
+    for step, file in chain.parts:
+        parts.append(_train_part(step, file and Path(out_dir) / file, x, labels, options))
+        x = parts[-1](x)
+    plda = train_plda(speaker_stats(x, labels), options.plda_iters) if chain.scorer == "plda" else None
 
-    write_array(Path(out_dir) / "mean.vec", mean)
-    write_array(Path(out_dir) / "transform.mat", lda)
-    plda.write(Path(out_dir) / "plda")
-    logger.info("back-end of %d dimensions from %d utterances of %d speakers", len(lda), len(labels), len(stats.counts))
+    for part in parts:
+        if part.path:
+            write_array(part.path, part.array)
+    if plda:
+        plda.write(Path(out_dir) / "plda")
+    logger.info(
+        "back-end of %d dimensions from %d utterances of %d speakers", x.shape[1], len(labels), len(set(labels))
+    )
+
+
+def _train_part(step: Step, path: Path | None, x: np.ndarray, labels: Sequence[str], options: BackendOptions) -> Part:
+    """Train a step on x (N, D). Arrays are float32 on disk; they are rounded now, so that the steps behind it are
+    trained on what scoring will give them."""
+    if step.name == "mean":
+        return Part(step.name, _mean(x), path)
+    if step.name == "lda":
+        dim, share = step.number or options.lda_dim, options.total_covariance_factor
+        lda = compute_lda(speaker_stats(x, labels), dim, share, options.covariance_floor, options.pca_dim)
+        return Part(step.name, lda.astype(np.float32), path)
+    return Part(step.name)
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    return x.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _speakers(

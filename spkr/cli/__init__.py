@@ -25,6 +25,7 @@ from spkr.cli import (
     nnet,
     own_data,
     report,
+    scoring,
     trial_lists,
 )
 from spkr.cli.arguments import verb_adder
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         feats,
         nnet,
         backend,
+        scoring,
         likelihood_ratios,
         report,
         compare,

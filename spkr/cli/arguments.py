@@ -10,6 +10,9 @@ from pathlib import Path
 import yaml
 
 from spkr.audio.channels import EXPECTED, NAMES
+from spkr.backend import BACKENDS
+from spkr.backend.chain import Chain, parse_chain
+from spkr.errors import InputError
 
 UNRECORDED = ("run", "verb", "log", "corpora", "stop_after")  # parsed arguments that change no result
 SETTINGS = "settings: JSON, or a YAML file"
@@ -109,3 +112,33 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number above zero, found {text!r}")
     return int(text)
+
+
+def boolean(text: str) -> bool:
+    """Kaldi's true or false."""
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected true or false")
+    return text == "true"
+
+
+def add_chain(p, default: str | None) -> None:
+    """A back-end by its name or its chain; required without a default."""
+    said = f" (default: {default})" if default else ""
+    given = p.add_mutually_exclusive_group(required=not default)
+    given.add_argument("--backend", choices=tuple(BACKENDS), default=default, metavar="NAME",
+                       help=f"one of {', '.join(BACKENDS)}{said}")  # fmt: skip
+    given.add_argument("--chain", type=chain, metavar="STEPS",
+                       help="or its steps, such as 'mean | lda: 64 | length-norm | plda'")  # fmt: skip
+
+
+def chain(text: str) -> str:
+    """A chain that can be read."""
+    try:
+        return str(parse_chain(text))
+    except InputError as e:
+        raise argparse.ArgumentTypeError(str(e)) from None
+
+
+def chain_of(args) -> Chain:
+    """The back-end that `add_chain` took."""
+    return parse_chain(args.chain or BACKENDS[args.backend])

@@ -1,18 +1,23 @@
-"""Verbs that train a back-end, score with it, and do what Kaldi's ivector programs do with embeddings and PLDA."""
+"""Verbs that train a back-end, and do what Kaldi's ivector programs do with embeddings and PLDA."""
 
-import argparse
 from functools import partial
-from pathlib import Path
 
-from spkr.backend import BACKEND_FILES, BACKENDS
-from spkr.cli.arguments import OUT_TABLE, SETTINGS, TABLE, not_negative, options, positive, recorded
-from spkr.errors import InputError
-from spkr.kaldi.specifiers import source_of
+from spkr.cli.arguments import (
+    OUT_TABLE,
+    SETTINGS,
+    TABLE,
+    add_chain,
+    boolean,
+    chain_of,
+    not_negative,
+    options,
+    recorded,
+)
 
 
 def add_verbs(verb) -> None:
     """Add this group's verbs to the command line; `verb` makes a subparser."""
-    p = verb("backend", _backend, "train mean, LDA and PLDA on embeddings",
+    p = verb("backend", _backend, "train a back-end on embeddings: mean, LDA and PLDA, or the steps of a chain",
              "exp/an4/main/backend --xvectors exp/an4/main/xvectors/train_speed3/xvector.scp "
              "\\\n    --utt2spk exp/an4/data/train_speed3/utt2spk --options '{\"lda_dim\": 99}'")  # fmt: skip
     p.add_argument("out_dir")
@@ -20,8 +25,8 @@ def add_verbs(verb) -> None:
     p.add_argument("--utt2spk", nargs="+", required=True, metavar="FILE", help="of each table, in the same order")
     p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of each table")
     p.add_argument("--options", type=partial(options, section="backend"), required=True, help=SETTINGS)
+    add_chain(p, "plda")
 
-    _add_score(verb)
     _add_plda(verb)
     _add_steps(verb)
 
@@ -46,6 +51,7 @@ def _add_plda(verb) -> None:
     p.add_argument("backend_dir", help="folder of mean.vec, transform.mat, plda")
     p.add_argument("xvectors", help="embeddings; " + TABLE)
     p.add_argument("out_dir")
+    add_chain(p, "plda_adapted")
     _add_scales(p)
 
 
@@ -75,94 +81,16 @@ def _add_scales(p) -> None:
     p.add_argument("--mean-diff-scale", type=not_negative, default=1.0, help="(default: %(default)s)")
 
 
-def _add_score(verb) -> None:
-    p = verb("score", _score, "score a trial list",
-             "exp/an4/data/test/trials_pairs exp/an4/main/scores/trials_pairs.plda --backend plda "
-             "\\\n    --backend-dir exp/an4/main/backend "
-             "--xvectors exp/an4/main/xvectors/test/xvector.scp")  # fmt: skip
-    p.add_argument("trials", help="lines of: enrolment test [label], or as VoxCeleb's: 1|0 enrolment test")
-    p.add_argument("scores", help="output, lines of: enrolment test score")
-    p.add_argument("--backend", choices=tuple(BACKENDS), required=True)
-    p.add_argument("--backend-dir", type=Path,
-                   help="folder of mean.vec, transform.mat, plda; without it, cosine subtracts no mean")  # fmt: skip
-    p.add_argument("--xvectors", nargs="+", required=True, metavar="TABLE", help=TABLE)
-    p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model; a name "
-                   "that is both is the model in enrolment, and the utterance in test")  # fmt: skip
-    p.add_argument("--num-voiced", nargs="+", default=[], metavar="FILE", help="utt2num_voiced of the sets: name "
-                   "utterances without a voiced frame, and leave them out of models "
-                   "(default: those beside the tables)")  # fmt: skip
-    p.add_argument("--silent", choices=("warn", "refuse"), default="warn",
-                   help="what to do about utterances without a voiced frame (default: %(default)s)")  # fmt: skip
-    p.add_argument("--allow-duplicates", action="store_true", help="score a repeated trial once")
-    p.add_argument("--processed", action="store_true",
-                   help="the embeddings went through `spkr transform-xvectors`: leave its steps out")  # fmt: skip
-    plda = p.add_argument_group("PLDA")
-    plda.add_argument("--num-utts", metavar="FILE", help="of embeddings that are averages already: lines of "
-                      "a name and its number, one for each enrolment name")  # fmt: skip
-    plda.add_argument("--ignore-num-utts", action="store_true",
-                      help="take every average for one utterance, as Kaldi does without --num-utts")  # fmt: skip
-    plda.add_argument("--normalize-length", type=boolean, default=True, help="in PLDA's space (default: true)")
-    plda.add_argument("--simple-length-normalization", type=boolean, default=False, help="(default: false)")
-    plda.add_argument(
-        "--smoothing", type=not_negative, default=0.0, help="add this times B to W (default: %(default)s)"
-    )
-    norm = p.add_argument_group("score normalisation")
-    norm.add_argument("--score-norm", choices=("none", "s-norm", "as-norm"), default="none")
-    norm.add_argument("--cohort", metavar="TABLE", help="embeddings of other speakers")
-    norm.add_argument("--cohort-models", metavar="SPK2UTT", help="average them, one member a speaker")
-    norm.add_argument("--top-n", type=positive, help="as-norm: how many of the closest members count")
-
-
-def boolean(text: str) -> bool:
-    """Kaldi's true or false."""
-    if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r}; expected true or false")
-    return text == "true"
-
-
 def _backend(args) -> None:
     from spkr.backend.train import train_backend
     from spkr.config.backend_options import BackendOptions
     from spkr.config.options import read_options
     from spkr.manifest import artefacts
 
-    backend_options = read_options(BackendOptions, args.options, "--options")
+    backend_options, chain = read_options(BackendOptions, args.options, "--options"), chain_of(args).before_adaptation()
     reads = [*args.xvectors, *args.utt2spk, *args.num_voiced]
     with artefacts("backend", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
-        train_backend(args.xvectors, args.utt2spk, args.out_dir, backend_options, args.num_voiced)
-
-
-def _score(args) -> None:
-    from spkr.backend.pipeline import Backend
-    from spkr.backend.score import Cohort, score_trials
-    from spkr.manifest import artefacts
-    from spkr.outputs import manifests_beside
-
-    if (args.score_norm == "none") != (args.cohort is None):
-        raise InputError(f"--score-norm {args.score_norm} with --cohort {args.cohort}; expected both, or neither")
-    cohort = Cohort(args.score_norm, args.cohort, args.cohort_models, args.top_n) if args.cohort else None
-    optional = [path for path in (args.models, args.num_utts, args.cohort, args.cohort_models) if path]
-    backend_files = [args.backend_dir / name for name in BACKEND_FILES] if args.backend_dir else []
-    num_voiced = args.num_voiced or _beside(args.xvectors, "utt2num_voiced")
-    reads = [args.trials, *backend_files, *args.xvectors, *num_voiced, *optional]
-    scores = Path(args.scores)
-    manifests = manifests_beside(scores)
-    with artefacts("score", recorded(args), *manifests, reads=reads, writes=[scores]):
-        backend = Backend.read(
-            args.backend, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
-            normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,
-        )  # fmt: skip
-        score_trials(
-            backend, args.trials, args.xvectors, scores, models_path=args.models, num_utts_path=args.num_utts,
-            ignore_num_utts=args.ignore_num_utts, num_voiced=num_voiced, silent=args.silent,
-            allow_duplicates=args.allow_duplicates, cohort=cohort,
-        )  # fmt: skip
-
-
-def _beside(tables: list[str], name: str) -> list[Path]:
-    """The file `name` beside each table, as `spkr embed` writes it. None of them if a table has no such file."""
-    files = [source_of(table).path.with_name(name) for table in tables]
-    return files if all(file.is_file() for file in files) else []
+        train_backend(args.xvectors, args.utt2spk, args.out_dir, backend_options, args.num_voiced, chain)
 
 
 def _copy_plda(args) -> None:
@@ -189,7 +117,8 @@ def _adapt_backend(args) -> None:
 
     reads = [args.backend_dir, args.xvectors]
     with artefacts("adapt", recorded(args), f"{args.out_dir}/manifest.json", reads=reads):
-        adapt_backend(args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
+        chain = chain_of(args).before_adaptation()
+        adapt_backend(chain, args.backend_dir, args.xvectors, args.out_dir, **_scales(args))
 
 
 def _scales(args) -> dict[str, float]:

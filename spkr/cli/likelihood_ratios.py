@@ -21,8 +21,8 @@ def add_verbs(verb) -> None:
     p.add_argument("--prior", type=prior, default=0.01, metavar="P",
                    help="of a target in use; decisions at it are best (default: %(default)s)")  # fmt: skip
     p.add_argument("--quality", nargs="+", choices=tuple(QUALITY), default=[],
-                   help="of trials, beside the scores: duration (utt2dur beside utt2spk), num_utts (of models); "
-                   "few speakers overfit (default: none)")  # fmt: skip
+                   help="of trials, beside the scores: duration (utt2dur beside utt2spk), num_utts (of models), "
+                   "cohort (mean cohort scores); few speakers overfit (default: none)")  # fmt: skip
     _add_list(p)
 
     p = verb("apply-calibration", _apply, "write the log-likelihood ratios of a list's scores",
@@ -39,6 +39,8 @@ def add_verbs(verb) -> None:
 def _add_list(p) -> None:
     p.add_argument("--utt2spk", metavar="FILE", help=f"{SPEAKERS}: calibration on speakers of the list is refused")
     p.add_argument("--models", metavar="FILE", help="models_<list>: the utterances of each enrolment model")
+    p.add_argument("--cohort-statistics", nargs="+", default=[], metavar="FILE", dest="cohorts",
+                   help="of each score file, what spkr score wrote: for the quality measure cohort")  # fmt: skip
     p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
 
 
@@ -57,7 +59,7 @@ def _apply(args) -> None:
 
 
 def _of_list(args) -> dict:
-    return {name: getattr(args, name) for name in ("utt2spk", "models", "allow_duplicates")}
+    return {name: getattr(args, name) for name in ("utt2spk", "models", "cohorts", "allow_duplicates")}
 
 
 def _artefacts(stage: str, args, *reads: str):
@@ -65,5 +67,5 @@ def _artefacts(stage: str, args, *reads: str):
     from spkr.outputs import manifests_beside
 
     out = Path(args.out)
-    reads = [*reads, args.trials, *args.scores, *filter(None, (args.utt2spk, args.models))]
+    reads = [*reads, args.trials, *args.scores, *args.cohorts, *filter(None, (args.utt2spk, args.models))]
     return artefacts(stage, recorded(args), *manifests_beside(out), reads=reads, writes=[out])

@@ -22,4 +22,7 @@ class CalibrationOptions(Options):
     quality: Annotated[tuple[QualityName, ...], AfterValidator(unique)] = option(
         (), "quality measures of trials, used beside the scores; few speakers of dev overfit"
     )
+    fusion: Annotated[tuple[Word, ...], AfterValidator(unique)] = option(
+        (), "back-ends of backend.kinds whose scores are fused on that list: another row of the results, `fusion`"
+    )
     prior: Annotated[Number, Field(gt=0, lt=1)] = option(0.01, "of a target in use; decisions at it are best")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import get_args
 
 from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
-from spkr.backend import BACKEND_FILES
 from spkr.config.augment_options import Augmentation
 from spkr.config.calibration_options import AUTO
 from spkr.config.options import Options, SetName, read_options, suggest
@@ -49,10 +48,34 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
     for path, value in _files(config):
         if value and value not in made and not Path(value).is_file():
             raise InputError(f"{place(*path)}{_missing(value)}")
-    if folder := config.backend.trained:
-        for name in BACKEND_FILES:
-            if not Path(folder, name).is_file():
-                raise InputError(f"{place('backend', 'from')}{_missing(f'{folder}/{name}')}")
+    _check_backends(config, place)
+
+
+def _check_backends(config: Config, place: Place) -> None:
+    """Raise InputError for files of a trained back-end that are missing, a cohort of tested speakers, and measures and
+    fusions of back-ends that lack what they need."""
+    backend, chains = config.backend, config.backend.used_chains()
+    for kind, chain in chains.items() if backend.trained else ():
+        for file in chain.files:
+            if not (path := Path(backend.trained, backend.folder(kind), file)).is_file():
+                raise InputError(f"{place('backend', 'from')}{_missing(str(path))}")
+    for name, (tested, _) in config.lists().items():
+        if shared := [s for s in backend.cohort_sets() if s.partition("_")[0] == tested]:
+            raise InputError(
+                f"{place('backend', 'score', 'cohort')}{shared[0]} has the speakers of {name}, and a cohort must be of "
+                "others; expected another set, such as train"
+            )
+    if "cohort" in config.calibration.quality and (plain := [kind for kind, chain in chains.items() if not chain.norm]):
+        raise InputError(
+            f"{place('calibration', 'quality')}cohort: {plain[0]} has no cohort; expected back-ends with one in "
+            f"backend.kinds, such as {plain[0]}_asnorm, and no others"
+        )
+    if fused := config.calibration.fusion:
+        where = place("calibration", "fusion")
+        for name in fused:
+            _known(name, chains, "back-end in backend.kinds", where)
+        if len(fused) < 2 or not config.calibration_lists():
+            raise InputError(f"{where}{', '.join(fused)}; expected two back-ends or more, and a list of dev")
 
 
 def _check_start(config: Config, root: Path, place: Place) -> None:
@@ -159,8 +182,7 @@ def _dev_lists(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
 
 def _sets(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
     yield ("backend", "adapt_to"), config.backend.adapt_to
-    if config.backend.score.score_norm != "none":
-        yield ("backend", "score", "cohort"), config.backend.score.cohort
+    yield from ((("backend", "score", "cohort"), name) for name in config.backend.cohort_sets())
 
 
 def _files(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:

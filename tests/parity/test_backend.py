@@ -255,15 +255,15 @@ def test_smoothed_plda(tmp_path):
 @pytest.mark.parametrize(
     "name, options",
     [
-        ("snorm", ["s-norm"]),
-        ("asnorm_top20", ["as-norm", "--top-n", "20"]),
-        ("asnorm_top50", ["as-norm", "--top-n", "50"]),
+        ("snorm", ["--backend", "cosine_snorm"]),
+        ("asnorm_top20", ["--chain", "mean | cosine | as-norm: 20"]),
+        ("asnorm_top50", ["--backend", "cosine_asnorm", "--top-n", "50"]),
     ],
 )
 def test_normalised_scores(backend, name, options):
     table = write_table(backend / "processed.ark", "enroll_spk.ark", "test_proc.ark")
     cohort = write_table(backend / "cohort.ark", "cohort_spk.ark")
-    options = ["--backend", "cosine", "--backend-dir", backend, "--processed", "--score-norm", *options]
+    options = [*options, "--backend-dir", backend, "--processed"]
     assert score(backend, name, table, *options, "--cohort", cohort) < 1e-5
 
 

@@ -7,7 +7,7 @@ from spkr.backend.plda import Plda
 from spkr.backend.train import train_backend
 from spkr.config.backend_options import BackendOptions
 from spkr.kaldi.maps import write_map, write_spk2utt
-from spkr.kaldi.table import TableWriter
+from spkr.kaldi.table import TableReader, TableWriter
 from tests.unit.backend.scoring import embeddings
 
 
@@ -31,3 +31,13 @@ def corpus(tmp_path, monkeypatch):
     write_spk2utt("models", {f"m{s}": [f"s{s:02d}-u{k}" for k in range(1 + s % 4)] for s in range(8)})
     train_backend(["train.scp"], ["train.utt2spk"], "backend", BackendOptions(min_utts_per_speaker=1, lda_dim=6))
     return tmp_path
+
+
+@pytest.fixture
+def others(corpus):
+    """The embeddings of `train` under names that `test` does not have: a cohort, of the utterances of t00 to t19."""
+    with TableWriter("others.ark") as table:
+        for key, vector in TableReader("train.scp").items():
+            table[f"t{key[1:]}"] = vector
+    write_spk2utt("others", {f"t{s:02d}": [f"t{s:02d}-u{k}" for k in range(6)] for s in range(20)})
+    return corpus

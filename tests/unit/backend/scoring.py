@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from spkr.backend import BACKENDS
+from spkr.backend.chain import parse_chain
 from spkr.backend.pipeline import Backend
 from spkr.backend.score import score_trials
 
@@ -15,7 +17,9 @@ def embeddings(speakers, utts, dim, seed=0, within=0.5):
 
 
 def score(backend="plda", trials="trials", out="out", models="models", scps=("test.scp",), folder="backend", **options):
-    score_trials(Backend.read(backend, folder), trials, scps, out, models_path=models, **options)
+    """The lines of the scores by a back-end, which is a name of BACKENDS or a chain."""
+    chain = parse_chain(BACKENDS.get(backend, backend))
+    score_trials(Backend.read(chain, folder), trials, scps, out, models_path=models, **options)
     return open(out).read().splitlines(keepends=True)  # noqa: SIM115, PTH123
 
 

@@ -281,7 +281,7 @@ def test_a_trial_without_a_score_is_named(lists):
         ({"offset": "x"}, "offset: 'x'; expected a number"),
         ({"prior": 1}, "prior: 1; expected less than 1"),
         ({"slope": 1}, "slope: no such key"),
-        ({"quality": ["snr"]}, "quality.0: 'snr'; expected duration or num_utts"),
+        ({"quality": ["snr"]}, "quality.0: 'snr'; expected duration, num_utts or cohort"),
         ({"weights": None}, "weights: nothing; expected a list"),
     ],
 )

@@ -1,5 +1,6 @@
 """Scores that depend on their trial alone, and what cannot be scored."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import kaldiio
 import numpy as np
 import pytest
 
+from spkr.backend import BACKENDS
+from spkr.backend.chain import parse_chain
 from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda
 from spkr.backend.score import write_scores
@@ -91,7 +94,7 @@ def test_parts_that_do_not_fit_are_refused(corpus):
         ("lda_cosine", "narrow", "narrow/transform.mat: takes 20 columns; expected the 12"),
         ("plda", "small", "small/plda: 2 dimensions; expected 6"),
         ("plda", "without", "without/plda: no such file"),
-        ("pdla", "backend", "back-end 'pdla'; expected one of cosine, lda_cosine, plda"),
+        ("mean | lda: 3 | cosine", "backend", "backend/transform.mat: 6 dimensions; expected at most 3, as `lda: 3`"),
     ]:
         with pytest.raises(InputError, match=message):
             score(backend, folder=folder)
@@ -99,7 +102,7 @@ def test_parts_that_do_not_fit_are_refused(corpus):
         score(scps=["test.scp", "train.scp"])
     for wrong in (-0.1, np.nan, np.inf):
         with pytest.raises(InputError, match=f"smoothing {wrong}; expected 0 or more"):
-            Backend.read("plda", "backend", smoothing=wrong)
+            Backend.read(parse_chain(BACKENDS["plda"]), "backend", smoothing=wrong)
 
 
 def test_embedding_of_another_dimension_is_refused_by_place(corpus):
@@ -231,10 +234,11 @@ def test_an_output_that_is_no_ark_is_refused(corpus, caplog, verb):
 
 
 def test_a_folder_is_needed_by_all_but_cosine(corpus):
-    assert Backend.read("cosine", None).mean is None
+    assert Backend.read(parse_chain(BACKENDS["cosine"]), None).parts == []
     for backend, processed in (("lda_cosine", False), ("plda", True)):
-        with pytest.raises(InputError, match=f"back-end {backend} without a folder; expected --backend-dir"):
-            Backend.read(backend, None, processed=processed)
+        chain = parse_chain(BACKENDS[backend])
+        with pytest.raises(InputError, match=f"back-end {re.escape(str(chain))} without a folder; expected --backend"):
+            Backend.read(chain, None, processed=processed)
 
 
 @pytest.mark.parametrize("backend", ["cosine", "lda_cosine", "plda"])
