@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from common import median_cpu, report
 
+from spkr.backend import BACKENDS
+from spkr.backend.chain import parse_chain
 from spkr.backend.pipeline import Backend
 from spkr.backend.score import score_trials
 from spkr.kaldi.maps import read_spk2utt, write_spk2utt
@@ -58,7 +60,13 @@ def main() -> None:
         make_data(folder)
         trials, table, models = folder / "trials", [folder / "xvector.scp"], folder / "models"
         ours, theirs = median_cpu(
-            lambda: score_trials(Backend.read("cosine", folder), trials, table, folder / "scores", models_path=models),
+            lambda: score_trials(
+                Backend.read(parse_chain(BACKENDS["cosine"]), folder),
+                trials,
+                table,
+                folder / "scores",
+                models_path=models,
+            ),
             lambda: loop(folder),
         )
     report(f"{MODELS * UTTS} cosine trials", ours, f"a loop ({FEWER} times a part of it)", FEWER * theirs, 0.05)

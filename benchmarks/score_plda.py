@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from common import median_cpu
 
+from spkr.backend import BACKENDS
+from spkr.backend.chain import parse_chain
 from spkr.backend.pipeline import Backend
 from spkr.backend.plda import Plda
 from spkr.backend.score import score_trials
@@ -69,7 +71,8 @@ def main() -> None:
             make_backend(folder)
             make_trials(folder, models, utts)
             trials, out, tables = folder / "trials", folder / "scores", [folder / "model.scp", folder / "utt.scp"]
-            [inside] = median_cpu(lambda: score_trials(Backend.read("plda", folder), trials, tables, out))  # noqa: B023
+            backend = Backend.read(parse_chain(BACKENDS["plda"]), folder)
+            [inside] = median_cpu(lambda: score_trials(backend, trials, tables, out))  # noqa: B023
             arguments = ["score", trials, out, "--backend", "plda", "--backend-dir", folder, "--xvectors", *tables]
             whole = statistics.median(command_cpu(*map(str, arguments)) for _ in range(5))
         verdict = "reached" if whole <= bar else "MISSED"

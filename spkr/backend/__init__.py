@@ -22,8 +22,12 @@ _PLAIN = {
 
 def with_norms(chains: dict[str, str]) -> dict[str, str]:
     """These chains, and each one that does not end with a normalisation with S-norm and with AS-norm behind it."""
-    plain = {name: text for name, text in chains.items() if not text.rpartition("|")[2].strip().startswith(NORM_STEPS)}
-    return chains | {f"{name}_{key}": f"{text} | {norm}" for key, norm in NORMS.items() for name, text in plain.items()}
+    found = {}
+    for name, text in chains.items():
+        found[name] = text
+        if not text.rpartition("|")[2].strip().startswith(NORM_STEPS):
+            found |= {f"{name}_{key}": f"{text} | {norm}" for key, norm in NORMS.items()}
+    return found
 
 
 BACKENDS = with_norms(_PLAIN)

@@ -250,11 +250,11 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("model: nosuch.pt", "mine.yaml:1: model: no such file 'nosuch.pt' in "),
         ("backend: {from: nosuch}", "mine.yaml:1: backend.from: no such file 'nosuch/mean.vec' in "),
         (
-            "backend: {adapt_to: foo}",
+            "backend: {adapt_to: foo, kinds: [plda_adapted], primary: plda_adapted}",
             "mine.yaml:1: backend.adapt_to: no such set 'foo'; expected one of train, valid, ",
         ),
         (
-            "backend: {score: {score_norm: s-norm, cohort: train_speed9}}",
+            "backend: {kinds: [cosine_snorm], primary: cosine_snorm, score: {cohort: train_speed9}}",
             "mine.yaml:1: backend.score.cohort: no such set 'train_speed9'; did you mean train_speed3?",
         ),
         (
@@ -267,8 +267,45 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ),
         (
             "backend: {score: {score_norm: s-norm}}",
-            "mine.yaml:1: backend.score.cohort: missing; score_norm",
+            "mine.yaml:1: backend.score.score_norm: no such key; it is `backend.kinds` and `backend.primary`,",
         ),
+        (
+            "backend: {kinds: [cosine, cosine_asnorm], score: {cohort: dev}}",
+            "mine.yaml:1: backend.score.cohort: dev has the speakers of dev_trials_pairs, and a cohort must be",
+        ),
+        (
+            "backend: {score: {cohort: train}}",
+            "mine.yaml:1: backend.score.cohort: no back-end of kinds (cosine, lda_cosine, plda) uses a cohort; add one",
+        ),
+        (
+            "backend: {kinds: [plda, cosin]}",
+            "mine.yaml:1: backend.kinds: no such back-end 'cosin'; did you mean cosine?",
+        ),
+        (
+            "backend: {adapt_to: dev}",
+            "mine.yaml:1: backend.adapt_to: no back-end of kinds (cosine, lda_cosine, plda) is adapted; add",
+        ),
+        (
+            "backend: {kinds: [plda, plda_adapted]}",
+            "backend.adapt_to: missing; plda_adapted needs the set that PLDA is adapted to",
+        ),
+        (
+            "backend: {chains: {my: mean | pca | cosine}}",
+            "mine.yaml:1: backend.chains.my: chain 'mean | pca | cosine': no such step 'pca'; expected one of",
+        ),
+        (
+            "backend: {chains: {plda_snorm: mean | cosine}}",
+            "mine.yaml:1: backend.chains: plda_snorm is the name of another back-end; expected another name",
+        ),
+        (
+            "calibration: {quality: [cohort]}",
+            "mine.yaml:1: calibration.quality: cohort: cosine has no cohort; expected back-ends with one in",
+        ),
+        (
+            "calibration: {fusion: [cosine, pldas]}",
+            "mine.yaml:1: calibration.fusion: no such back-end in backend.kinds 'pldas'; did you mean plda?",
+        ),
+        ("calibration: {fusion: [cosine]}", "mine.yaml:1: calibration.fusion: cosine; expected two back-ends or more"),
         (
             "backend: {kinds: [cosine], primary: plda}",
             "backend.primary: plda; expected one of kinds, cosine",
@@ -394,7 +431,7 @@ def test_folders_of_augmentations_that_are_not_used_are_not_looked_for(snakemake
     (tmp_path / "trained.pt").touch()
     unused = {"augment": {"loud": loud}, "train": {"augment": "loud"}, "model": str(tmp_path / "trained.pt")}
     snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, **unused))
-    cohort = {"score": {"score_norm": "s-norm", "cohort": "train_loud"}}
+    cohort = {"kinds": ["cosine_snorm"], "primary": "cosine_snorm", "score": {"cohort": "train_loud"}}
     used = config_file(tmp_path, augment={"loud": loud}, backend=cohort)
     assert "augment.loud.noise_folders: no such folder" in snakemake(tmp_path, "-n", "--configfile", used, ok=False)
     up = config_file(tmp_path, augment={"loud": loud | {"noise_folders": ["../x"]}}, backend={"augment": "loud"})
@@ -441,3 +478,37 @@ def test_training_on_waveforms_reads_what_it_is_declared_to_read(snakemake, tmp_
 def test_training_on_test_is_said(snakemake, tmp_path):
     output = snakemake(tmp_path, "-n", "--configfile", config_file(tmp_path, train={"sets": ["train", "test"]}))
     assert "train.sets holds test" in output
+
+
+def test_a_chain_of_other_steps_is_trained_in_a_folder_of_its_own(snakemake, tmp_path):
+    chains = {"my": "mean | lda: 64 | length-norm | mean | adapted-plda", "same": "mean|length-norm|cosine"}
+    kinds = ["cosine", "my", "my_asnorm", "same"]
+    mine = config_file(tmp_path, backend={"chains": chains, "kinds": kinds, "primary": "my", "adapt_to": "dev"})
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", mine)
+    counts = jobs(output)
+    assert (counts["backend"], counts["backend_my"], counts["adapt_my"]) == (1, 1, 1)
+    assert "adapt" not in counts
+    run = "exp/an4/main"
+    trained = "--chain 'mean | lda: 64 | length-norm | mean | plda'"
+    assert re.search(rf"backend {run}/backend/my --xvectors .* {re.escape(trained)}", output)
+    assert f"adapt-backend {run}/backend/my {run}/xvectors/dev/xvector.scp {run}/adapted_backend/my {trained}" in output
+    assert f"--chain 'mean | length-norm | cosine' --backend-dir {run}/backend --xvectors" in output
+    own = re.findall(
+        rf"--chain '(mean \| lda.*)' --backend-dir {run}/adapted_backend/my --xvectors .* (--top-n 50)?", output
+    )
+    assert {chain for chain, _ in own} == {chains["my"], chains["my"] + " | as-norm"}
+
+
+def test_a_cohort_is_of_the_sets_that_the_back_end_is_trained_on(snakemake, tmp_path):
+    for name in ("mean.vec", "transform.mat", "plda"):
+        (tmp_path / name).touch()
+    asnorm = {"kinds": ["cosine_asnorm"], "primary": "cosine_asnorm"}
+    for settings, cohort in [({}, "train"), ({"sets": ["train", "valid"]}, "train valid"), ({"from": "."}, "train")]:
+        mine = config_file(tmp_path, backend=asnorm | settings)
+        output = snakemake(tmp_path, "-n", "-p", "--configfile", mine)
+        tables = " ".join(f"exp/an4/main/xvectors/{name}/xvector.scp" for name in cohort.split())
+        models = " ".join(f"exp/an4/data/{name}/spk2utt" for name in cohort.split())
+        assert f"--cohort {tables} --cohort-models {models} --utt2spk exp/an4/data/test/utt2spk --top-n 50" in output
+    mine = config_file(tmp_path, backend=asnorm | {"sets": ["train", "dev"]})
+    message = "score.cohort: dev has the speakers of dev_trials_pairs, and a cohort must be of others"
+    assert message in snakemake(tmp_path, "-n", "--configfile", mine, ok=False)

@@ -8,7 +8,7 @@ from spkr.cli import parser
 from tests.conftest import ROOT
 
 INVENTED = {"exp/an4/data/all", "exp/an4/data/train_5k"}  # what `spkr data` writes; no recipe does
-ADAPTED = "{recipe: himia, backend: {adapt_to: train}}"
+ADAPTED = "{recipe: himia, backend: {kinds: [plda, plda_adapted], adapt_to: train}}"
 
 
 def examples(of: argparse.ArgumentParser) -> str:
