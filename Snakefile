@@ -8,7 +8,7 @@
 #   pretrained  a network of another toolkit                                exp/pretrained/
 #   train     the network, and its fine-tuning                              exp/<name>/<run>/model/
 #   embed     an embedding of each utterance                                exp/<name>/<run>/xvectors/<set>/
-#   backend   mean, LDA and PLDA, and their adaptation                      exp/<name>/<run>/backend/
+#   backend   mean, LDA and PLDA, and their adaptation; chains of one's own  exp/<name>/<run>/backend/
 #   score     a score for each trial                                        exp/<name>/<run>/scores/
 #   calibrate, apply_calibration  log-likelihood ratios from the scores     exp/<name>/<run>/calibration/, scores/
 #   report    EER, minDCF, Cllr, plots                                      exp/<name>/<run>/results/

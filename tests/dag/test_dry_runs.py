@@ -270,7 +270,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
             "mine.yaml:1: backend.score.score_norm: no such key; it is `backend.kinds` and `backend.primary`,",
         ),
         (
-            "backend: {kinds: [cosine, cosine_asnorm], score: {cohort: dev}}",
+            "backend: {kinds: [plda, plda_asnorm], score: {cohort: dev}}",
             "mine.yaml:1: backend.score.cohort: dev has the speakers of dev_trials_pairs, and a cohort must be",
         ),
         (
