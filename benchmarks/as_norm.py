@@ -4,7 +4,7 @@
 
 Every one of 1,000 models against every one of 1,000 utterances, and a million of the pairs of 5,000 models and 20,000
 utterances in no order. Ours reads arks and text and writes text. The peer has all embeddings in memory, processed and
-in float64: cohort scores as one matrix product for each side, sorted, then a gather for each trial (as wespeaker does it).
+in float64: cohort scores as one matrix product for each side, sorted, then a gather for each trial, as in wespeaker.
 Seconds are those of the clock, on as many cores as OMP_NUM_THREADS says. PLDA's are in 200 dimensions, without a peer.
 """
 

@@ -64,12 +64,17 @@ def of_runs(runs: dict[str, Results], lists: Sequence[str], flags: frozenset[str
     first, with_mean, primary_only = next(iter(runs.values())), "mean" in flags, "primary" in flags
     lines = header("trials", "back-end", *runs, *["mean"] * with_mean)
     for key in first.shown(lists, primary_only):
-        if any(key not in of_run.rows for of_run in runs.values()):
-            raise InputError(f"not every run has results of {' '.join(key)}")
-        bold = key[1] == first.primary and not primary_only
-        eers = [eer(of_run.rows[key], bold) for of_run in runs.values()]
-        eers += [f"{mean(of_run.rows[key]['eer'] for of_run in runs.values()):.2f}"] * with_mean
-        lines.append(line(f"`{key[0]}`", f"**{key[1]}**" if bold else key[1], *eers))
+        name, backend = key
+        kinds = [of_run.primary if primary_only else backend for of_run in runs.values()]
+        if missing := [
+            kind for kind, of_run in zip(kinds, runs.values(), strict=True) if (name, kind) not in of_run.rows
+        ]:
+            raise InputError(f"not every run has results of {name} {missing[0]}")
+        rows = [of_run.rows[name, kind] for kind, of_run in zip(kinds, runs.values(), strict=True)]
+        bold = backend == first.primary and not primary_only
+        eers = [eer(row, bold) for row in rows] + [f"{mean(row['eer'] for row in rows):.2f}"] * with_mean
+        shown = ", ".join(dict.fromkeys(kinds))
+        lines.append(line(f"`{name}`", f"**{shown}**" if bold else shown, *eers))
     return lines
 
 

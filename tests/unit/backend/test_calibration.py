@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import approx_fprime, minimize
 
 from spkr.backend.calibration import apply_calibration, calibrate, read_calibration
+from spkr.backend.cohort import read_cohort_means
 from spkr.backend.logistic_regression import fit
 from spkr.backend.quality import quality_columns
 from spkr.cli import main
@@ -235,6 +236,39 @@ def test_the_utterances_of_a_model_count(tmp_path):
     write(tmp_path / "utt2dur", [("a", "2"), ("b", "4"), ("x", "3"), ("y", "9")])
     found = quality_columns(["duration", "num_utts"], trials, sides, tmp_path / "utt2spk")
     assert np.exp(found) == pytest.approx(np.array([[3, 6, 1, 2], [6, 9, 1, 2]]))
+
+
+def test_cohort_scores_are_columns_of_each_system(lists, caplog):
+    """Scores are shifted by what a side scores with the cohort."""
+    rng = np.random.default_rng(0)
+    for name in ("dev", "test"):
+        utts = [utt for utt, _ in columns(f"{name}.utt2spk")]
+        mean = {utt: rng.normal() for utt in utts}
+        rows = [(side, utt, f"{mean[utt]:.7g}", "1") for side in ("enrol", "test") for utt in utts]
+        write(f"{name}.cohort", rows)
+        write(f"{name}.a", [(a, b, f"{float(s) + max(mean[a], mean[b]):.7g}") for a, b, s in columns(f"{name}.a")])
+    systems, given = ["dev.a", "dev.b"], ["--quality", "cohort", "--utt2spk", "dev.utt2spk", "--cohort-statistics"]
+    main(["calibrate", "dev", "dev.a", "a.json", *given, "dev.cohort"])
+    weight, lower, higher = read_calibration("a.json").weights
+    assert (lower / weight, higher / weight) == pytest.approx((0, -1), abs=0.4)
+    main(["calibrate", "dev", *systems, "ab.json", *given, "dev.cohort", "dev.cohort"])
+    assert len(read_calibration("ab.json").weights) == 2 + 4
+    main(["apply-calibration", "a.json", "test", "test.a", "test.llr", "--utt2spk", "test.utt2spk",
+          "--cohort-statistics", "test.cohort"])  # fmt: skip
+    write("less", columns("test.cohort")[1:])
+    for cohorts, message in [
+        (
+            [],
+            "0 files of cohort statistics for test.a with the quality measures cohort; expected 1: --cohort-statistics",
+        ),
+        (["--cohort-statistics", "less"], "less: no line `enrol test0-0`; expected one for each name of the list"),
+    ]:
+        with pytest.raises(SystemExit):
+            main(["apply-calibration", "a.json", "test", "test.a", "x.llr", "--utt2spk", "test.utt2spk", *cohorts])
+        assert message in caplog.text
+    write("x.cohort", [("enrol", "a", "nan", "1")])
+    with pytest.raises(InputError, match="x.cohort:1: mean 'nan'; expected a finite number"):
+        read_cohort_means("x.cohort")
 
 
 def test_few_speakers_are_warned_of(lists, caplog):
