@@ -96,22 +96,29 @@ def _measured(row: Mapping, name: str) -> Cell:
 
 
 def further_tables(run: RunResults) -> list[Table]:
-    """A table of each other section of results.json, whatever keys it has."""
-    tables = []
-    for section, content in run.further.items():
-        entries = list(_flat(content))
-        if not entries:
-            continue
-        depth = max(len(path) for path, _ in entries)
-        keys = list(dict.fromkeys(key for _, values in entries for key in values))
-        numeric = {key: all(isinstance(v.get(key, 0), int | float | None) for _, v in entries) for key in keys}
-        head = [(name, False) for name in (*PLACES, *[""] * depth)[:depth]]
-        table = Table(section.capitalize(), head + [(key, numeric[key]) for key in keys])
-        for path, values in entries:
-            names = [Cell(name) for name in (*path, *[""] * (depth - len(path)))]
-            table.rows.append(names + [number(values.get(key)) for key in keys])
-        tables.append(table)
-    return tables
+    """A table of each other section of results.json, whatever keys it has; an interval stands below its number."""
+    return [_table_of(section, entries) for section, of in run.further.items() if (entries := list(_flat(of)))]
+
+
+def _table_of(section: str, entries: list[tuple[tuple[str, ...], dict]]) -> Table:
+    """A row for each entry; one that names its list and back-end is shown with these."""
+    depth = max(len(path) for path, _ in entries)
+    keys = list(dict.fromkeys(key for _, values in entries for key in values))
+    ends = {f"{key}_{end}" for key in keys for end in ("lo", "hi")}
+    keys = [key for key in keys if key not in ends]
+    numeric = {key: all(isinstance(v.get(key, 0), int | float | None) for _, v in entries) for key in keys}
+    head = [(name, False) for name in (*PLACES, *[""] * depth)[:depth]]
+    table = Table(section.capitalize(), head + [(key.replace("_", " "), numeric[key]) for key in keys])
+    for path, values in entries:
+        names = [Cell(name) for name in (*path, *[""] * (depth - len(path)))]
+        table.rows.append(names + [_with_ends(values, key) for key in keys])
+        table.about.append((str(values.get("trials", "")), str(values.get("backend", ""))))
+    return table
+
+
+def _with_ends(values: Mapping, key: str) -> Cell:
+    cell, ends = number(values.get(key)), [values.get(f"{key}_{end}") for end in ("lo", "hi")]
+    return Cell(cell.text, cell.value, "" if None in ends else "–".join(number(end).text for end in ends))
 
 
 def _flat(content: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
