@@ -42,6 +42,7 @@ rule calibrate:
         cohorts=fused(f"{RUN}/scores/{{list}}.{{backend}}.cohort") if "cohort" in QUALITY else [],
     output:
         calibration=f"{RUN}/calibration/{{list}}.{{backend}}.json",
+        ratios=f"{RUN}/calibration/{{list}}.{{backend}}.llr",
         manifest=f"{RUN}/calibration/manifest.{{list}}.{{backend}}.json",
     log:
         f"{RUN}/log/calibrate.{{list}}.{{backend}}.log",
@@ -57,7 +58,7 @@ rule calibrate:
         "calibrate: {wildcards.backend} on {wildcards.list}"
     shell:
         "spkr --log {log} calibrate {input.trials} {input.scores} {output.calibration} --prior {params.prior}"
-        " --utt2spk {input.utt2spk} {params.models} {params.quality} {params.cohorts}"
+        " --ratios {output.ratios} --utt2spk {input.utt2spk} {params.models} {params.quality} {params.cohorts}"
 
 
 rule apply_calibration:

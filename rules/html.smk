@@ -29,6 +29,7 @@ rule html:
         num_voiced=rules.report.input.num_voiced,
         scores=rules.report.input.scores,
         llrs=rules.report.input.llrs,
+        fused=rules.report.input.fused,
         train_logs=rules.report.input.train_logs,
         xvectors=expand(f"{RUN}/xvectors/{{set}}/xvector.scp", set=SHOWN_SETS) if settings.report.map else [],
         embeddings=xvector_files(SHOWN_SETS) if settings.report.map else [],

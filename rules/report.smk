@@ -21,6 +21,7 @@ def list_files(name):
         files["dev"] = CALIBRATED[name]
     if name in CALIBRATED.values():
         files["calibrations"] = {b: f"{RUN}/calibration/{name}.{b}.json" for b in KINDS}
+        files["scores"] |= {b: f"{RUN}/calibration/{name}.{b}.llr" for b in FUSED}
     return files | ({"models": f"{EXP}/data/{s}/models_{of}"} if name in WITH_MODELS else {})
 
 
@@ -37,6 +38,7 @@ rule report:
         num_voiced=expand(f"{RUN}/xvectors/{{set}}/utt2num_voiced", set=TEST_SETS),
         scores=expand(f"{RUN}/scores/{{list}}.{{backend}}", list=LISTS, backend=KINDS),
         llrs=expand(f"{RUN}/scores/{{list}}.{{backend}}.llr", list=CALIBRATED, backend=CALIBRATED_KINDS),
+        fused=expand(f"{RUN}/calibration/{{list}}.{{backend}}.llr", list=sorted({*CALIBRATED.values()}), backend=FUSED),
         calibrations=expand(
             f"{RUN}/calibration/{{list}}.{{backend}}.json", list=sorted({*CALIBRATED.values()}), backend=KINDS
         ),

@@ -75,6 +75,7 @@ def calibrate(
     models: str | Path | None = None,
     cohorts: Sequence[str | Path] = (),
     allow_duplicates: bool = False,
+    ratios_path: str | Path | None = None,
 ) -> None:
     """Train a calibration on a labelled list and write it as JSON.
 
@@ -86,6 +87,7 @@ def calibrate(
         models: models_<list>, if the list has models
         cohorts: for the measure `cohort`, each system's cohort statistics
         allow_duplicates: count a repeated trial once
+        ratios_path: write the ratios of this list, which are better than those of other lists: it was trained on them
     Raises InputError if a file is wrong or lacks a trial, if the list has trials of one kind only, if the scores of a
     system are all equal, and if a label contradicts the speakers.
     """
@@ -112,6 +114,8 @@ def calibrate(
     with replacing(out_path) as f:
         json.dump(calibration.to_dict(), f, indent=1)
         f.write("\n")
+    if ratios_path:
+        write_scores(ratios_path, trials, calibration.ratios(x))
 
 
 def apply_calibration(

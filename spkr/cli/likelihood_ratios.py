@@ -23,6 +23,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--quality", nargs="+", choices=tuple(QUALITY), default=[],
                    help="of trials, beside the scores: duration (utt2dur beside utt2spk), num_utts (of models), "
                    "cohort (mean cohort scores); few speakers overfit (default: none)")  # fmt: skip
+    p.add_argument("--ratios", metavar="FILE", help="output, the ratios of this list, which was trained on")
     _add_list(p)
 
     p = verb("apply-calibration", _apply, "write the log-likelihood ratios of a list's scores",
@@ -48,7 +49,8 @@ def _calibrate(args) -> None:
     from spkr.backend.calibration import calibrate
 
     with _artefacts("calibrate", args):
-        calibrate(args.trials, args.scores, args.out, args.prior, quality=args.quality, **_of_list(args))
+        calibrate(args.trials, args.scores, args.out, args.prior, quality=args.quality, ratios_path=args.ratios,
+                  **_of_list(args))  # fmt: skip
 
 
 def _apply(args) -> None:
@@ -68,4 +70,5 @@ def _artefacts(stage: str, args, *reads: str):
 
     out = Path(args.out)
     reads = [*reads, args.trials, *args.scores, *args.cohorts, *filter(None, (args.utt2spk, args.models))]
-    return artefacts(stage, recorded(args), *manifests_beside(out), reads=reads, writes=[out])
+    writes = [out, *filter(None, [vars(args).get("ratios")])]
+    return artefacts(stage, recorded(args), *manifests_beside(out), reads=reads, writes=[*map(Path, writes)])

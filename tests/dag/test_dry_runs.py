@@ -512,3 +512,19 @@ def test_a_cohort_is_of_the_sets_that_the_back_end_is_trained_on(snakemake, tmp_
     mine = config_file(tmp_path, backend=asnorm | {"sets": ["train", "dev"]})
     message = "score.cohort: dev has the speakers of dev_trials_pairs, and a cohort must be of others"
     assert message in snakemake(tmp_path, "-n", "--configfile", mine, ok=False)
+
+
+def test_back_ends_are_fused_and_their_cohort_scores_used(snakemake, tmp_path):
+    backend = {"kinds": ["cosine_asnorm", "plda_snorm"], "primary": "plda_snorm"}
+    fused = {"fusion": backend["kinds"], "quality": ["cohort"]}
+    output = snakemake(tmp_path, "-n", "-p", "--configfile", config_file(tmp_path, backend=backend, calibration=fused))
+    scores = "exp/an4/main/scores"
+    of_dev, of_test = (
+        [f"{scores}/{name}.{kind}" for kind in backend["kinds"]] for name in ("dev_trials_pairs", "trials_pairs")
+    )
+    assert f"calibrate exp/an4/data/dev/trials_pairs {' '.join(of_dev)} exp/an4/main/calibration/" in output
+    assert f"data/test/trials_pairs {' '.join(of_test)} {scores}/trials_pairs.fusion.llr " in output
+    statistics = " ".join(f"{path}.cohort" for path in of_test)
+    assert re.search(rf"trials_pairs.fusion.llr --utt2spk \S+ +--cohort-statistics {statistics}\n", output)
+    assert f"--top-n 50 --cohort-statistics {of_test[0]}.cohort" in output
+    assert '"fusion": "exp/an4/main/calibration/dev_trials_pairs.fusion.llr"' in output

@@ -158,8 +158,11 @@ def test_a_list_to_be_calibrated_needs_no_labels(lists):
 
 def test_the_commands_fuse_systems_and_leave_manifests(lists):
     command = ["calibrate", "dev", "dev.a", "dev.b", "cal/fused.json", "--prior", "0.1", "--utt2spk", "dev.utt2spk"]
-    main(command)
-    assert len(read_calibration("cal/fused.json").weights) == 2
+    main([*command, "--ratios", "dev.llr"])
+    w, v = read_calibration("cal/fused.json").weights
+    assert len(columns("dev.llr")) == 276
+    a, b, fused = (np.array([float(row[2]) for row in columns(f"dev.{end}")]) for end in ("a", "b", "llr"))
+    assert np.allclose(w * a + v * b + read_calibration("cal/fused.json").offset, fused, atol=1e-4)
     files = ["cal/fused.json", "test", "test.a", "test.b", "scores/test.llr"]
     main(["apply-calibration", *files, "--utt2spk", "test.utt2spk"])
     for manifest, stage in (("cal/manifest.fused.json", "calibrate"), ("scores/manifest.test.llr.json", "apply")):
