@@ -36,6 +36,8 @@ def is_shown(record):
     """Whether a person wants to see the message."""
     if record.levelno > logging.INFO:
         return True
+    if event_of(record) == "job_info" and getattr(record, "rule_name", None) == "all":
+        return False  # the results follow
     return event_of(record) not in UNSHOWN and not str(record.msg).startswith("Select jobs to execute")
 
 

@@ -71,7 +71,7 @@ def condition_pictures(one: ListScores, backend: str, rows: Sequence[Mapping]) -
     for k, (attribute, group) in enumerate(groupby(measured, key=lambda row: row["attribute"])):
         values = list(group)
         if 1 < len(values) <= MOST_VALUES:
-            found.append(_panel(f"by-{one.name}-{backend}-{k}", one.name, backend, attribute, values, top))
+            found.append(_panel(f"by-{one.name}:{backend}:{k}", one.name, backend, attribute, values, top))
     return found
 
 

@@ -85,7 +85,7 @@ def histogram_picture(one: ListScores, backend: str, prior: float) -> Picture:
     alt = f"histograms of target and nontarget trials by {backend}, {when}"
     about = {"trials": one.name, "backend": backend}
     title = f"{one.name} by {backend}: scores"
-    with picture(f"hist-{one.name}-{backend}", title, alt, height=1.85 * len(panels) + 0.3, **about) as drawn:
+    with picture(f"hist-{one.name}:{backend}", title, alt, height=1.85 * len(panels) + 0.3, **about) as drawn:
         for axes, (label, values, threshold, which) in zip(
             drawn.figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True
         ):
@@ -125,7 +125,7 @@ def pav_picture(one: ListScores, backend: str) -> Picture:
     x, y = _pav(*one.both(one.ratios[backend]))
     alt = f"log-likelihood ratios by {backend} against those that pool-adjacent-violators finds; equal on the diagonal"
     about = {"trials": one.name, "backend": backend}
-    with picture(f"pav-{one.name}-{backend}", f"{one.name} by {backend}: PAV", alt, **about) as drawn:
+    with picture(f"pav-{one.name}:{backend}", f"{one.name} by {backend}: PAV", alt, **about) as drawn:
         axes = drawn.figure.add_subplot()
         low, high = np.quantile(one.ratios[backend], SHOWN)
         ends = min(low, -1), max(high, 1)
@@ -162,7 +162,7 @@ def bayes_picture(one: ListScores, backend: str) -> Picture:
     actual = [float(dcf(m, f, prior)) for m, f, prior in zip(p_miss, p_fa, priors, strict=True)]
     alt = f"cost of the decisions of {backend} for each prior of a target, beside that of the best threshold"
     about = {"trials": one.name, "backend": backend}
-    with picture(f"nber-{one.name}-{backend}", f"{one.name} by {backend}: Bayes error-rate", alt, **about) as drawn:
+    with picture(f"nber-{one.name}:{backend}", f"{one.name} by {backend}: Bayes error-rate", alt, **about) as drawn:
         axes = drawn.figure.add_subplot()
         axes.axhline(1, color=MUTED, linestyle=":", linewidth=1.2)
         axes.plot(LOG_ODDS, actual, color=TARGET, linewidth=1.8, label="actual")

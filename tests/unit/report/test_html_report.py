@@ -79,7 +79,7 @@ def test_ids_are_unique_and_what_they_refer_to_is_there(make):
     page = make()
     ids = [attributes["id"] for _, attributes in Elements(page).found if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert set(re.findall(r'(?:url\(|href=")#([\w.-]+)', page)) <= set(ids)
+    assert set(re.findall(r'(?:url\(|href=")#([\w.:-]+)', page)) <= set(ids)
 
 
 def test_pictures_have_a_text_and_tables_a_caption(make):
