@@ -115,11 +115,9 @@ def test_lists_of_test_are_calibrated_on_lists_of_dev(snakemake, tmp_path):
     for name, models in (("pairs", ""), ("enrol3", " --models {data}/{set}/models_enrol3")):
         dev, test = (models.format(data=data, set=s) for s in ("dev", "test"))
         trained = f"{run}/calibration/dev_trials_{name}.plda.json"
-        scores = f"{run}/scores/dev_trials_{name}.plda"
-        assert (
-            f" calibrate {data}/dev/trials_{name} {scores} {trained} --prior 0.01 --utt2spk {data}/dev/utt2spk{dev}\n"
-            in output
-        )
+        scores, own = f"{run}/scores/dev_trials_{name}.plda", f"--ratios {trained.replace('.json', '.llr')}"
+        options = f"--prior 0.01 {own} --utt2spk {data}/dev/utt2spk{dev}"
+        assert f" calibrate {data}/dev/trials_{name} {scores} {trained} {options}\n" in output
         scores = f"{run}/scores/trials_{name}.plda"
         assert (
             f" apply-calibration {trained} {data}/test/trials_{name} {scores} {scores}.llr"
