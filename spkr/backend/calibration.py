@@ -32,7 +32,7 @@ from spkr.files import replacing
 from spkr.kaldi.trial_speakers import Sides, read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, read_trials
 from spkr.metrics.bootstrap import SPEAKERS
-from spkr.metrics.scores import read_both_kinds, read_scores
+from spkr.metrics.scores import check_differ, read_both_kinds, read_scores
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,8 @@ def read_calibration(path: str | Path) -> Calibration:
         return Calibration.model_validate(source.settings)
     except ValidationError as e:
         keys, message = first_error(e, source.settings)
-        raise InputError(f"{place(keys, [source])}{message}; write it again with `spkr calibrate`") from None
+        where = place(keys, [source]) if keys and keys[0] in source.settings else f"{path}: {'.'.join(keys)}: "
+        raise InputError(f"{where}{message}; write it again with `spkr calibrate`") from None
 
 
 def _check_speakers(path, calibration: Calibration, trials_path, speakers: tuple[str, ...]) -> None:
@@ -190,8 +191,7 @@ def _speakers(sides: Sides) -> tuple[str, ...]:
 def _check_scores(paths: Sequence[str | Path], x: np.ndarray, trials_path, target: np.ndarray) -> None:
     """Raise InputError if the scores of a system are all equal; warn if they tell all trials apart."""
     for path, column in zip(paths, x.T, strict=True):
-        if column.min() == column.max():
-            raise InputError(f"{path}: all {len(column)} scores are {column[0]:g}; expected scores that differ")
+        check_differ(path, column)
         if column[target].min() > column[~target].max():
             logger.warning(
                 "%s: every target trial scores higher than every nontarget trial, so that %s does not say how fast the "

@@ -79,12 +79,15 @@ class Chain:
 
     def is_trained_by(self, other: "Chain", lda_dim: int) -> bool:
         """Whether training `other` gives all files of this chain: its trained steps come first in `other`."""
-        own, others = self._trained(lda_dim), other._trained(lda_dim)
+        own, others = (
+            [Step("lda", step.number or lda_dim) if step.name == "lda" else step for step in chain.trained_steps()]
+            for chain in (self, other)
+        )
         return own == others[: len(own)]
 
-    def _trained(self, lda_dim: int) -> list[Step]:
-        """The steps up to the last trained one, with their numbers."""
-        steps = [Step("lda", step.number or lda_dim) if step.name == "lda" else step for step in self.transforms]
+    def trained_steps(self) -> list[Step]:
+        """The steps up to the last trained one."""
+        steps = list(self.transforms)
         if self.scorer == "plda":
             return [*steps, Step("plda")]
         while steps and steps[-1].name not in FILES:

@@ -89,7 +89,8 @@ class Cohort:
         if self.utt2spk and (unknown := sorted(of_list - speaker_of.keys())):
             raise InputError(f"{self.utt2spk}: no line for {unknown[0]!r} of {trials_path}; expected its speaker")
         speakers = {speaker_of[utt] for utt in of_list} if self.utt2spk else set()
-        found = self.speakers.keys() | {speaker_of[utt] for utt in own & speaker_of.keys()}
+        # Keys of a table may be speakers, as those of spk_xvector.scp are
+        found = self.speakers.keys() | own | {speaker_of[utt] for utt in own & speaker_of.keys()}
         kind, shared = "speaker", sorted(speakers & found)
         if not shared:
             kind, shared = "utterance", sorted(of_list & own)
@@ -98,10 +99,11 @@ class Cohort:
                 f"{trials_path}: {len(shared)} of its {kind}s, first {shared[0]!r}, are also in the cohort {self}; "
                 "take a cohort of other speakers (in a config: backend.score.cohort)"
             )
-        if not self.utt2spk:
+        if not (self.utt2spk and self.speakers):
             logger.warning(
-                "%s: not known whether its speakers are in the cohort, too; with --utt2spk this is checked", trials_path
-            )
+                "%s: not known whether its speakers are in the cohort, too; with --utt2spk and --cohort-models this is "
+                "checked", trials_path,
+            )  # fmt: skip
 
     def processed(self, backend: Backend) -> np.ndarray:
         """The members, (number of members, d), as the back-end's scorer takes them."""

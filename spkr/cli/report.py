@@ -137,7 +137,7 @@ def _eer(args) -> None:
     from spkr.metrics import eer
     from spkr.metrics.cllr import cllr, min_cllr
     from spkr.metrics.dcf import act_dcf, min_dcf, min_dcf_kaldi
-    from spkr.metrics.scores import read_labelled_scores, read_scores
+    from spkr.metrics.scores import check_differ, read_labelled_scores, read_scores
 
     path = "/dev/stdin" if args.scores == "-" else args.scores
     if args.trials:
@@ -146,6 +146,8 @@ def _eer(args) -> None:
     else:
         scores, is_target = read_labelled_scores(path)
     sides = scores[is_target], scores[~is_target]
+    if all(map(len, sides)):
+        check_differ(args.scores, scores)
     lines = []
     if args.kind == "kaldi":
         rate, threshold = eer.eer_kaldi(*sides)

@@ -54,6 +54,7 @@ def add_verbs(verb) -> None:
 def _score(args) -> None:
     from spkr.backend.pipeline import Backend
     from spkr.backend.score import score_trials
+    from spkr.backend.trained_chain import check_trained
     from spkr.manifest import artefacts
     from spkr.outputs import manifests_beside
 
@@ -65,6 +66,8 @@ def _score(args) -> None:
     scores = Path(args.scores)
     writes = [scores, *([Path(args.cohort_statistics)] if args.cohort_statistics else [])]
     with artefacts("score", recorded(args), *manifests_beside(scores), reads=reads, writes=writes):
+        if args.backend_dir:
+            check_trained(chain, args.backend_dir)
         backend = Backend.read(
             chain, args.backend_dir, processed=args.processed, smoothing=args.smoothing,
             normalize_length=args.normalize_length, simple_length_normalization=args.simple_length_normalization,

@@ -70,6 +70,11 @@ def _check_backends(config: Config, place: Place) -> None:
             f"{place('calibration', 'quality')}cohort: {plain[0]} has no cohort; expected back-ends with one in "
             f"backend.kinds, such as {plain[0]}_asnorm, and no others"
         )
+    if config.calibration.quality and not config.calibration_lists():
+        raise InputError(
+            f"{place('calibration', 'quality')}{', '.join(config.calibration.quality)}; expected a list of dev that "
+            "calibration is trained on, or no quality measures"
+        )
     if fused := config.calibration.fusion:
         where = place("calibration", "fusion")
         for name in fused:

@@ -59,6 +59,12 @@ def read_scores(path: str | Path, trials: Trials, allow_duplicates: bool = False
     return joined["score"].to_numpy()
 
 
+def check_differ(path: str | Path, scores: np.ndarray) -> None:
+    """Raise InputError if all scores of a file are equal: no threshold tells trials apart."""
+    if scores.min() == scores.max():
+        raise InputError(f"{path}: all {len(scores)} scores are {scores[0]:g}; expected scores that differ")
+
+
 def _refuse(path: str | Path, table: pd.DataFrame, trials: Trials) -> NoReturn:
     """Name the first line with an unlisted or repeated trial, or else the first trial without a score."""
     listed, line_of = set(zip(trials.enrol.tolist(), trials.test.tolist(), strict=True)), {}

@@ -13,7 +13,7 @@ from spkr.errors import InputError
 from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
 from spkr.metrics.bootstrap import FEWEST, SPEAKERS, draw_speakers, ends
 from spkr.metrics.paired import DRAWS_A_TEST, SIGNIFICANT, holm, two_sided_p
-from spkr.metrics.scores import read_both_kinds, read_scores
+from spkr.metrics.scores import check_differ, read_both_kinds, read_scores
 from spkr.report.measures import MEASURES, Measure, values_in_draws, with_priors
 
 
@@ -105,6 +105,7 @@ def measure_systems(
     values, in_draws = {}, {}
     for name, files in shared.systems.items():
         scores = read_scores(files.scores, trials, allow_duplicates)
+        check_differ(files.scores, scores)
         ratios = read_scores(files.llrs, trials, allow_duplicates) if files.llrs else None
         found, of_draws = values_in_draws(table, trials.target, scores, ratios, speakers, draws)
         values[name] = dict.fromkeys(table, math.nan) | found

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from spkr.backend.calibration import read_calibration
+from spkr.backend.calibration import Calibration, read_calibration
 from spkr.errors import InputError
 from spkr.files import sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence
@@ -17,7 +17,7 @@ from spkr.kaldi.trial_speakers import read_sides, speakers_of_trials
 from spkr.kaldi.trials import Trials, Utterances
 from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.roc import error_rates, sorted_sides
-from spkr.metrics.scores import read_both_kinds, read_scores
+from spkr.metrics.scores import check_differ, read_both_kinds, read_scores
 from spkr.report.decision_table import Criteria, Threshold, as_measures, choose
 from spkr.report.det import thin
 from spkr.report.lists import ScoredList
@@ -71,9 +71,10 @@ def evaluate(
     for backend, path in scored.scores.items():
         of_backend, target = {"trials": name, "backend": backend}, one.trials.target
         scores = read_scores(path, one.trials, allow_duplicates)
+        check_differ(path, scores)
         ratios = read_scores(scored.llrs[backend], one.trials, allow_duplicates) if backend in scored.llrs else None
         if criteria:
-            calibration = read_calibration(scored.calibrations[backend]) if backend in scored.calibrations else None
+            calibration = _calibration(scored, backend, one) if backend in scored.calibrations else None
             found.thresholds[backend] = choose(target, scores, criteria, calibration)
         with_rates = {**table, **as_measures(found.thresholds.get(backend, ()))}
         measures, found.curves[backend] = measure(target, scores, ratios, with_rates)
@@ -84,6 +85,21 @@ def evaluate(
             found.answers[backend], confused = answer(one.trials, scores, one.speakers, one.names)
             found.confusions += [of_backend | row for row in confused]
     return found
+
+
+def _calibration(scored: ScoredList, backend: str, one: _List) -> Calibration:
+    """The calibration of a back-end that was trained on this list; InputError if it was trained on another."""
+    path, n_target = scored.calibrations[backend], int(one.trials.target.sum())
+    calibration = read_calibration(path)
+    counts = n_target, len(one.trials) - n_target
+    known = calibration.speakers is not None and one.speakers is not None
+    if (calibration.n_target, calibration.n_nontarget) != counts or known and calibration.speakers != tuple(one.names):
+        raise InputError(
+            f"{path}: trained on {calibration.trials} ({calibration.n_target} target and {calibration.n_nontarget} "
+            f"nontarget trials), which is another list than {scored.trials} ({counts[0]} and {counts[1]}); name the "
+            "calibration of this list"
+        )
+    return calibration
 
 
 def check_other_speakers(dev: str, of_dev: Evaluated, name: str, found: Evaluated) -> None:
