@@ -13,6 +13,12 @@ def command_again():
     )
 
 
+def citation(wildcards, input):
+    """The option that names what to cite; a copy of the code may be without it."""
+    path = ROOT / "CITATION.cff"
+    return ["--citation", os.path.relpath(path)] if path.exists() else []
+
+
 SHOWN_SETS = list(dict.fromkeys(s for s, _ in LISTS.values()))  # test first
 
 
@@ -49,7 +55,7 @@ rule html:
         # Logs and benchmarks are no inputs: they change without a change of the results
         jobs=[EXP, FEATS, RUN],
         bad_files=f"{EXP}/data/bad_files",
-        citation=below_root("CITATION.cff"),
+        citation=citation,
         # As a function of `input` it is a derived parameter: other words for the same config do not cause a rerun
         command=lambda wildcards, input: command_again(),
         code=code("spkr.report.html.page"),
@@ -58,4 +64,4 @@ rule html:
     shell:
         "spkr --log {log} report {params.results} {output.page} {params.options} --xvectors {input.xvectors}"
         " --train-logs {input.train_logs} --jobs {params.jobs} --bad-files {params.bad_files}"
-        " --citation {params.citation:q} --command {params.command:q}"
+        " {params.citation:q} --command {params.command:q}"
