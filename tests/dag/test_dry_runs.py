@@ -296,6 +296,10 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
             "mine.yaml:1: backend.chains: plda_snorm is the name of another back-end; expected another name",
         ),
         (
+            "calibration: {quality: [duration], trials: null}",
+            "mine.yaml:1: calibration.quality: duration; expected a list of dev that calibration is trained on",
+        ),
+        (
             "calibration: {quality: [cohort]}",
             "mine.yaml:1: calibration.quality: cohort: cosine has no cohort; expected back-ends with one in",
         ),

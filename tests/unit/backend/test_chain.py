@@ -1,6 +1,8 @@
 """Chains: what is read, what is refused, which files they share, and what is trained for them."""
 
 import re
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from spkr.backend.chain import Step, parse_chain
 from spkr.backend.lda import compute_lda
 from spkr.backend.plda import Plda, train_plda
 from spkr.backend.stats import speaker_stats
+from spkr.backend.trained_chain import check_trained
 from spkr.backend.transforms import length_normalize, transform_vectors
 from spkr.cli import main
 from spkr.errors import InputError
@@ -133,3 +136,24 @@ def test_the_default_is_the_chain_of_kaldi(corpus):
     for name in ("mean.vec", "transform.mat"):
         assert (corpus / "own" / name).read_bytes() == (corpus / "named" / name).read_bytes()
     assert (corpus / "own/plda").exists() and not (corpus / "named/plda").exists()
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        ("mean | lda: 4 | length-norm | mean | plda | s-norm", None),
+        ("mean | lda | cosine", None),  # whatever the dimension is
+        ("mean | cosine", None),
+        ("mean | lda: 9999 | cosine", "own: trained for mean | lda: 4 |"),
+        ("lda | cosine", "has other steps: train a back-end for it"),
+        ("mean | length-norm | lda: 4 | cosine", "has other steps"),
+        ("mean | lda: 4 | length-norm | plda", "has other steps"),
+        ("mean | lda: 4 | length-norm | mean | adapted-plda", "own: not adapted, as .* expects; run `spkr adapt-"),
+    ],
+)
+def test_a_folder_is_for_the_steps_that_it_was_trained_for(corpus, chain, message):
+    train("--chain", OWN)
+    with pytest.raises(InputError, match=message) if message else nullcontext():
+        check_trained(parse_chain(chain), Path("own"))
+    Path("own/manifest.json").unlink()
+    check_trained(parse_chain(chain), Path("own"))  # of Kaldi, say

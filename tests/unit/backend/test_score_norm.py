@@ -12,6 +12,7 @@ from spkr.backend.pipeline import PldaScorer, Scorer
 from spkr.cli import main
 from spkr.errors import InputError
 from spkr.kaldi.maps import read_map, write_map, write_spk2utt
+from spkr.kaldi.table import TableWriter, read_vectors
 from tests.unit.backend.scoring import NAMES, score, write_trials_of
 
 
@@ -106,12 +107,17 @@ def test_a_cohort_with_a_speaker_of_the_list_is_refused_by_name(others, caplog):
     write_map("named", named)
     write_spk2utt("same", {"t00": ["s01-u5", "s01-u3"], "t01": ["s07-u0"]})
     train = [*given[:-4], "--cohort", "train.scp", "--cohort-models", "same"]
+    with TableWriter("means.ark") as table:  # of speakers, as spk_xvector.ark is
+        for spk in ("s01", "t01"):
+            table[spk] = np.arange(1, 1 + read_vectors("test.scp")[1].shape[1], dtype=np.float32) ** len(spk)
+    means = [*given[:-4], "--cohort", "means.scp"]
     for wrong, message in [
         (
             [*given, "--utt2spk", "named"],
             "trials: 1 of its speakers, first 't05', are also in the cohort others.scp",
         ),
         ([*train, "--utt2spk", "test.utt2spk"], "trials: 1 of its speakers, first 's01', are also in the"),
+        ([*means, "--utt2spk", "test.utt2spk"], "trials: 1 of its speakers, first 's01', are also in the cohort means"),
         (train, "trials: 1 of its utterances, first 's01-u5', are also in the cohort train.scp; take"),
     ]:
         Path("out").unlink(missing_ok=True)

@@ -71,14 +71,6 @@ def test_four_speakers_are_too_few(shared):
     assert "Intervals need 5 speakers." in text and "nan" not in text
 
 
-def test_ties_everywhere_are_no_difference(shared):
-    of_list = shared({"a": 1, "b": 2})
-    for path in (files.scores for files in of_list.systems.values()):
-        path.write_text("".join(f"{line.rpartition(' ')[0]} 1\n" for line in path.read_text().splitlines()))
-    _, found = compare(of_list, measures_named(["eer", "mindcf_0.01", "mincllr"]))
-    assert [(one.value, one.p_holm, one.better) for one in found] == [(0, 1, None)] * 3
-
-
 def test_measures_of_ratios_are_compared_where_all_systems_have_them(shared):
     table = measures_named(["cllr", "mincllr", "eer"])
     of_list = shared({"a": 1, "b": 3}, llr=True)

@@ -136,22 +136,6 @@ def test_with_quality_measures_no_score_stands_for_a_ratio(tmp_path, dev, test):
     assert float(row["p_miss"]) == pytest.approx(np.mean(target < math.log(19)), abs=1e-5)
 
 
-def test_ties_everywhere_reject_or_accept_every_trial(tmp_path, dev, test):
-    for scored in (dev, test):
-        lines = [f"{line.rsplit(' ', 1)[0]} 1\n" for line in lines_of(scored.trials)]
-        Path(scored.scores["plda"]).write_text("".join(lines))
-    report({"one": test.replace(dev="d"), "d": dev}, tmp_path / "results", **OF_RUN)
-    rows = rows_of(tmp_path)
-    assert [rows[key]["threshold"] for key in (("eer", "nan"), ("mindcf", "0.01"))] == ["-inf", "inf"]
-    assert rows["false_alarms", "0.01"]["note"] == rows["mindcf", "0.01"]["note"] == "rejects every trial"
-    assert rows["mindcf", "0.01"]["in_words"] == (
-        "of 100 genuine trials 100 are rejected, of 100 impostors 0 are accepted"
-    )
-    assert rows["eer", "nan"]["note"] == "accepts every trial"
-    found = json.loads((tmp_path / "results/results.json").read_text())
-    assert found["identification"]["one"]["plda"]["accuracy"] == 0
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -270,3 +254,25 @@ def test_a_list_of_one_kind_of_trial_is_refused(dev, caplog):
     with pytest.raises(SystemExit):
         by_hand(dev)
     assert "trials_one: no nontarget trial; expected trials of both kinds" in caplog.text
+
+
+def test_a_calibration_of_another_list_is_refused(tmp_path, dev, test):
+    lists = calibrated(tmp_path, dev, test)
+    (tmp_path / "more").mkdir()
+    other = write_set(tmp_path / "more", "dev", "abcdefghijklm", 3)
+    for wrong in (other, write_set(tmp_path, "same", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 3)):
+        lists["dev_one"] = wrong.replace(calibrations=lists["dev_one"].calibrations)
+        with pytest.raises(InputError, match="plda.json: trained on .*dev/trials_one .* which is another list than"):
+            report(lists, tmp_path / "results", **OF_RUN)
+
+
+def test_scores_that_are_all_equal_are_refused(tmp_path, dev, caplog):
+    Path(dev.scores["plda"]).write_text(re.sub(r"\S+\n", "1\n", Path(dev.scores["plda"]).read_text()))
+    with pytest.raises(InputError, match="one.plda: all 2028 scores are 1; expected scores that differ"):
+        report({"dev_one": dev}, tmp_path / "results", **OF_RUN)
+    for command in (["thresholds"], ["eer"], ["compare", dev.trials]):
+        utt2spk = [] if command == ["eer"] else ["--utt2spk", dev.utt2spk, "--models", dev.models]
+        caplog.clear()
+        with pytest.raises(SystemExit):
+            main([*command[:1], dev.scores["plda"], *command[1:], "--trials", dev.trials, *utt2spk])
+        assert "scores are 1; expected scores that differ" in caplog.text
