@@ -5,7 +5,6 @@ score is a module with a subclass of `spkr.backend.pipeline.Scorer`, and an entr
 a chain.
 """
 
-BACKEND_FILES = ("mean.vec", "transform.mat", "plda")  # of the folder of the chains in BACKENDS
 NORMS = {"snorm": "s-norm", "asnorm": "as-norm"}  # `<name>_<key>` is the back-end `<name>` with this step behind it
 NORM_STEPS = tuple(NORMS.values())
 SCORERS = {
