@@ -104,4 +104,4 @@ def _inline(drawn: Picture) -> Markup:
     svg = COLOUR.sub(lambda m: VARIABLES.get(m[0], m[0]), svg)
     svg = re.sub(r"\n\s*", "\n", svg)
     label = Markup("{}: {}").format(drawn.title, drawn.alt)
-    return Markup(svg.replace("<svg", f'<svg id="{drawn.name}" role="img" aria-label="{label}"', 1))  # noqa: S704
+    return Markup(svg.replace("<svg", f'<svg id="{drawn.name}" role="img" aria-label="{label}"', 1))

@@ -81,7 +81,7 @@ def cost_picture(costs: Sequence[StageCost]) -> Picture:
         for place, cost in zip(places, shown, strict=True):
             axes.annotate(
                 duration(cost.seconds), (cost.seconds, place), (4, 0), textcoords="offset points", va="center"
-            )  # noqa: E501
+            )
         axes.set(xlim=(0, 1.25 * max(cost.seconds for cost in shown) or 1), xlabel="Seconds, all jobs together")
         axes.set_ylim(len(shown) - 0.4, -0.6)
     return drawn
@@ -102,4 +102,4 @@ def bad_files(path: str | Path | None) -> list[list[str]]:
     if not path or not Path(path).exists():
         return []
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [line.split("\t", 2) for line in lines if line.count("\t") >= 2]  # noqa: PLR2004
+    return [line.split("\t", 2) for line in lines if line.count("\t") >= 2]

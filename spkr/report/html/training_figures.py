@@ -30,7 +30,7 @@ def _panel(name: str, title: str, lines: dict[str, np.ndarray], starts: np.ndarr
         for look, (label, y) in zip(LOOKS, lines.items(), strict=False):
             epochs = 1 + np.arange(len(y))
             style = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 1.8}
-            axes.plot(epochs, y, **style, marker="o" if len(y) < 40 else None, markersize=4, label=label)  # noqa: PLR2004
+            axes.plot(epochs, y, **style, marker="o" if len(y) < 40 else None, markersize=4, label=label)
             known = ~np.isnan(y)
             drawn.label(
                 axes,

@@ -90,7 +90,7 @@ def _of_data(one: ListScores) -> tuple[dict[str, str], dict[str, float]]:
 def _side(one: ListScores, side: int, k: int, sexes: dict[str, str], seconds: dict[str, float]) -> Side:
     places, names = (
         (one.trials.enrol, one.trials.enrol_names) if side == 0 else (one.trials.test, one.trials.test_names)
-    )  # noqa: E501
+    )
     number = places[k]
     if not one.sides:
         return Side(names[number], (), "", "", None)
