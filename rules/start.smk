@@ -164,7 +164,9 @@ if workflow.is_main_process:
     if not PRETRAINED and not SILENT.intersection(sys.argv):
         say_what_is_replaced()
     if ADAPT_TO and ADAPT_TO.partition("_")[0] == "test":
-        print("backend.adapt_to is test: the adapted back-end has seen the speakers that it is tested on", file=sys.stderr)
+        print(
+            "backend.adapt_to is test: the adapted back-end has seen the speakers that it is tested on", file=sys.stderr
+        )
     sets = {"train.sets": settings.train.sets, "backend.sets": settings.backend.sets}
     for key, names in {**sets, **({"finetune.train.sets": TUNED_TRAIN.sets} if FINETUNE else {})}.items():
         if "test" in names:
