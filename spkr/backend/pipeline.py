@@ -161,7 +161,7 @@ class Backend:
         """Read a chain's files.
 
         Args:
-            folder: of these files; may be None if there is none but mean.vec, and then no mean is subtracted
+            folder: of these files; may be None if mean.vec is the only one, and then no mean is subtracted
             processed: the transforms were applied before, and are skipped
             of_plda: smoothing, normalize_length, simple_length_normalization, as in Kaldi; no other scorer uses them
         Raises InputError for files that are missing or wrong.

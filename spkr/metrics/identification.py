@@ -40,7 +40,7 @@ class Identified:
     rank: np.ndarray  # (n,) of the own speaker, from 1
     score: np.ndarray  # (n,) the own speaker's
     speaker: np.ndarray  # (n,) the own speaker's number
-    taken_for: np.ndarray  # (n,) the speaker with the highest score above the own speaker's; -1: there is none
+    taken_for: np.ndarray  # (n,) the speaker with the highest score above the own speaker's; -1 if no score is
     alarms: np.ndarray  # (m,) the highest scores of other speakers, for utterances whose own speaker has no model
     alarm_speaker: np.ndarray  # (m,) the number of the utterance's own speaker; -1: not known
     left_out: bool  # each own speaker's models were left out for `alarms`

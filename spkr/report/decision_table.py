@@ -41,7 +41,7 @@ class Threshold:
 
     criterion: str
     value: float  # of the criterion; nan if it has none
-    score: float  # nan if there is none
+    score: float  # nan where no score is known
     llr: float = math.nan  # of log-likelihood ratios
     note: str = "-"
 

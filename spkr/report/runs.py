@@ -89,7 +89,7 @@ def _read_run(results: Path) -> Run:
 
 
 def shared_lists(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
-    """The lists that are named, else those of all runs; InputError if a run lacks one, or if there is none."""
+    """The lists that are named, else those of all runs; InputError if a run lacks one, or if they share none."""
     for run in runs:
         if lacking := [name for name in names if name not in run.list_names()]:
             raise InputError(f"{run.file}: no list {lacking[0]!r}; expected one of {', '.join(run.list_names())}")
