@@ -20,7 +20,6 @@ from spkr.backend.chain import Chain
 from spkr.backend.plda import Plda
 from spkr.backend.transforms import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
-from spkr.kaldi.objects import read_matrix, read_vector
 
 ROWS = 1024  # embeddings processed at a time: few enough to stay in the processor's cache
 
@@ -144,7 +143,7 @@ APPLY: dict[str, Callable] = {
     "lda": transform_vectors,
     "length-norm": lambda x, _: length_normalize(x),
 }
-READ = {"mean": read_vector, "lda": read_matrix}
+READ = {"mean": "spkr.kaldi.objects:read_vector", "lda": "spkr.kaldi.objects:read_matrix"}
 
 
 @dataclass
@@ -194,7 +193,7 @@ class Backend:
 def _read_part(step, folder: Path | None, file: str | None) -> Part:
     if not file:
         return Part(step.name)
-    array = READ[step.name](folder / file).astype(np.float32)
+    array = resolve_name(READ[step.name])(folder / file).astype(np.float32)
     if step.number and len(array) > step.number:
         raise InputError(f"{folder / file}: {len(array)} dimensions; expected at most {step.number}, as `{step}` says")
     return Part(step.name, array, folder / file)

@@ -15,7 +15,6 @@ from spkr.backend.stats import SpeakerStats
 from spkr.backend.transforms import length_normalize, transform_vectors, trial_dots
 from spkr.errors import InputError
 from spkr.files import replacing
-from spkr.kaldi.objects import encode_text, read_plda, write_plda
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +32,14 @@ class Plda:
     @classmethod
     def read(cls, path: str | Path) -> "Plda":
         """Read Kaldi's file, binary or text; raises InputError for any other."""
+        from spkr.kaldi.objects import read_plda  # not needed to score
+
         return cls(*read_plda(path))
 
     def write(self, path: str | Path, binary: bool = True) -> None:
         """Write Kaldi's file, by rename."""
+        from spkr.kaldi.objects import encode_text, write_plda
+
         if binary:
             return write_plda(path, self.mean, self.transform, self.psi)
         with replacing(path, "wb") as f:

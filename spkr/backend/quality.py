@@ -81,11 +81,6 @@ def check_cohorts(quality: Sequence[str], systems: Sequence[str | Path], cohorts
         )
 
 
-def number_of_columns(quality: Sequence[str], systems: int) -> int:
-    """How many columns these measures have, for a number of systems."""
-    return sum(2 * (systems if name == "cohort" else 1) for name in quality)
-
-
 def quality_columns(
     quality: Sequence[str], trials: Trials, sides: Sides, utt2spk: str | Path, cohorts: Sequence[str | Path] = ()
 ) -> np.ndarray:

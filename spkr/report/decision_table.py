@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spkr.backend.calibration import Calibration
+from spkr.backend.calibration_file import Calibration
 from spkr.metrics import thresholds
 from spkr.metrics.dcf import bayes_threshold
 from spkr.metrics.roc import rates_at

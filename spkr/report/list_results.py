@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from spkr.backend.calibration import Calibration, read_calibration
+from spkr.backend.calibration_file import Calibration, read_calibration
 from spkr.errors import InputError
 from spkr.files import sha256
 from spkr.kaldi.counts import read_silent, report_silent, rest_on_silence

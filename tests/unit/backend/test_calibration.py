@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
 
-from spkr.backend.calibration import apply_calibration, calibrate, read_calibration
+from spkr.backend.calibration import apply_calibration, calibrate
+from spkr.backend.calibration_file import read_calibration
 from spkr.backend.cohort import read_cohort_means
 from spkr.backend.logistic_regression import fit
 from spkr.backend.quality import quality_columns
