@@ -1,8 +1,9 @@
 """The command `spkr <verb>`: arguments, logging and exit status; each verb is a function on paths.
 
-Exit status: 0: done; 1: the input was wrong, or something failed; 2: the command line was wrong; 143 (SIGTERM), 130
-(SIGINT) or 75 (time was up): a training was stopped, has saved a checkpoint, and the same command resumes it; 141
-(SIGPIPE): the reader of the output has closed it.
+Exit status: 0: done; 1: the input was wrong, or something failed; 2: the command line was wrong. Verbs that answer a
+question, such as `verify`, return 0 for yes and 1 for no, and 2 or more if something was wrong or failed. 143
+(SIGTERM), 130 (SIGINT) or 75 (time was up): a training was stopped, has saved a checkpoint, and the same command
+resumes it; 141 (SIGPIPE): the reader of the output has closed it.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from spkr.cli import (
     likelihood_ratios,
     nnet,
     own_data,
+    packed,
     report,
     scoring,
     trial_lists,
@@ -58,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         report,
         compare,
         html_report,
+        packed,
         artefacts,
     ):
         group.add_verbs(verb)
@@ -75,14 +78,15 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S", handlers=[console])
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
+    failed = getattr(args, "error_status", 1)
     try:
         if args.log and os.environ.get("RANK", "0") == "0":  # only one of torchrun's processes writes the file
             _log_to(args.log)
-        args.run(args)
+        status = args.run(args)
         sys.stdout.flush()
     except InputError as e:
         logger.error("spkr %s: error: %s", args.verb, e)
-        sys.exit(1)
+        sys.exit(failed)
     except Exception as e:
         if isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at exit
@@ -91,7 +95,9 @@ def main(argv: list[str] | None = None) -> None:
             logger.error("spkr %s: error: %s: cannot be read or written (%s)", args.verb, e.filename, e.strerror)
         else:
             logger.exception("spkr %s: failed; this is a defect of spkr, or of the machine", args.verb)
-        sys.exit(1)
+        sys.exit(failed)
+    if status:
+        sys.exit(status)
 
 
 def _stdout_is_closed() -> bool:

@@ -142,3 +142,13 @@ def chain(text: str) -> str:
 def chain_of(args) -> Chain:
     """The back-end that `add_chain` took."""
     return parse_chain(args.chain or BACKENDS[args.backend])
+
+
+def add_listening(p) -> None:
+    """A packed model, how recordings are heard with it, and how answers are printed."""
+    p.add_argument("model", metavar="MODEL", help="what `spkr pack` wrote")
+    p.add_argument("--channel", type=channel, help=f"of recordings with several: {EXPECTED}")
+    p.add_argument("--engine", choices=("auto", "torch", "onnx"), default="auto",
+                   help="of the network; auto: onnxruntime if the model has ONNX inside, else torch")  # fmt: skip
+    p.add_argument("--threads", type=positive, metavar="N", help="that the network uses")
+    p.add_argument("--json", action="store_true", help="print JSON")

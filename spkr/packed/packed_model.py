@@ -1,0 +1,146 @@
+"""A packed model in use: recordings to embeddings, and embeddings to decisions."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from spkr.audio.channels import Channel
+from spkr.errors import InputError
+from spkr.feats import make_front_end
+from spkr.feats.vad import energy_vad
+from spkr.packed.about import embeddings_sha256, read_about
+from spkr.packed.container import Container
+from spkr.packed.decision import Comparison, Rule, decide, make_rule
+from spkr.packed.heard import Audio, Heard, Sound, check_speech, read_sound
+from spkr.packed.ratios import Ratios, Voices
+
+EngineName = Literal["auto", "torch", "onnx"]
+WEIGHTS, FRONT, NETWORK = "weights.safetensors", "front.onnx", "network.onnx"
+
+
+class Engine(Protocol):
+    """What computes features and embeddings: `TorchEngine` says what the arrays are."""
+
+    def features(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Raw features and log energies of samples."""
+
+    def embed(self, feats: Sequence[np.ndarray], used: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings of raw features, of the frames that are used."""
+
+
+class PackedModel:
+    """A packed model. Its methods may be called from several threads at once.
+
+    >>> model = PackedModel.read("an4.spkr")
+    >>> model.compare([model.hear("a.wav")], [model.hear("b.wav")]).same
+    True
+    """
+
+    def __init__(self, container: Container, engine: EngineName = "auto", threads: int | None = None):
+        self.container, self.about = container, read_about(container)
+        self.front_end = make_front_end(self.about.front_end, f"{container.path}: front_end").without_dither()
+        self.sha256 = embeddings_sha256(container.sums.get(WEIGHTS, ""), container.about)
+        self.ratios = Ratios(container, self.about)
+        self._engine_name, self._threads = engine, threads
+        self.engine_kind = _engine_kind(container, engine)
+
+    @classmethod
+    def read(cls, path: str | Path, *, engine: EngineName = "auto", threads: int | None = None) -> "PackedModel":
+        """Read a file of `spkr pack`.
+
+        Args:
+            engine: what runs the network: onnx (onnxruntime; the file needs ONNX inside), torch, or auto: onnx where
+                that is there, else torch
+            threads: that the network uses; default: those of the engine
+        Raises InputError for a file that is damaged or too new, and for an engine that cannot be had.
+        """
+        return cls(Container(path), engine, threads)
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of an embedding."""
+        return self.about.dim
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate of the features, in Hz."""
+        return int(self.front_end.sample_frequency)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs the network, made at its first use."""
+        if self.engine_kind == "onnx":
+            from spkr.packed.onnx_engine import OnnxEngine
+
+            return OnnxEngine(self.container, self.about, self.front_end, self._threads)
+        from spkr.packed.torch_engine import TorchEngine
+
+        return TorchEngine(self.container, self.about, self.front_end, self._threads)
+
+    def hear(self, audio: Audio, rate: int | None = None, channel: Channel = None) -> Heard:
+        """A recording's embedding and quality.
+
+        Args:
+            audio: a path; or samples (n,), floats from -1 to 1 or 16-bit integers
+            rate: Hz, of samples; default: `self.rate`
+            channel: of a file with several
+        Raises InputError for audio that cannot be read, is shorter than a frame, or has no speech.
+        """
+        return self.hear_all([read_sound(audio, self.front_end, rate, channel)])[0]
+
+    def hear_all(self, sounds: Iterable[Sound]) -> list[Heard]:
+        """The embeddings of several recordings, in batches of similar length; raises as `hear` does."""
+        sounds, fe = list(sounds), self.front_end
+        feats, used, qualities = [], [], []
+        for sound in sounds:
+            raw, log_energy = self.engine.features(sound.samples)
+            voiced = energy_vad(log_energy, fe.vad) > 0
+            qualities.append(check_speech(sound, voiced, fe, "energy"))
+            feats.append(as_stored(raw, fe.compress))
+            used.append(voiced if fe.select_voiced else np.ones_like(voiced))
+        vectors = self.engine.embed(feats, used) if sounds else []
+        return [
+            Heard(sound.source, vector, sound.seconds, speech, warnings)
+            for sound, vector, (speech, warnings) in zip(sounds, vectors, qualities, strict=True)
+        ]
+
+    def rule(
+        self, prior: float | None = None, threshold: float | None = None, false_alarms: float | None = None
+    ) -> Rule:
+        """How decisions are made; see `spkr.packed.decision.make_rule`."""
+        return make_rule(self.about, prior, threshold, false_alarms)
+
+    def compare(self, enrol: Sequence[Heard], test: Sequence[Heard], rule: Rule | None = None) -> Comparison:
+        """Compare two voices, each the average of its recordings. Default rule: that of `self.rule()`."""
+        rule = rule or self.rule()
+        scores, llrs = self.ratios.of_pairs(Voices.of([enrol]), Voices.of([test]))
+        return decide(float(scores[0, 0]), None if llrs is None else float(llrs[0, 0]), rule)
+
+
+def as_stored(feats: np.ndarray, compress: bool) -> np.ndarray:
+    """Features as they come out of an ark: a back-end was trained, and calibrated, on what compression leaves."""
+    if not compress:
+        return feats
+    from spkr.kaldi.compression import compress as compressed
+    from spkr.kaldi.compression import decompress
+    from spkr.kaldi.cursor import Cursor
+
+    return decompress(Cursor(compressed(feats, 1)))
+
+
+def _engine_kind(container: Container, engine: EngineName) -> str:
+    has_onnx, has_torch = FRONT in container and NETWORK in container, find_spec("torch") is not None
+    if engine == "auto":
+        engine = "onnx" if has_onnx and find_spec("onnxruntime") else "torch"
+    if engine == "onnx" and not has_onnx:
+        raise InputError(f"{container.path}: has no ONNX inside; pack it with `spkr pack --onnx`, or use torch")
+    if engine == "onnx" and not find_spec("onnxruntime"):
+        raise InputError("onnxruntime is not installed: pip install 'spkr[runtime]'")
+    if engine == "torch" and not has_torch:
+        inside = "" if has_onnx else "; a file that `spkr pack --onnx` wrote needs onnxruntime only"
+        raise InputError(f"torch is not installed{inside}")
+    return engine

@@ -1,0 +1,60 @@
+"""Comparisons of recordings as text and as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spkr.packed.decision import Comparison
+from spkr.packed.heard import Heard, joined
+
+if TYPE_CHECKING:
+    from spkr.packed.packed_model import PackedModel
+
+Verdict = tuple[Sequence[Heard], Heard, Comparison]  # the recordings of one speaker, another one, and the comparison
+
+
+def as_text(verdict: Verdict) -> str:
+    """A comparison in lines: the decision, by what, and how much speech there was."""
+    enrol, test, found = verdict
+    sides = [f"  {side}: {of_recording(one)}" for side, one in (*(("A", one) for one in enrol), ("B", test))]
+    warnings = [f"  warning: {warning}" for warning in joined([*enrol, test])]
+    return "\n".join([f"{'same' if found.same else 'different'}: {evidence(found)}", *sides, *warnings])
+
+
+def evidence(found: Comparison) -> str:
+    """What a decision rests on, in words."""
+    rule = found.rule
+    threshold = f"threshold {rule.threshold:.2f} on the {'ratio' if rule.on_ratios else 'score'}, {rule.why}"
+    if found.llr is None:
+        return f"score {found.score:.4g}; {threshold}"
+    at = f"probability {found.probability:.3g} at a prior of {rule.prior:g}"
+    return f"log-likelihood ratio {found.llr:.2f}, {at}; score {found.score:.4g}; {threshold}"
+
+
+def of_recording(one: Heard) -> str:
+    """A recording in words."""
+    return f"{one.source}, {one.speech:.1f} s of speech in {one.seconds:.1f} s"
+
+
+def as_json(path: str, model: "PackedModel", verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Comparisons with one model as JSON types."""
+    return {"model": str(path), "sha256": model.sha256, "comparisons": [_one(*verdict) for verdict in verdicts]}
+
+
+def _one(enrol: Sequence[Heard], test: Heard, found: Comparison) -> Mapping[str, Any]:
+    return comparison_json(found) | {"a": [recording_json(one) for one in enrol], "b": recording_json(test)}
+
+
+def comparison_json(found: Comparison) -> dict[str, Any]:
+    """A comparison as JSON types."""
+    rule = found.rule
+    return {
+        "same": found.same, "llr": found.llr, "probability": found.probability, "prior": rule.prior,
+        "score": found.score, "threshold": rule.threshold, "threshold_on": "llr" if rule.on_ratios else "score",
+        "why": rule.why,
+    }  # fmt: skip
+
+
+def recording_json(one: Heard) -> dict[str, Any]:
+    """What is known of a recording, as JSON types, without its embedding."""
+    return {"source": one.source, "seconds": round(one.seconds, 3), "speech": round(one.speech, 2),
+            "warnings": list(one.warnings)}  # fmt: skip
