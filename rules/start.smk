@@ -4,7 +4,7 @@ from base64 import urlsafe_b64encode
 from datetime import datetime
 
 from spkr.errors import InputError
-from spkr.manifest import unlisted
+from spkr.manifest import made_by, unlisted
 
 USED_SETS = dict.fromkeys(
     [
@@ -68,14 +68,6 @@ def flat(settings, above=""):
     return found
 
 
-def options_of(manifest):
-    """The options that the job which wrote a manifest recorded; none if there is no such job."""
-    try:
-        return json.loads(Path(manifest).read_text())["made_by"]["options"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
 def data_manifests(sets):
     """What training data is made with in this run: the manifest that its stage writes, and options, by their name."""
     made = {}
@@ -94,7 +86,7 @@ def options_of_data(made):
     """The options of `data_manifests` by name: recorded ones, and those of this run."""
     then, now = {}, {}
     for name, (manifest, options) in made.items():
-        recorded = options_of(manifest).get("options")
+        recorded = made_by(manifest).get("options", {}).get("options")
         if recorded is not None:
             then |= flat({name: recorded})
             now |= flat({name: json.loads(as_json(options))})
@@ -108,7 +100,7 @@ def options_of_training(settings, sets, dev_trials, seed):
 
 def why_replaced(rule, trained_at):
     """Why this run replaces the model of a rule, and the setting that keeps it; None if it does not, or has none."""
-    recorded = options_of(Path(rule.params.out, "manifest.json"))
+    recorded = made_by(Path(rule.params.out, "manifest.json")).get("options", {})
     try:
         then = options_of_training(*(recorded[key] for key in ("settings", "train", "dev_trials", "seed")))
     except (KeyError, TypeError):

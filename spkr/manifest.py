@@ -152,6 +152,14 @@ def read_manifest(path: Path) -> list[Entry]:
     return entries
 
 
+def made_by(manifest: str | Path) -> dict:
+    """What a manifest records of the job that wrote it: stage, options, code; {} without such a manifest."""
+    try:
+        return dict(json.loads(Path(manifest).read_text(encoding="utf-8"))["made_by"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def check_files(*paths: str | Path, arks: bool = True) -> None:
     """Compare each file once with the manifests beside it; of a folder, compare all files that its manifests list.
 

@@ -1,12 +1,12 @@
 """The chain that the files of a folder were trained for, as the manifest beside them says."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from spkr.backend import BACKENDS
 from spkr.backend.chain import Chain, Step, parse_chain
 from spkr.errors import InputError
+from spkr.manifest import made_by
 
 
 def check_trained(chain: Chain, folder: Path) -> None:
@@ -14,11 +14,11 @@ def check_trained(chain: Chain, folder: Path) -> None:
 
     A folder without a manifest, such as one of Kaldi's, may be used with any chain.
     """
+    made = made_by(folder / "manifest.json")
     try:
-        made_by = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["made_by"]
-        stage, options = made_by["stage"], made_by["options"]
+        stage, options = made["stage"], made["options"]
         trained = parse_chain(options["chain"] or BACKENDS[options["backend"]])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return
     if chain.is_adapted and stage != "adapt":
         raise InputError(f"{folder}: not adapted, as {chain} expects; run `spkr adapt-backend` and name its folder")
