@@ -29,6 +29,7 @@ from spkr.cli import (
     report,
     scoring,
     trial_lists,
+    voices,
 )
 from spkr.cli.arguments import verb_adder
 from spkr.errors import InputError
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         compare,
         html_report,
         packed,
+        voices,
         artefacts,
     ):
         group.add_verbs(verb)
