@@ -40,7 +40,7 @@ from spkr.report.origin import origin
 
 ROOT = Path(__file__).parents[1]
 KINDS = {"results": of_results, "backends": of_backends, "runs": of_runs}
-PAGES = {"scale": ROOT / "docs/explanation/scale.md"}  # beside the READMEs
+PAGES = {"scale": ROOT / "docs/explanation/scale.md", "backends": ROOT / "docs/index.md"}  # beside the READMEs
 FLAGS = {"mean", "primary"}
 BLOCK = re.compile(r"(?P<begin><!-- table: (?P<words>.*?) -->\n)(?P<content>.*?)(?P<end><!-- /table -->)", re.S)
 
@@ -140,7 +140,10 @@ def main() -> None:
     """List the tables of the READMEs, or fill them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "readmes", nargs="*", type=Path, help="default: the README, those of the recipes, and docs/explanation/scale.md"
+        "readmes",
+        nargs="*",
+        type=Path,
+        help="default: the README, those of the recipes, docs/index.md and docs/explanation/scale.md",
     )
     parser.add_argument("--fill", action="store_true", help="write the tables whose runs are there")
     parser.add_argument("--directory", type=Path, default=ROOT, help="of exp/ (default: the repository)")
