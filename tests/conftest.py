@@ -37,3 +37,17 @@ def corpora() -> Path:
     if not path or not (Path(path) / "an4_sphere.tar.gz").exists():
         pytest.skip("SPKR_CORPORA names no folder with an4_sphere.tar.gz")
     return Path(path)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The site, built with pictures of no run."""
+    pytest.importorskip("zensical")
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "results").mkdir()
+    for name in ("det_trials_pairs.svg", "training.svg"):
+        (folder / "results" / name).write_text('<svg xmlns="http://www.w3.org/2000/svg" width="600" height="600"/>')
+    (folder / "results/report.html").write_text("<!doctype html><title>The report</title>")
+    command = [sys.executable, "-m", "docs.site", str(folder / "site"), "--run", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder / "site"

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 
 import pytest
 
@@ -10,8 +9,6 @@ from spkr.cli import main
 from tests.made_up_run import COMMAND, ODD, make_run
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--no-first-run"]  # fmt: skip
 TEXT, GRAPHIC = 4.5, 3.0  # the least contrast by WCAG 2.1, level AA (1.4.3 and 1.4.11)
 COLOURS = {"ink": TEXT, "quiet": TEXT, "link": TEXT, "bad": TEXT, "axis": GRAPHIC, "muted": GRAPHIC} | {
     f"c{k}": GRAPHIC for k in range(1, 8)
@@ -33,18 +30,6 @@ def folder(tmp_path_factory):
     with contextlib.chdir(folder):
         main([*COMMAND, "--audio", "--worst", "4"])
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    if not (path := shutil.which("chromium")):
-        pytest.skip("no chromium; make browser installs it")
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
