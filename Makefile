@@ -5,6 +5,7 @@
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make test-browser: the HTML report in a headless Chromium; as root, on Debian, if it is not installed.
+# make docs: the site, in site/; runs the embedded corpus for its pictures first.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
 # Each installs what it needs into .venv first, once.
 
@@ -12,7 +13,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser lint conf install clean
+.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs lint conf install clean
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -44,6 +45,9 @@ browser:
 	command -v chromium > /dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
 
+docs: demo
+	$(BIN)/python -m docs.site site
+
 conf: install
 	$(BIN)/python -m spkr.config.generate conf
 
@@ -58,7 +62,7 @@ install: $(INSTALLED)
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("spkr needs Python 3.11 or newer, not %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev,cluster]'
+	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev,cluster,docs]'
 	rm -f .venv/.installed-*
 	touch $@
 
