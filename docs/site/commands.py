@@ -12,7 +12,11 @@ HEAD = """\
 # Commands
 
 Each stage of a recipe is a command on files, and can be typed by hand. This page has what `spkr VERB --help` prints.
-[Exit codes](exit-codes.md) are the same for all.
+[Exit codes](exit-codes.md) are the same for all. On a terminal warnings are yellow and errors red, unless `NO_COLOR` is
+set; logs and pipes get plain lines.
+
+`source <(spkr --print-completion bash)` makes bash complete verbs, options and files; add the line to `~/.bashrc`. zsh,
+tcsh and fish have their own.
 
 """
 

@@ -32,6 +32,7 @@ from spkr.cli import (
     voices,
 )
 from spkr.cli.arguments import verb_adder
+from spkr.cli.terminal import add_questions, formatter_for
 from spkr.errors import InputError
 from spkr.orphan import end_when_orphaned
 
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
     top.add_argument("--log", type=Path, metavar="FILE", help="log to FILE; the console then shows warnings, "
                      "errors and the progress of training only")  # fmt: skip
+    add_questions(top)
     verb = verb_adder(top.add_subparsers(required=True, metavar="VERB"))
     for group in (
         own_data,
@@ -75,9 +77,10 @@ def main(argv: list[str] | None = None) -> None:
     # Idle threads spin for some microseconds between two operations of a network, then sleep
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     console = logging.StreamHandler()
+    console.setFormatter(formatter_for(sys.stderr, LOG_LINE, "%H:%M:%S"))
     if args.log:
         console.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == PROGRESS)
-    logging.basicConfig(level=logging.INFO, format=LOG_LINE, datefmt="%H:%M:%S", handlers=[console])
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
     failed = getattr(args, "error_status", 1)

@@ -28,7 +28,7 @@ def origin(corpus: Sequence[str | Path] = ()) -> dict[str, object]:
         "machine": machine(),
         "code": code_digest(*(PACKAGE / name for name in COMPUTING)),
         "commit": commit(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: package_version(name) for name in PACKAGES},
         "corpus": hashlib.sha256(content.encode()).hexdigest() if corpus else None,
     }
 
@@ -44,7 +44,8 @@ def commit(root: Path = PACKAGE.parent) -> str | None:
         return None
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The version that is installed of a package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:
