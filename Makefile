@@ -1,19 +1,26 @@
-# make demo: the embedded corpus, from end to end.   make test: the tests.   make lint: style.
+# make demo: the embedded corpus, from end to end, offline.
+# make test: the tests.
+# make lint: style.
+# make docs: the site, in site/; runs the embedded corpus for its pictures first.
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
-# make test-slow: simulations of several minutes.
+# make test-slow: the demo's table, and simulations of several minutes.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
-# make test-browser: the HTML report in a headless Chromium; as root, on Debian, if it is not installed.
-# make docs: the site, in site/; runs the embedded corpus for its pictures first.
+# make test-browser: the HTML report and the site in a headless Chromium; as root, on Debian, if it is not installed.
+# make image: a Docker image for a processor.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
+# make clean: removes .venv.
 # Each installs what it needs into .venv first, once.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs lint conf install clean
+.PHONY: help demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs image lint conf install clean
+
+help:
+	@sed -n 's/^# make \([a-z-]*\): /\1\t/p' Makefile | expand -t 16
 
 demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
@@ -47,6 +54,9 @@ browser:
 
 docs: demo
 	$(BIN)/python -m docs.site site
+
+image:
+	docker build -t spkr .
 
 conf: install
 	$(BIN)/python -m spkr.config.generate conf
