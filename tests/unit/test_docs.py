@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 PAGES = [
     str(page.relative_to(ROOT))
-    for pattern in ("README.md", "docs/**/*.md", "recipes/*/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "recipes/*/README.md")
     for page in sorted(ROOT.glob(pattern))
 ]
 
