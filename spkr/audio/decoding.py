@@ -38,6 +38,7 @@ def read_audio(
     If the format is seekable, only the part from `start` to `end` seconds (-1: the end of the file) is decoded.
 
     Raises InputError, naming the source, if
+
     - it is missing, unreadable, cut short or empty, or its command fails or is not allowed;
     - it does not have `channel`, has several if that is None, or has samples that are not finite;
     - its sampling rate is not `rate` Hz and `resampling` (feats.resample) does not allow it;

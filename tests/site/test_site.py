@@ -101,6 +101,18 @@ def test_pictures_and_pages_that_are_made(site):
     assert "<!-- picture" not in home and "<!-- table" not in home
 
 
+def test_no_markdown_is_left_over(site, pages):
+    left = []
+    for path in pages:
+        article = re.search(r"<article.*</article>", path.read_text(), re.S)
+        text = re.sub(r"<pre.*?</pre>|<code.*?</code>", "", article[0], flags=re.S) if article else ""
+        text = re.sub(r"<[^>]+>", "", text)
+        left += [
+            (str(path.relative_to(site)), found) for found in re.findall(r".*(?:\]\(|\*\*|\n\* |\n- |\n\|).*", text)
+        ]
+    assert left == []
+
+
 def test_the_commands_are_all_there():
     page = commands_page()
     names = [name for name, _, _ in verbs(parser())]
