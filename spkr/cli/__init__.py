@@ -83,26 +83,29 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[console])
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     end_when_orphaned()
-    failed = getattr(args, "error_status", 1)
     try:
         if args.log and os.environ.get("RANK", "0") == "0":  # only one of torchrun's processes writes the file
             _log_to(args.log)
-        status = args.run(args)
+        status = args.run(args) or 0
         sys.stdout.flush()
-    except InputError as e:
-        logger.error("spkr %s: error: %s", args.verb, e)
-        sys.exit(failed)
     except Exception as e:
-        if isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at exit
-            sys.exit(128 + signal.SIGPIPE)
-        if isinstance(e, OSError) and e.filename:
-            logger.error("spkr %s: error: %s: cannot be read or written (%s)", args.verb, e.filename, e.strerror)
-        else:
-            logger.exception("spkr %s: failed; this is a defect of spkr, or of the machine", args.verb)
-        sys.exit(failed)
+        status = _report_failure(args.verb, e, getattr(args, "error_status", 1))
     if status:
         sys.exit(status)
+
+
+def _report_failure(verb: str, e: Exception, status: int) -> int:
+    """Say what went wrong with a verb; returns its exit status, `status` in most cases."""
+    if isinstance(e, InputError):
+        logger.error("spkr %s: error: %s", verb, e)
+    elif isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at exit
+        return 128 + signal.SIGPIPE
+    elif isinstance(e, OSError) and e.filename:
+        logger.error("spkr %s: error: %s: cannot be read or written (%s)", verb, e.filename, e.strerror)
+    else:
+        logger.error("spkr %s: failed; this is a defect of spkr, or of the machine", verb, exc_info=e)
+    return status
 
 
 def _stdout_is_closed() -> bool:
