@@ -1,6 +1,7 @@
 """The site that `make docs` builds: every page is in it, links lead somewhere, nothing comes from elsewhere."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,21 @@ def test_the_commands_are_all_there():
     assert len(names) > 35 and "spkr data validate" in names
     assert [name for name in names if f"\n## {name}\n" not in page] == []
     assert page.count("\nexample") >= len(names) and "__main__" not in page
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    for name, _, below in verbs(parser()):
+        yield name.partition(" ")[2], below.format_help().partition("example:\n")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize(("verb", "example"), [*examples()])
+def test_every_verb_has_an_example_that_parses(verb, example, tmp_path, monkeypatch):
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    (tmp_path / "settings.yaml").write_text("model: {}\n")
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(example.replace("\\\n", ""))
+    assert words[0] == "spkr"
+    assert parser().parse_args(words[1:]).verb in (verb, "data validate")
 
 
 def test_the_options_are_all_there_with_default_and_range():
