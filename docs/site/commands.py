@@ -37,7 +37,9 @@ def commands_page() -> str:
     top = parser()
     top.prog = "spkr"
     found = [*verbs(top)]
-    table = "\n".join(f"| [`{name}`](#{name.replace(' ', '-').lower()}) | {in_a_cell(text)} |" for name, text, _ in found)
+    table = "\n".join(
+        f"| [`{name}`](#{name.replace(' ', '-').lower()}) | {in_a_cell(text)} |" for name, text, _ in found
+    )
     parsers = {"spkr": top} | {name: below for name, _, below in found}
     helps = (f"## {name}\n\n```text\n{one.format_help().rstrip()}\n```\n" for name, one in parsers.items())
     return "\n".join([f"{HEAD}| command | |\n|---|---|\n{table}\n", *helps])

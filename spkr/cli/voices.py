@@ -68,13 +68,17 @@ def _add_store_verb(verb) -> None:
     actions = p.add_subparsers(required=True, metavar="ACTION")
     json_too = argparse.ArgumentParser(add_help=False)
     json_too.add_argument("--json", action="store_true", help="print JSON")
-    for name, run, text, names in (
-        ("list", _list, "names, recordings, seconds of speech", None),
-        ("show", _show, "all that is stored of a voice, but its embeddings", "+"),
-        ("remove", _remove, "delete voices; their bytes are overwritten", "+"),
-        ("export", _export, "write all that is stored of voices, embeddings too, as JSON", "*"),
+    for name, run, text, names, example in (
+        ("list", _list, "names, recordings, seconds of speech", None, ""),
+        ("show", _show, "all that is stored of a voice, but its embeddings", "+", " ann"),
+        ("remove", _remove, "delete voices; their bytes are overwritten", "+", " ann"),
+        ("export", _export, "write all that is stored of voices, embeddings too, as JSON", "*", " staff.json ann"),
     ):
-        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[json_too])
+        action = actions.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[json_too],
+            epilog=f"example:\n  spkr voices staff.voices {name}{example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         action.set_defaults(run=run)
         if name == "export":
             action.add_argument("out", metavar="OUT", help="output, JSON")
