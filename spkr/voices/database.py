@@ -17,6 +17,7 @@ from spkr.errors import InputError
 APPLICATION = int.from_bytes(b"spkr")  # SQLite's application_id of our files
 FORMAT = 1
 PATIENCE = 10.0  # seconds to wait for another process that writes
+DAMAGED = "damaged; put a copy of the store back, or enrol anew"
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE voices (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, added TEXT NOT NULL)",
@@ -85,10 +86,10 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", PATIENCE, isolation_level=None, uri=True)
         ) as db:
             yield db
-    except sqlite3.IntegrityError:
-        raise  # of a statement: a defect of the caller
     except sqlite3.Error as e:
         raise InputError(f"{path}: {_in_words(path, e)}") from e
+    except UnicodeDecodeError as e:  # of a name in a table, or in SQLite's own message
+        raise InputError(f"{path}: {DAMAGED}") from e
 
 
 def _check_file(path: Path) -> None:
@@ -130,4 +131,4 @@ def _in_words(path: Path, error: sqlite3.Error) -> str:
         return f"cannot be written; this user must be allowed to write to the file and to its folder, {path.parent}"
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return "cannot be read or written (the disk is full, or fails); the store is as it was before"
-    return "damaged; put a copy of the store back, or enrol anew"
+    return DAMAGED

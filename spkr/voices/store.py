@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spkr.errors import InputError
-from spkr.voices.database import make_file, reading, writing
+from spkr.voices.database import DAMAGED, make_file, reading, writing
 from spkr.voices.voice import Recording, Voice, check_name
 
 STORED = np.dtype("<f4")  # embeddings on disk
@@ -103,7 +103,9 @@ class VoiceStore:
                 for r, blob in zip(recordings, blobs, strict=True)
             ]
             db.executemany(f"{INSERT} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            return self._read(db)[name]
+            if not (voice := self._read(db, number).get(name)):
+                raise InputError(f"{self.path}: {DAMAGED}")
+        return voice
 
     def remove(self, *names: str) -> list[Voice]:
         """Delete voices with all of their recordings, all or none, and return what was deleted.
@@ -163,17 +165,23 @@ class VoiceStore:
                 "models cannot be compared: use the store's model, or enrol the recordings into another store"
             )
 
-    def _read(self, db: sqlite3.Connection) -> dict[str, Voice]:
-        """All voices by name. Raises InputError if an embedding is damaged."""
+    def _read(self, db: sqlite3.Connection, number: int | None = None) -> dict[str, Voice]:
+        """All voices, or the one with this number, by name. Raises InputError if an embedding is damaged."""
         rows: dict[int, list[Recording]] = {}
+        which, wanted = ("TRUE", ()) if number is None else ("voice = ?", (number,))
         size = int(_meta(db).get("dim", 0)) * STORED.itemsize
-        for number, *values, blob, added in db.execute(f"SELECT voice, {FIELDS} FROM recordings ORDER BY id"):
-            embedding = np.frombuffer(blob, STORED) if len(blob) == size else np.full(1, np.nan)
+        select = f"SELECT voice, {FIELDS} FROM recordings WHERE {which} ORDER BY id"
+        for key, *values, blob, added in db.execute(select, wanted):
+            is_whole = isinstance(blob, bytes) and len(blob) == size
+            embedding = np.frombuffer(blob, STORED) if is_whole else np.full(1, np.nan)
             if not np.isfinite(embedding).all():
-                raise InputError(f"{self.path}: damaged (the embedding of {values[0]}); put a copy back, or enrol anew")
-            rows.setdefault(number, []).append(Recording(*values, embedding.astype(np.float32), added))
+                raise InputError(f"{self.path}: the embedding of {values[0]} is {DAMAGED}")
+            rows.setdefault(key, []).append(Recording(*values, embedding.astype(np.float32), added))
         voices = db.execute("SELECT id, name, added FROM voices").fetchall()
-        return {name: Voice(name, added, tuple(rows[number])) for number, name, added in voices}
+        found = {name: Voice(name, added, tuple(rows.pop(key))) for key, name, added in voices if key in rows}
+        if rows or not all(isinstance(name, str) for name in found):
+            raise InputError(f"{self.path}: {DAMAGED}")
+        return found
 
 
 def _meta(db: sqlite3.Connection) -> dict[str, str]:

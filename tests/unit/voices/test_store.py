@@ -228,7 +228,20 @@ def test_a_store_that_was_cut_is_said_to_be_damaged(tmp_path, share):
 
 def test_a_damaged_embedding_is_named(two):
     execute(two.path, "UPDATE recordings SET embedding = x'00' WHERE source = 'a2.wav'")
-    assert "damaged (the embedding of a2.wav)" in refused(two.voices)
+    assert "the embedding of a2.wav is damaged; put a copy" in refused(two.voices)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE recordings SET voice = 77",
+        "UPDATE voices SET name = CAST(x'ff' AS TEXT) WHERE name = 'ann'",
+        "UPDATE recordings SET embedding = CAST(zeroblob(64) AS TEXT)",
+    ],
+)
+def test_damage_within_the_tables_is_told(two, change):
+    execute(two.path, change)
+    assert "damaged; put a copy of the store back, or enrol anew" in refused(two.voices)
 
 
 @pytest.mark.parametrize("embedding", [np.zeros(DIM + 1), np.full(DIM, np.nan), np.zeros((1, DIM))])
