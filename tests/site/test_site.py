@@ -134,7 +134,8 @@ def test_every_verb_has_an_example_that_parses(verb, example, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     words = shlex.split(example.replace("\\\n", ""))
     assert words[0] == "spkr"
-    assert parser().parse_args(words[1:]).verb in (verb, "data validate")
+    parsed = parser().parse_args(words[1:]).verb  # of `voices STORE list` it is `voices`
+    assert parsed in (verb, "data validate", verb.partition(" STORE ")[0])
 
 
 def test_the_options_are_all_there_with_default_and_range():
