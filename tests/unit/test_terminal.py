@@ -4,13 +4,16 @@ import io
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 
 import pytest
 
+import spkr.cli
 from spkr.cli import main
 from spkr.cli.terminal import PLAIN, RED, SHELLS, YELLOW, formatter_for
+from tests.conftest import ROOT
 
 ASK = r"""
 source "$1"; shift
@@ -89,6 +92,12 @@ def test_an_error_is_red_on_the_screen_and_plain_in_the_log(tmp_path):
     assert done.returncode == 1
     assert shown.startswith(RED) and "nowhere: no such file" in shown and shown.rstrip().endswith(PLAIN)
     assert "\033" not in (tmp_path / "x.log").read_text()
+
+
+def test_the_page_of_exit_codes_has_those_of_the_command():
+    said = re.findall(r"\b(0|1|2|75|1[0-9]{2})\b", spkr.cli.__doc__)
+    page = (ROOT / "docs/reference/exit-codes.md").read_text()
+    assert sorted(said, key=int) == re.findall(r"^\| (\d+) \|", page, re.M)
 
 
 def test_neither_slows_the_start():
