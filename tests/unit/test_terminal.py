@@ -97,7 +97,7 @@ def test_an_error_is_red_on_the_screen_and_plain_in_the_log(tmp_path):
 def test_the_page_of_exit_codes_has_those_of_the_command():
     said = re.findall(r"\b(0|1|2|75|1[0-9]{2})\b", spkr.cli.__doc__)
     page = (ROOT / "docs/reference/exit-codes.md").read_text()
-    assert sorted(said, key=int) == re.findall(r"^\| (\d+) \|", page, re.M)
+    assert {*said} == {*re.findall(r"^\| (\d+) \|", page, re.M)}
 
 
 def test_neither_slows_the_start():
