@@ -5,12 +5,12 @@
 # What is computed lies in exp/ of the folder that is mounted. Corpora: -v DIR:/corpora -e SPKR_CORPORA=/corpora
 FROM python:3.12-slim
 
-# Where torch without CUDA is had, which is much smaller
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Options of pip, such as an --extra-index-url with builds of torch without CUDA, which are much smaller
+ARG PIP_OPTIONS=""
 
 WORKDIR /spkr
 COPY requirements.txt .
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+RUN pip install --no-cache-dir $PIP_OPTIONS -r requirements.txt
 COPY . .
 RUN pip install --no-cache-dir --no-deps -e .
 
