@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import gcd
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from spkr.audio.resampling import piece_size, resample, resample_pieces, resampl
 from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
-MAX_FILTER = 4_000_000  # coefficients of a resampling filter; 44,100 to 16,000 Hz needs 70,560, 44,101 far more
 MAX_SAMPLE = 2.0**31  # full scale should be 1, but not all files keep to it; the energy is still finite
 BLOCK = 1 << 22  # samples decoded at once: a header may announce more samples than fit into memory
 
@@ -147,10 +145,6 @@ def check_audio(
 def _at_rate(source: str | Path, rate: int, resampling: str, allow_pipes: bool, channel: Channel) -> Iterator[Audio]:
     with open_audio(source, allow_pipes, channel) as f:
         _check_rate(source, f.samplerate, rate, resampling)
-        if f.samplerate * rate > MAX_FILTER * gcd(f.samplerate, rate) ** 2:
-            raise InputError(
-                f"{source}: sampled at {f.samplerate} Hz; expected {rate} Hz, or a rate with a larger common divisor"
-            )
         yield f
 
 
