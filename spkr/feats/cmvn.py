@@ -35,7 +35,7 @@ def utterance_cmvn(feats: torch.Tensor, lengths: torch.Tensor | None, norm_vars:
     The arguments and the result are those of `sliding_cmvn`.
     """
     x = feats.double()
-    n = x.new_tensor(x.shape[1]) if lengths is None else lengths[:, None, None]
+    n = x.new_full((), x.shape[1]) if lengths is None else lengths[:, None, None]
     inside = torch.arange(x.shape[1], device=x.device)[:, None] < n  # (N, T, 1), or (T, 1)
     x = x.where(inside, 0)
     centred = x - x.sum(1, keepdim=True) / n

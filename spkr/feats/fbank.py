@@ -40,7 +40,7 @@ def mfcc(samples: torch.Tensor, fe: FrontEnd) -> tuple[torch.Tensor, torch.Tenso
     def of_frames(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
         frames = _centred_frames(samples, fe, first, last)
         energy = _log_energy(frames, fe)
-        cepstra = _log(_mel(frames, fe)) @ _dct(fe, samples.device).T
+        cepstra = _log(_mel(frames, fe)) @ dct(fe, samples.device).T
         if fe.use_energy:
             cepstra[..., 0] = energy
         return cepstra, energy
@@ -182,7 +182,7 @@ def check_bands(banks: torch.Tensor) -> None:
 
 
 @lru_cache(maxsize=8)
-def _dct(fe: FrontEnd, device: torch.device) -> torch.Tensor:
+def dct(fe: FrontEnd, device: torch.device) -> torch.Tensor:
     """Orthonormal DCT-II multiplied by the lifter: (num_ceps, num_mel_bins) (ComputeDctMatrix)."""
     n = fe.num_mel_bins
     k = torch.arange(fe.num_ceps, dtype=torch.float64)[:, None]

@@ -63,8 +63,8 @@ def reach(first: int, last: int, size: int, shift: int, length: int) -> tuple[in
 
 
 def num_frames(num_samples: int, fe: FrontEnd) -> int:
-    """The number of frames of a recording."""
-    return num_samples // fe.window_shift if fe.framing == "nemo2" else -(-num_samples // fe.window_shift)
+    """The number of frames of a recording; nothing negative is divided, which ONNX rounds in another direction."""
+    return (num_samples + (0 if fe.framing == "nemo2" else fe.window_shift - 1)) // fe.window_shift
 
 
 @lru_cache(maxsize=8)
