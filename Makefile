@@ -72,7 +72,7 @@ install: $(INSTALLED)
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("spkr needs Python 3.11 or newer, not %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt -e '.[mini,dev,cluster,docs]'
+	$(BIN)/pip install --quiet -r requirements.txt -e '.[recipes,mini,dev,cluster,docs]'
 	rm -f .venv/.installed-*
 	touch $@
 

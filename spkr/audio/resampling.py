@@ -29,9 +29,7 @@ def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 def resample_pieces(pieces: Iterator[np.ndarray], n: int, rate: int, new_rate: int) -> np.ndarray:
     """Resample n samples that come in pieces of `piece_size`; the last one may be shorter."""
     own, new = _step(rate, new_rate)
-    reach = (
-        1 + 7 // min(own, new)
-    ) * own  # whole steps; the filter reaches CROSSINGS / ROLLOFF steps of the lower rate
+    reach = (1 + 7 // min(own, new)) * own  # whole steps, beyond the filter's reach
     out, at = np.empty(resampled_length(n, rate, new_rate), np.float32), 0
     before, piece = np.empty(0, np.float32), next(pieces)
     while piece is not None:
@@ -56,7 +54,7 @@ def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _filter(own: int, new: int) -> tuple[np.ndarray, int]:
-    """A sinc under Hann's window at `new` times the original rate, (taps,) float32, and its centre, a multiple of `own`.
+    """A sinc under Hann's window at `new` times the original rate, (taps,), and its centre, a multiple of `own`.
 
     It is torchaudio's (functional.resample, with its defaults, of float64), whose phases of float32 are less exact.
     """

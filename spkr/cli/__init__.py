@@ -24,6 +24,7 @@ from spkr.cli import (
     html_report,
     likelihood_ratios,
     nnet,
+    onnx_export,
     own_data,
     packed,
     report,
@@ -65,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         html_report,
         packed,
         voices,
+        onnx_export,
         artefacts,
     ):
         group.add_verbs(verb)

@@ -30,7 +30,7 @@ def export_network(
     out: str | Path,
     net: Network,
     fe: FrontEnd,
-    features: Features = "outside",
+    features: Features = "inside",
     program: Literal["sherpa-onnx"] | None = None,
     language: str = "unknown",
     int8: bool = False,

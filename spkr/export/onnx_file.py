@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
+CHATTY = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnx_ir", "onnxscript")
 
 
 def to_onnx(
@@ -71,16 +72,18 @@ def _check_installed() -> None:
 
 @contextmanager
 def _quiet():
-    """Without the exporter's warnings, which speak of torch's own code and of packages that spkr does not use."""
-    log = logging.getLogger("torch.onnx._internal.exporter._registration")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    """Without what the exporter says of its own work, and of packages that spkr does not use."""
+    logs = [logging.getLogger(name) for name in CHATTY]
+    before = [log.level for log in logs]
     try:
+        for log in logs:
+            log.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
 def _stripped(model: "onnx.ModelProto") -> "onnx.ModelProto":

@@ -1,7 +1,7 @@
 """What sherpa-onnx expects of a speaker network's file, and how its features differ from a front end.
 
-Source: sherpa-onnx 1.12, csrc/speaker-embedding-extractor-model.cc (metadata), speaker-embedding-extractor-general-impl.h
-(normalisation) and features.h (its filter bank).
+Source: k2-fsa/sherpa-onnx, in sherpa-onnx/csrc: speaker-embedding-extractor-model.cc (metadata),
+speaker-embedding-extractor-general-impl.h (normalisation) and features.h (its filter bank).
 """
 
 import logging

@@ -4,7 +4,7 @@ import pytest
 from spkr.audio import resampling
 from spkr.audio.resampling import resample, resampled_length
 
-PAIRS = [(44100, 16000), (48000, 16000), (8000, 16000), (16000, 8000), (22050, 16000), (16000, 16001), (7, 3)]
+PAIRS = [(44100, 16000), (48000, 16000), (8000, 16000), (16000, 8000), (22050, 16000), (160, 161), (7, 3)]
 
 
 @pytest.mark.parametrize(("rate", "new_rate"), PAIRS)

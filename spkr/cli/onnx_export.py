@@ -1,0 +1,44 @@
+"""The verb that writes a network for other programs."""
+
+from pathlib import Path
+
+from spkr.cli.arguments import verb_adder
+
+PROGRAMS = ("sherpa-onnx",)
+
+
+def add_verbs(verb) -> None:
+    """Add this group's verbs to the command line; `verb` makes a subparser."""
+    group = verb("export", None, "write a network for other programs", "onnx an4.spkr an4.onnx")
+    export_verb = verb_adder(group.add_subparsers(required=True, metavar="FORMAT"), "export")
+    p = export_verb("onnx", _export_onnx, "write a network as ONNX, with its features inside or apart",
+                    "an4.spkr an4.onnx --features inside")  # fmt: skip
+    p.add_argument("model", metavar="MODEL", help="what `spkr pack` wrote, or a network alone: final.pt")
+    p.add_argument("out", metavar="OUT", help="output: OUT.onnx")
+    p.add_argument("--features", choices=("inside", "outside"), help="inside: the input is a waveform; outside: it is "
+                   "features, normalised and selected (default: inside; outside with --for)")  # fmt: skip
+    p.add_argument("--for", dest="program", choices=PROGRAMS, help="the program that will read the file: it computes "
+                   "features itself, and expects metadata")  # fmt: skip
+    p.add_argument("--language", default="unknown", help="of these metadata (default: %(default)s)")
+    p.add_argument("--quantize", choices=("int8",), help="store weights in 8 bits: smaller, and less accurate")
+
+
+def _export_onnx(args) -> None:
+    from spkr.export.exporting import export_network
+    from spkr.outputs import check_writable
+
+    check_writable(args.out)
+    features = args.features or ("outside" if args.program else "inside")
+    export_network(args.out, *_network(args.model), features, args.program, args.language, int8=args.quantize == "int8")
+
+
+def _network(path: str):
+    """The network of a packed model, or of a model file, and its front end."""
+    if Path(path).suffix == ".pt":
+        from spkr.nnet.model import load_model
+
+        return load_model(path)[:2]
+    from spkr.packed.packed_model import PackedModel
+
+    model = PackedModel.read(path, engine="torch")
+    return model.engine.net.cpu(), model.front_end
