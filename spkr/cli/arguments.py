@@ -151,4 +151,6 @@ def add_listening(p) -> None:
     p.add_argument("--engine", choices=("auto", "torch", "onnx"), default="auto",
                    help="of the network; auto: onnxruntime if the model has ONNX inside, else torch")  # fmt: skip
     p.add_argument("--threads", type=positive, metavar="N", help="that the network uses")
+    p.add_argument("--vad", choices=("energy", "silero"), default="energy", help="what finds speech: silero for "
+                   "noise and music, an extra; the network then sees speech only (default: %(default)s)")  # fmt: skip
     p.add_argument("--json", action="store_true", help="print JSON")

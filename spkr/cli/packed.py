@@ -54,7 +54,7 @@ def model_of(args):
     """The packed model that `add_listening` took."""
     from spkr.packed.packed_model import PackedModel
 
-    return PackedModel.read(args.model, engine=args.engine, threads=args.threads)
+    return PackedModel.read(args.model, engine=args.engine, threads=args.threads, vad=args.vad)
 
 
 def _pack(args) -> None:

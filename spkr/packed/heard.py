@@ -16,6 +16,7 @@ FULL_SCALE = 2**15 - 1  # of 16 bits
 CLIPPED = 0.001  # share of the samples at full scale from which on a recording is called clipped
 QUIET = 2**15 * 10 ** (-50 / 20)  # a root mean square below -50 dB of full scale
 LITTLE_SPEECH = 2.0  # seconds; the scores of shorter speech vary more than results on longer recordings say
+NO_SAMPLES = np.empty(0, np.float32)
 
 Audio = str | Path | np.ndarray
 
@@ -39,6 +40,18 @@ class Heard:
     seconds: float  # of the recording
     speech: float  # seconds of speech found
     warnings: tuple[str, ...] = ()
+    vad: str = "energy"  # what found the speech
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recording, ready for the network."""
+
+    sound: Sound  # without its samples
+    speech: float  # seconds
+    warnings: tuple[str, ...]
+    feats: np.ndarray  # (frames, dim) raw
+    used: np.ndarray  # (frames,) bool: those that the network sees
 
 
 def read_sound(audio: Audio, fe: FrontEnd, rate: int | None = None, channel: Channel = None) -> Sound:

@@ -1,6 +1,7 @@
 """A packed model in use: recordings to embeddings, and embeddings to decisions."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,14 +12,17 @@ import numpy as np
 from spkr.audio.channels import Channel
 from spkr.errors import InputError
 from spkr.feats import make_front_end
+from spkr.feats.silero import SILERO
 from spkr.feats.vad import energy_vad
 from spkr.packed.about import embeddings_sha256, read_about
 from spkr.packed.container import Container
 from spkr.packed.decision import Comparison, Rule, decide, make_rule
-from spkr.packed.heard import Audio, Heard, Sound, check_speech, read_sound
+from spkr.packed.heard import NO_SAMPLES, Audio, Heard, Prepared, Sound, check_speech, read_sound
 from spkr.packed.ratios import Ratios, Voices
 
 EngineName = Literal["auto", "torch", "onnx"]
+Vad = Literal["energy", "silero"]
+Precision = Literal["float32", "bfloat16"]
 WEIGHTS, FRONT, NETWORK = "weights.safetensors", "front.onnx", "network.onnx"
 
 
@@ -40,25 +44,48 @@ class PackedModel:
     True
     """
 
-    def __init__(self, container: Container, engine: EngineName = "auto", threads: int | None = None):
-        self.container, self.about = container, read_about(container)
+    def __init__(
+        self,
+        container: Container,
+        engine: EngineName = "auto",
+        threads: int | None = None,
+        vad: Vad = "energy",
+        precision: Precision | None = None,
+    ):
+        self.container, self.about, self.vad = container, read_about(container), vad
         self.front_end = make_front_end(self.about.front_end, f"{container.path}: front_end").without_dither()
-        self.sha256 = embeddings_sha256(container.sums.get(WEIGHTS, ""), container.about)
-        self.ratios = Ratios(container, self.about)
-        self._engine_name, self._threads = engine, threads
         self.engine_kind = _engine_kind(container, engine)
+        if precision and precision != self.about.precision:
+            self.about = self.about.replace(precision=precision)
+            if self.engine_kind == "onnx":
+                raise InputError(f"precision {precision}: onnxruntime runs the network as it is; use the engine torch")
+        made_by = container.about | {"precision": self.about.precision}
+        self.sha256 = embeddings_sha256(container.sums.get(WEIGHTS, ""), made_by)
+        self.ratios = Ratios(container, self.about)
+        self._threads = threads
 
     @classmethod
-    def read(cls, path: str | Path, *, engine: EngineName = "auto", threads: int | None = None) -> "PackedModel":
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        engine: EngineName = "auto",
+        threads: int | None = None,
+        vad: Vad = "energy",
+        precision: Precision | None = None,
+    ) -> "PackedModel":
         """Read a file of `spkr pack`.
 
         Args:
             engine: what runs the network: onnx (onnxruntime; the file needs ONNX inside), torch, or auto: onnx where
                 that is there, else torch
             threads: that the network uses; default: those of the engine
+            vad: what finds speech: energy, as in a run; or silero, for recordings with noise or music. The network then
+                sees speech only, whatever the front end says, and features are normalised over it
+            precision: of the encoder; default: that of the run. Embeddings of another one have another `sha256`
         Raises InputError for a file that is damaged or too new, and for an engine that cannot be had.
         """
-        return cls(Container(path), engine, threads)
+        return cls(Container(path), engine, threads, vad, precision)
 
     @property
     def dim(self) -> int:
@@ -94,18 +121,30 @@ class PackedModel:
 
     def hear_all(self, sounds: Iterable[Sound]) -> list[Heard]:
         """The embeddings of several recordings, in batches of similar length; raises as `hear` does."""
-        sounds, fe = list(sounds), self.front_end
-        feats, used, qualities = [], [], []
-        for sound in sounds:
-            raw, log_energy = self.engine.features(sound.samples)
+        return self.embed([self.prepare(sound) for sound in sounds])
+
+    def prepare(self, sound: Sound) -> Prepared:
+        """A recording's features, and which of them are speech; InputError if none are."""
+        fe = self.front_end
+        raw, log_energy = self.engine.features(sound.samples)
+        if self.vad == "silero":
+            voiced = SILERO.voiced(sound.samples, fe, len(raw))
+        else:
             voiced = energy_vad(log_energy, fe.vad) > 0
-            qualities.append(check_speech(sound, voiced, fe, "energy"))
-            feats.append(as_stored(raw, fe.compress))
-            used.append(voiced if fe.select_voiced else np.ones_like(voiced))
-        vectors = self.engine.embed(feats, used) if sounds else []
+        speech, warnings = check_speech(sound, voiced, fe, self.vad)
+        feats, used = as_stored(raw, fe.compress), voiced if fe.select_voiced else np.ones_like(voiced)
+        if self.vad == "silero":
+            feats, used = feats[voiced], np.ones(voiced.sum(), bool)
+        return Prepared(replace(sound, samples=NO_SAMPLES), speech, warnings, feats, used)
+
+    def embed(self, prepared: Sequence[Prepared]) -> list[Heard]:
+        """The embeddings of recordings that are prepared, in batches of similar length."""
+        if not prepared:
+            return []
+        vectors = self.engine.embed([one.feats for one in prepared], [one.used for one in prepared])
         return [
-            Heard(sound.source, vector, sound.seconds, speech, warnings)
-            for sound, vector, (speech, warnings) in zip(sounds, vectors, qualities, strict=True)
+            Heard(one.sound.source, vector, one.sound.seconds, one.speech, one.warnings, self.vad)
+            for one, vector in zip(prepared, vectors, strict=True)
         ]
 
     def rule(

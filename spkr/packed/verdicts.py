@@ -32,7 +32,7 @@ def evidence(found: Comparison) -> str:
 
 def of_recording(one: Heard) -> str:
     """A recording in words."""
-    return f"{one.source}, {one.speech:.1f} s of speech in {one.seconds:.1f} s"
+    return f"{one.source}, {one.speech:.1f} s of speech in {one.seconds:.1f} s ({one.vad} VAD)"
 
 
 def as_json(path: str, model: "PackedModel", verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -56,5 +56,5 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 
 def recording_json(one: Heard) -> dict[str, Any]:
     """What is known of a recording, as JSON types, without its embedding."""
-    return {"source": one.source, "seconds": round(one.seconds, 3), "speech": round(one.speech, 2),
+    return {"source": one.source, "seconds": round(one.seconds, 3), "speech": round(one.speech, 2), "vad": one.vad,
             "warnings": list(one.warnings)}  # fmt: skip
