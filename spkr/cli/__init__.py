@@ -20,6 +20,7 @@ from spkr.cli import (
     compare,
     corpus,
     data,
+    embed_files,
     feats,
     html_report,
     likelihood_ratios,
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         packed,
         voices,
         onnx_export,
+        embed_files,
         artefacts,
     ):
         group.add_verbs(verb)

@@ -1,20 +1,15 @@
 """Recordings in folders: a folder a speaker, and folders of sessions in it; or a pattern for names."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from spkr.audio.audio_files import audio_files
 from spkr.corpus.script import SETS
 from spkr.dataprep import SHOWN
 from spkr.errors import InputError
 
-SUFFIXES = (
-    *(".wav", ".flac", ".sph", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", ".caf", ".rf64"),
-    *(".m4a", ".mp4", ".webm", ".aac", ".mkv", ".mov"),
-)
 GROUPS = ("speaker", "session", "gender", "set")  # of a pattern
 
 
@@ -28,26 +23,11 @@ def read_folder(folder: Path, pattern: str | None = None) -> pd.DataFrame:
     the whole of each path below the folder, or of each name.
     Raises InputError for a folder without audio, recordings outside of speakers' folders, and names that do not match.
     """
-    paths = sorted(_audio_files(folder))
-    if not paths:
-        raise InputError(f"{folder}: no audio; expected files like {', '.join(SUFFIXES[:4])} in it or below")
+    paths = audio_files(folder)
     rows = _by_pattern(folder, paths, pattern) if pattern else _by_folder(folder, paths)
     table = pd.DataFrame(rows).fillna("")
     table["audio"] = table["place"] = [str(path) for path in paths]
     return table.assign(start=float("nan"), end=float("nan"))
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    above = {str(folder): {os.path.realpath(folder)}}  # of each folder to visit: itself and those that lead to it
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
-        passed, places = above.pop(parent), {name: os.path.realpath(Path(parent, name)) for name in folders}
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and places[name] not in passed)
-        above |= {os.path.join(parent, name): passed | {places[name]} for name in folders}  # noqa: PTH118, as os.walk
-        yield from (Path(parent, n) for n in names if not n.startswith(".") and n.lower().endswith(SUFFIXES))
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename}: cannot be read ({error.strerror}); expected a folder") from None
 
 
 def _by_folder(folder: Path, paths: list[Path]) -> list[dict[str, str]]:

@@ -1,7 +1,6 @@
 """Kaldi's ids for a user's speakers and recordings: without blanks, the speaker first, each one once."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -9,13 +8,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from spkr.errors import InputError
-from spkr.kaldi.rules import is_command
-
-
-def safe(name: str, dashes: bool = True) -> str:
-    """A name as an id: letters and digits of any script stay, and so do . _ and `dashes`; all else becomes _."""
-    composed, kept = unicodedata.normalize("NFC", name.strip()), "._-" if dashes else "._"
-    return "".join(c if c.isalnum() or c in kept else "_" for c in composed) or "_"
+from spkr.kaldi.rules import is_command, safe
 
 
 def speaker_ids(names: Iterable[str], dashes: bool = True) -> dict[str, str]:

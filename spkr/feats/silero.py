@@ -33,9 +33,8 @@ Part = tuple[int, int]  # first sample of speech, and the one after the last, at
 class Silero:
     """The network, read at its first use. Threads may share it."""
 
-    @cached_property
-    def session(self):
-        """The onnxruntime session; InputError if a package is missing, or too old to have the file."""
+    def find_file(self) -> Path:
+        """The network's file; InputError if a package is missing, or too old to have it."""
         found, install = find_spec("silero_vad"), "pip install 'spkr[silero]'"
         if not found or not find_spec("onnxruntime"):
             missing = "onnxruntime" if found else "silero-vad"
@@ -43,11 +42,16 @@ class Silero:
         path = Path(found.submodule_search_locations[0], FILE)
         if not path.is_file():
             raise InputError(f"--vad silero: {path}: no such file; expected silero-vad 6.2.3 or newer: {install}")
+        return path
+
+    @cached_property
+    def session(self):
+        """The onnxruntime session of the network."""
         from onnxruntime import InferenceSession, SessionOptions
 
         options = SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
-        return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return InferenceSession(str(self.find_file()), options, providers=["CPUExecutionProvider"])
 
     def probabilities(self, samples: np.ndarray) -> np.ndarray:
         """The probability of speech in each frame, (frames,), of samples (n,) from -1 to 1 at RATE."""

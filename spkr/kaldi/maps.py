@@ -12,7 +12,6 @@ from pathlib import Path
 from spkr.errors import InputError
 from spkr.files import BYTE_ORDER_MARK, read_text, replacing
 from spkr.kaldi.rules import joined
-from spkr.kaldi.text_table import read_table
 
 FORMS = {  # of the files whose value is one word, by name
     "utt2spk": "<utterance> <speaker>",
@@ -61,6 +60,8 @@ def _is_plain(path: str | Path) -> bool:
 
 def _words(path: str | Path, form: str) -> list[tuple[str, str]]:
     """The entries of a file whose lines are two words."""
+    from spkr.kaldi.text_table import read_table  # and pandas, which a wav.scp does not need
+
     table = read_table(path, form)
     return list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist(), strict=True))
 

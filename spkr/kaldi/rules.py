@@ -4,6 +4,7 @@ Each check yields faults in the values of well-formed files, or between files; s
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,12 @@ def index_of(name: str) -> str | None:
 def is_command(source: str | Path) -> bool:
     """Whether a value of wav.scp is a command, whose output is the audio."""
     return str(source).endswith("|")
+
+
+def safe(name: str, dashes: bool = True) -> str:
+    """A name as an id: letters and digits of any script stay, and so do . _ and `dashes`; all else becomes _."""
+    composed, kept = unicodedata.normalize("NFC", name.strip()), "._-" if dashes else "._"
+    return "".join(c if c.isalnum() or c in kept else "_" for c in composed) or "_"
 
 
 def invert(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:

@@ -63,6 +63,8 @@ class PackedModel:
         self.sha256 = embeddings_sha256(container.sums.get(WEIGHTS, ""), made_by)
         self.ratios = Ratios(container, self.about)
         self._threads = threads
+        if vad == "silero":
+            SILERO.find_file()
 
     @classmethod
     def read(
@@ -83,7 +85,7 @@ class PackedModel:
             vad: what finds speech: energy, as in a run; or silero, for recordings with noise or music. The network then
                 sees speech only, whatever the front end says, and features are normalised over it
             precision: of the encoder; default: that of the run. Embeddings of another one have another `sha256`
-        Raises InputError for a file that is damaged or too new, and for an engine that cannot be had.
+        Raises InputError for a file that is damaged or too new, and for an engine or a VAD that cannot be had.
         """
         return cls(Container(path), engine, threads, vad, precision)
 

@@ -1,6 +1,7 @@
 import pytest
 
-from spkr.dataprep.audio_folders import _audio_files, read_folder
+from spkr.audio.audio_files import audio_files
+from spkr.dataprep.audio_folders import read_folder
 from spkr.errors import InputError
 from tests.unit.dataprep.recordings import folder_of, tone
 
@@ -66,5 +67,5 @@ def test_links_that_lead_back_are_not_followed(tmp_path):
     (folder / "spk01/other").symlink_to(folder / "spk00")
     (folder / "spk00/other").symlink_to(folder / "spk01")
     (folder / "self").symlink_to("self")
-    found = [path.relative_to(folder).parts for path in _audio_files(folder)]
+    found = [path.relative_to(folder).parts for path in audio_files(folder)]
     assert len(found) == 8 and max(map(len, found)) == 3

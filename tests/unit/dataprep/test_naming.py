@@ -3,8 +3,9 @@ import math
 import pandas as pd
 import pytest
 
-from spkr.dataprep.naming import safe, speaker_ids, with_ids
+from spkr.dataprep.naming import speaker_ids, with_ids
 from spkr.errors import InputError
+from spkr.kaldi.rules import safe
 
 
 def table(*rows, **columns):
