@@ -31,6 +31,7 @@ class Timed:
         self.session, self.seconds, self.size = onnxruntime.InferenceSession(content, options), 0.0, len(content)
 
     def run(self, names, inputs):
+        """What `InferenceSession.run` returns."""
         start = time.process_time()
         found = self.session.run(names, inputs)
         self.seconds += time.process_time() - start
