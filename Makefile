@@ -9,6 +9,7 @@
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make test-browser: the HTML report and the site in a headless Chromium; as root, on Debian, if it is not installed.
 # make image: a Docker image for a processor.
+# make tutorial: runs the tutorial's commands, and writes what they print and draw into docs/tutorial and docs/tutorial.ipynb.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.
 # make clean: removes .venv.
 # Each installs what it needs into .venv first, once.
@@ -17,7 +18,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: help demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs image lint conf install clean
+.PHONY: help demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs image lint conf tutorial install clean
 
 help:
 	@sed -n 's/^# make \([a-z-]*\): /\1\t/p' Makefile | expand -t 16
@@ -60,6 +61,9 @@ image:
 
 conf: install
 	$(BIN)/python -m spkr.config.generate conf
+
+tutorial: install
+	$(BIN)/python -m docs.executed
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile rules recipes && $(BIN)/lint-imports --no-logo
