@@ -91,7 +91,9 @@ def differences(shown: str, printed: str, how: How) -> str:
 def _lines(text: str, how: How) -> list[str]:
     """The lines without times, blanks between words as one; sorted by their words if any order will do."""
     lines = [" ".join(UNSTEADY.sub("#", line).split()) for line in text.splitlines()]
-    return sorted(lines, key=lambda line: NUMBER.sub("", line)) if how.unordered else lines
+    if how.unordered:  # what is left out stands between other lines each time
+        return sorted((line for line in lines if line != GAP), key=lambda line: NUMBER.sub("", line))
+    return lines
 
 
 def _agree(a: str, b: str, how: How) -> bool:

@@ -92,6 +92,7 @@ AGREE = [
     ("within=0,0.5", "score -0.2, 7,140 trials", "score 0.2, 7,140 trials"),
     ("within=10,0 whole", "100 right", "95 right"),
     ("unordered", "b 2\na 1", "a 1\nb 2"),
+    ("unordered", "...\nb 2\n...\na 1", "a 1\nb 2\n..."),
 ]
 DIFFER = [
     ("", "EER 9.70", "EER 9.71"),
