@@ -1,11 +1,12 @@
 """The pages of docs/ and the files of the repository that they link to, copied so that all links work on the site.
 
 A page of docs/ keeps its place. README.md is the site's home, recipes/<name>/README.md becomes recipes/<name>.md, other
-Markdown and every other file becomes a page below files/.
+Markdown and every other file becomes a page below files/. Pictures and notebooks are copied as they are.
 """
 
 import os
 import re
+import shutil
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
@@ -14,6 +15,7 @@ MARK = re.compile(r"^<!-- /?table.*-->\n", re.M)  # of benchmarks/tables.py
 PICTURE = re.compile(r"^<!-- picture: (\S+) (.*) -->$", re.M)  # a name below pictures/, and what it shows
 FENCE = re.compile(r"^(```.*?^```$)", re.M | re.S)
 PIPE = re.compile(r"`[^`\n]*`")
+COPIED = (".png", ".svg", ".ipynb")  # as they are, not as pages
 WORDS = {".yaml": "yaml", ".py": "python", ".smk": "python", ".toml": "toml", ".json": "json"}
 
 
@@ -32,22 +34,25 @@ def place_of(file: str) -> str:
         return str(PurePosixPath(*path.parts[1:]))
     if path.parts[0] == "recipes" and path.name == "README.md":
         return f"recipes/{path.parts[1]}.md"
-    return f"files/{file}" if path.suffix == ".md" else f"files/{file}.md"
+    return f"files/{file}" if path.suffix in (".md", *COPIED) else f"files/{file}.md"
 
 
 def stage(folder: Path) -> list[str]:
-    """Copy all pages, and whatever they link to, to a folder; returns their places."""
+    """Copy all pages, and whatever they link to, to a folder; returns the places of the pages."""
     own = (*ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/README.md"))
     left = [str(path.relative_to(ROOT)) for path in sorted(own)]
     seen = set(left)
     for file in left:  # grows below
-        text, linked = page_of(file)
         target = folder / place_of(file)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if file.endswith(COPIED):
+            shutil.copy(ROOT / file, target)
+            continue
+        text, linked = page_of(file)
         target.write_text(text, encoding="utf-8")
         left += [other for other in dict.fromkeys(linked) if other not in seen and other != "README.md"]
         seen.update(linked)
-    return [place_of(file) for file in left]
+    return [place_of(file) for file in left if not file.endswith(COPIED)]
 
 
 def page_of(file: str) -> tuple[str, list[str]]:

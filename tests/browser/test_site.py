@@ -3,8 +3,8 @@
 import pytest
 
 pytestmark = pytest.mark.browser
-PAGES = ("index.html", "tutorial.html", "reference/options.html", "reference/commands.html", "reference/api/kaldi.html",
-         "reference/files.html", "explanation/design.html", "howto/compare.html")  # fmt: skip
+PAGES = ("index.html", "tutorial/index.html", "tutorial/results.html", "reference/options.html",
+         "reference/commands.html", "reference/api/kaldi.html", "reference/files.html", "explanation/design.html", "howto/compare.html")  # fmt: skip
 
 
 @pytest.fixture
