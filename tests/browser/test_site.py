@@ -4,7 +4,8 @@ import pytest
 
 pytestmark = pytest.mark.browser
 PAGES = ("index.html", "tutorial/index.html", "tutorial/results.html", "reference/options.html",
-         "reference/commands.html", "reference/api/kaldi.html", "reference/files.html", "explanation/design.html", "howto/compare.html")  # fmt: skip
+         "reference/commands.html", "reference/api/kaldi.html", "reference/files.html", "explanation/design.html",
+         "howto/compare.html")  # fmt: skip
 
 
 @pytest.fixture

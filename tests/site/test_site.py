@@ -158,9 +158,7 @@ def test_the_options_are_all_there_with_default_and_range():
 
 
 def test_a_page_has_the_links_of_the_site():
-    text = (
-        "[a](../tutorial/index.md#data) [b](../../conf/default.yaml) [c](../../README.md) [d](https://a.org) [e](#here)"
-    )
+    text = "[a](../tutorial/plda.md#x) [b](../../conf/default.yaml) [c](../../README.md) [d](https://a.org) [e](#here)"
     page, linked = translated("docs/howto/x.md", f"{text}\n| `a \\| b` |\n```\n[a](b.md)\n```\n")
     assert page.splitlines()[0] == (
         "[a](../tutorial/plda.md#x) [b](../files/conf/default.yaml.md) [c](../index.md) [d](https://a.org) [e](#here)"
