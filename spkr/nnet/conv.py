@@ -16,6 +16,7 @@ from torch.nn.functional import conv2d, pad
 from torch.nn.grad import conv2d_weight
 
 TAPS = 3  # width of a depthwise kernel whose gradient oneDNN computes fast in bfloat16
+FEW = 16  # channels of which torch 2.11's depthwise convolution in bfloat16 never ends if it is 19 frames wide
 
 
 class Conv1d(nn.Conv1d):
@@ -40,8 +41,11 @@ class DepthwiseConv1d(nn.Conv1d):
         """Map (N, C, T) to the same shape."""
         if x.device.type != "cpu":
             return super().forward(x)
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-        return _Depthwise.apply(x.unsqueeze(2).to(dtype), self.weight.unsqueeze(2).to(dtype)).squeeze(2)
+        dtype = x.dtype
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu") if self.in_channels > FEW else torch.float32
+        with torch.autocast("cpu", enabled=False):
+            return _Depthwise.apply(x.unsqueeze(2).to(dtype), self.weight.unsqueeze(2).to(dtype)).squeeze(2)
 
 
 class _Depthwise(torch.autograd.Function):

@@ -54,6 +54,15 @@ def test_a_depthwise_convolution_and_its_gradients_are_those_of_torch(kernel):
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize(("channels", "dtype"), [(16, torch.float32), (24, torch.bfloat16)])
+def test_a_wide_depthwise_convolution_of_few_channels_is_not_in_bfloat16(channels, dtype):
+    conv, x = DepthwiseConv1d(channels, 19), by_frame(3, channels, 20)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = conv(x.bfloat16())
+    assert y.dtype == dtype
+    torch.testing.assert_close(y.float(), conv(x), atol=0.05, rtol=0.05)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 4])
 def test_a_depthwise_kernel_may_be_longer_than_the_utterance(frames):
     conv, x = DepthwiseConv1d(6, 9), by_frame(3, 6, frames)
