@@ -90,11 +90,19 @@ class SpeechBrain(FrontEnd):
     preemphasis_coefficient: Literal[0] = 0
 
 
+class ReDimNet(FrontEnd):
+    """The log-mel features of ReDimNet2's published networks. Its window is fixed."""
+
+    type: Literal["redimnet"] = "redimnet"
+    window_type: Literal["hamming"] = "hamming"
+
+
 FEATURES = {  # by type: the options, and module and function that compute features
     "fbank": (Fbank, "spkr.feats.fbank:fbank"),
     "mfcc": (Mfcc, "spkr.feats.fbank:mfcc"),
     "logmel": (LogMel, "spkr.feats.logmel:logmel"),
     "speechbrain": (SpeechBrain, "spkr.feats.speechbrain:speechbrain"),
+    "redimnet": (ReDimNet, "spkr.feats.redimnet:redimnet"),
 }
 DEFAULT = "fbank"
 

@@ -8,10 +8,11 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from spkr.config.model_options import NetworkOptions
 from spkr.config.options import Flag, Probability, Size, option, read_options
+from spkr.errors import InputError
 
 
 def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
@@ -83,6 +84,42 @@ class CAMPPlus(NetworkOptions):
     blocks: tuple[Size, Size, Size] = option(meaning="layers in each of the three blocks")
 
 
+class ERes2NetV2(NetworkOptions):
+    """ERes2NetV2."""
+
+    type: Literal["eres2netv2"]
+    filters: Size = option(meaning="channels of the first convolution")
+    blocks: tuple[Size, Size, Size, Size] = option(meaning="blocks in each of the four stages")
+    width: Size = option(meaning="channels of a group in a block, for every 64 channels of a stage")
+    scale: Size = option(meaning="groups of channels in each block")
+    expansion: Size = option(meaning="a stage puts out so many times its channels")
+
+
+Stages = Annotated[tuple[Size, ...], Field(min_length=1)]
+
+
+class ReDimNet2(NetworkOptions):
+    """ReDimNet2."""
+
+    type: Literal["redimnet2"]
+    filters: Size = option(meaning="channels of the first convolution")
+    blocks: Stages = option(meaning="blocks of images in each stage")
+    strides: Stages = option(meaning="by how much each stage divides the bands")
+    time_strides: Stages = option(meaning="by how much each stage divides the frames, while it computes")
+    expansion: Stages = option(meaning="how many times as many channels the blocks of each stage have")
+    widths: Stages = option(meaning="channels of the vectors of each stage, multiples of 4")
+    last_filters: Size | None = option(None, "channels of each band that are pooled; null: all")
+
+    @model_validator(mode="after")
+    def _check_stages(self):
+        for name in ("strides", "time_strides", "expansion", "widths"):
+            if (given := len(getattr(self, name))) != len(self.blocks):
+                raise InputError(f"{name}: {given} stages; expected {len(self.blocks)}, as in blocks")
+        if odd := [width for width in self.widths if width % 4]:
+            raise InputError(f"widths: {odd[0]}; expected multiples of 4, the number of heads of the attention")
+        return self
+
+
 ENCODERS = {  # by type: the options, and module and class of the encoder
     "quartznet": (QuartzNet, "spkr.nnet.quartznet:QuartzNet"),
     "tdnn": (TDNN, "spkr.nnet.tdnn:TDNN"),
@@ -90,6 +127,8 @@ ENCODERS = {  # by type: the options, and module and class of the encoder
     "resnet": (ResNet, "spkr.nnet.resnet:ResNet"),
     "titanet": (TitaNet, "spkr.nnet.titanet:TitaNet"),
     "campplus": (CAMPPlus, "spkr.nnet.campplus:CAMPPlus"),
+    "eres2netv2": (ERes2NetV2, "spkr.nnet.eres2netv2:ERes2NetV2"),
+    "redimnet2": (ReDimNet2, "spkr.nnet.redimnet2:ReDimNet2"),
 }
 AnyNetwork = Annotated[reduce(or_, (options for options, _ in ENCODERS.values())), Field(discriminator="type")]
 

@@ -8,6 +8,7 @@ padding holds. In training, batch norm counts padding.
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from spkr.errors import InputError
 from spkr.nnet.conv import time_axis
@@ -21,9 +22,11 @@ class Encoder(nn.Module):
     stride           frames of input for each frame of output
     affine_norm      batch norm of the affine layers after the pooling: "before_relu", "after_relu" or "none"
     attention_norm   whether `channel_attentive` pooling applies ReLU and batch norm before the tanh of its attention
+    multiple         the encoder sees the first frames of an utterance, as many as are a multiple of this
     """
 
     stride = 1
+    multiple = 1
     affine_norm = "before_relu"
     attention_norm = False
     output_dim: int
@@ -72,6 +75,18 @@ def reflect(x: torch.Tensor, mask: torch.Tensor | None, beyond: int) -> torch.Te
     source = torch.minimum(t, period - t).unsqueeze(3 - time)  # with one axis for the channels
     y = torch.take_along_dim(frames, source, dim=time)
     return y.transpose(1, 2) if time == 1 else y
+
+
+def in_multiples(x: torch.Tensor, mask: torch.Tensor | None, multiple: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Drop the last frames of each utterance of (N, T, C) and its mask (N, 1, T), so that a multiple of frames is left.
+
+    An utterance of fewer frames is continued with the padding, or with zeros.
+    """
+    frames = max(x.shape[1] // multiple, 1) * multiple
+    x = pad(x[:, :frames], (0, 0, 0, max(frames - x.shape[1], 0)))
+    if mask is None:
+        return x, None
+    return x, within((mask.sum(dim=2)[:, 0] // multiple).clamp(min=1) * multiple, frames).unsqueeze(1)
 
 
 def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:

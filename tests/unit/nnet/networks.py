@@ -29,6 +29,25 @@ SMALL_OF = {
     "titanet": {"type": "titanet", "filters": 8, "kernels": [3, 5, 7], "repeat": 2, "last_filters": 8, "dropout": 0.5}
     | TAIL,
     "campplus": {"type": "campplus", "filters": 8, "growth": 4, "blocks": [1, 2, 1]} | TAIL,
+    "eres2netv2": {
+        "type": "eres2netv2",
+        "filters": 3,
+        "blocks": [1, 2, 1, 1],
+        "width": 50,
+        "scale": 2,
+        "expansion": 2,
+    }
+    | TAIL,
+    "redimnet2": {
+        "type": "redimnet2",
+        "filters": 2,
+        "blocks": [1, 2, 1],
+        "strides": [1, 2, 1],
+        "time_strides": [1, 2, 2],
+        "expansion": [2, 1, 1],
+        "widths": [8, 4, 4],
+    }
+    | TAIL,
 }
 for path in sorted((CONF / "model").glob("*.yaml")):  # an encoder that is not here is tested as a preset has it
     settings = yaml.safe_load(path.read_text())["model"]

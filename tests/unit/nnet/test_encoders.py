@@ -2,14 +2,16 @@
 
 import pytest
 import torch
-from torch.nn.functional import batch_norm, conv1d, conv2d
+from torch.nn.functional import batch_norm, conv1d, conv2d, gelu, layer_norm
 
 from spkr.errors import InputError
 from spkr.nnet import network_options
 from spkr.nnet.campplus import CAMPPlus, ContextAwareMasking
 from spkr.nnet.ecapa import ECAPA, Res2
+from spkr.nnet.eres2netv2 import ERes2NetV2, Fusion, Res2Block
 from spkr.nnet.layers import SqueezeExcitation
 from spkr.nnet.model import SpeakerNet
+from spkr.nnet.redimnet2 import Attention, WeightedSum, to_image, to_map
 from spkr.nnet.resnet import BasicBlock, ResNet
 from spkr.nnet.tdnn import TDNN
 from spkr.nnet.titanet import TitaNet
@@ -71,6 +73,7 @@ def test_weights_of_the_tutorials_networks_with_seven_speakers(name, plain, sepa
         ("ecapa1024", 14.65),  # the same; the paper's table 1: 14.7
         ("resnet34", 6.63),  # wespeaker, the same: ResNet34-TSTP-emb256
         ("campplus", 7.18),  # 3D-Speaker, egs/3dspeaker/sv-cam++/README.md
+        ("eres2netv2", 17.86),  # 3D-Speaker, speakerlab/models/eres2net/ERes2NetV2.py
     ],
 )
 def test_weights_are_as_many_as_published(name, published):
@@ -83,6 +86,21 @@ def test_weights_of_the_xvector_network_without_segment7_are_the_papers():
 
 def test_weights_of_campplus_are_3d_speakers_and_the_bias_of_the_embedding():
     assert weights(preset("campplus")) == 7_176_224 + 512  # speakerlab 0.0.6, CAMPPlus(80, 512)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "width"),  # PalabraAI/redimnet2, commit ffe8f27; its README says 1.1M and 3.6M
+    [("redimnet2_b0", 1_115_220, 72 * 12), ("redimnet2_b2", 3_677_760, 72 * 20)],
+)
+def test_weights_of_redimnet2_are_its_authors_less_those_that_do_nothing(name, theirs, width):
+    settings = preset(name)
+    frozen = width  # of a sum of one map
+    before_norm = 4 * sum(settings["widths"])  # biases of the convolutions over time
+    assert weights(settings, bands=72) == theirs - frozen - before_norm
+
+
+def test_weights_of_the_wide_eres2netv2_are_3d_speakers():
+    assert weights(preset("eres2netv2") | {"width": 24, "scale": 4, "expansion": 4}) == 53_513_632  # w24s4ep4
 
 
 @pytest.mark.parametrize(("filters", "published"), [(512, 13.4), (1024, 25.3)])
@@ -116,7 +134,15 @@ def test_no_dropout_comes_right_before_the_pooling_of_quartznet(separable):
 
 
 @pytest.mark.parametrize(
-    ("kind", "epsilon"), [("quartznet", 1e-3), ("titanet", 1e-3), ("ecapa", 1e-5), ("resnet", 1e-5), ("campplus", 1e-5)]
+    ("kind", "epsilon"),
+    [
+        ("quartznet", 1e-3),
+        ("titanet", 1e-3),
+        ("ecapa", 1e-5),
+        ("resnet", 1e-5),
+        ("campplus", 1e-5),
+        ("eres2netv2", 1e-5),
+    ],
 )
 def test_epsilon_of_the_batch_norms_of_frames(kind, epsilon):
     net = network(kind, pooling="channel_attentive")
@@ -260,3 +286,112 @@ def test_campplus_keeps_what_each_layer_saw_and_halves_time_once():
     assert y.shape == (1, 160, 9)
     assert torch.equal(y[:, :128], x)
     assert [layer.cam.local.dilation[0] for layer in net.layers if hasattr(layer, "cam")] == [1] * 12 + [2] * 40
+
+
+# ------------------------------------------------------------------------------------------------- ERes2NetV2
+
+
+def test_a_fusion_weights_two_inputs_by_numbers_that_add_up_to_two():
+    fusion, x, y = stir(Fusion(8)), torch.randn(2, 8, 3, 4), torch.randn(2, 8, 3, 4)
+    hidden = fusion.norm1(fusion.w1(torch.cat([x, y], dim=1)))
+    a = fusion.norm2(fusion.w2(hidden * hidden.sigmoid())).tanh()
+    torch.testing.assert_close(fusion(x, y), x * (1 + a) + y * (2 - (1 + a)))
+    torch.testing.assert_close(fusion(x, x), 2 * x)
+    assert fusion.w1.weight.shape == (2, 16, 1, 1)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_group_of_an_eres2netv2_block_sees_the_one_before_it(fused):
+    block = stir(Res2Block(6, 8, 1, width=32, scale=3, expansion=2, fused=fused))
+    x, ys = 50 * torch.randn(2, 6, 5, 7), []
+
+    def limited(y):
+        return y.clamp(0, 20)
+
+    for i, group in enumerate(limited(block.norm1(block.conv1(x))).split(4, dim=1)):
+        if i:
+            group = block.fusions[i - 1](ys[-1], group) if fused else ys[-1] + group
+        ys.append(limited(block.norms[i](block.convs[i](group))))
+    y = block.norm3(block.conv3(torch.cat(ys, dim=1)))
+    torch.testing.assert_close(block(x, None), limited(y + block.shortcut(x)))
+    assert (block(x, None) == 20).any()
+
+
+def test_eres2netv2_fuses_its_last_two_stages_and_their_blocks():
+    net = ERes2NetV2(80, filters=4, blocks=[1, 1, 2, 1], width=64, scale=2, expansion=2).eval()
+    assert [[block.fusions is not None for block in stage] for stage in net.stages] == [[False]] * 2 + [[True] * 2] + [
+        [True]
+    ]
+    outputs = []
+    for stage in net.stages[2:]:
+        stage[-1].register_forward_hook(lambda module, args, output: outputs.append(output))
+    y = net(torch.randn(2, 33, 80))
+    third, fourth = outputs
+    torch.testing.assert_close(y, net.fusion(fourth, net.down(third)).flatten(1, 2))
+    assert y.shape == (2, net.output_dim, 5) == (2, 64 * 10, 5)
+
+
+# -------------------------------------------------------------------------------------------------- ReDimNet2
+
+
+def test_an_image_of_a_map_is_a_view_and_neighbouring_bands_become_channels():
+    x = torch.randn(2, 5, 12)
+    image, reduced = to_image(x, 6), to_image(x, 3)
+    assert image.shape == (2, 2, 5, 6) and image.data_ptr() == to_map(image).data_ptr() == x.data_ptr()
+    torch.testing.assert_close(to_map(image), x)
+    for band in range(6):
+        torch.testing.assert_close(reduced[:, 2 * (band % 2) :, :, band // 2][:, :2], image[..., band])
+
+
+def test_maps_begin_with_equal_weights_and_end_with_those_of_a_softmax():
+    layer, maps = WeightedSum(3, 4), torch.randn(3, 2, 5, 4)
+    torch.testing.assert_close(layer(list(maps)), maps.mean(dim=0))
+    layer.w.data[4] = 2.0  # of the second map's first value
+    weights = torch.tensor([0.0, 2.0, 0.0]).softmax(dim=0)
+    torch.testing.assert_close(layer(list(maps))[..., 0], (weights[:, None, None] * maps[..., 0]).sum(dim=0))
+    torch.testing.assert_close(layer(list(maps))[..., 1:], maps[..., 1:].mean(dim=0))
+
+
+def test_attention_is_that_of_torch():
+    layer, x = Attention(8).eval(), torch.randn(2, 9, 8)
+    theirs = torch.nn.MultiheadAttention(8, 4, batch_first=True)
+    theirs.in_proj_weight.data = torch.cat([m.weight for m in (layer.q, layer.k, layer.v)])
+    theirs.in_proj_bias.data = torch.cat([m.bias for m in (layer.q, layer.k, layer.v)])
+    theirs.out_proj.load_state_dict(layer.out.state_dict())
+    y = layer_norm(x + theirs(x, x, x)[0], (8,), eps=1e-6)
+    expected = layer_norm(y + layer.w2(gelu(layer.w1(y), approximate="tanh")), (8,), eps=1e-6)
+    torch.testing.assert_close(layer(x, None), expected)
+
+
+def test_stages_of_redimnet2_divide_bands_and_frames_and_put_out_maps_of_one_size():
+    net = SpeakerNet(network_options(preset("redimnet2_b2")), 72, 2).encoder.eval()
+    seen = []
+    for stage in net.stages:
+        stage.down.register_forward_hook(lambda module, args, output: seen.append(tuple(output.shape[1:])))
+        stage.register_forward_hook(lambda module, args, output: seen.append(tuple(output.shape)))
+    assert net(torch.randn(1, 16, 72)).shape == (1, 1440, 16)
+    images = [(40, 16, 72), (40, 16, 36), (40, 8, 36), (120, 8, 12), (120, 4, 12), (240, 4, 6)]  # C, T, F
+    assert seen[::2] == images
+    assert seen[1::2] == [(1, 16, 1440)] * 6
+
+
+def test_bands_are_filled_up_with_zeros_to_a_multiple_of_the_strides():
+    net, feats = SpeakerNet(network_options(preset("redimnet2_b2")), 80, 2).encoder.eval(), torch.randn(1, 8, 80)
+    assert (net.bands, net.output_dim) == (84, 84 * 20)
+    seen = []
+    net.conv.register_forward_hook(lambda module, args, output: seen.append(args[0]))
+    net(feats)
+    torch.testing.assert_close(seen[0][0, 0], torch.cat([feats[0], torch.zeros(8, 4)], dim=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strides": [1, 2]}, "model.strides: 2 stages; expected 6, as in blocks"),
+        ({"widths": [24, 24, 24, 24, 48, 50]}, "model.widths: 50; expected multiples of 4"),
+        ({"expansion": [2, 1, 1, 1, 1, 0]}, "model.expansion.5: 0"),
+    ],
+)
+def test_stages_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        network_options(preset("redimnet2_b0") | changes)

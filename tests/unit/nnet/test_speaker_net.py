@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from spkr.errors import InputError
 from spkr.nnet import embed, network_options
@@ -23,7 +23,7 @@ TYPES = pytest.mark.parametrize("kind", ENCODERS)
 def test_shapes(kind, pooling):
     net, feats = network(kind, pooling=pooling), torch.randn(3, 20, 12)
     stride, channels = net.encoder.stride, net.encoder.output_dim
-    assert stride == {"resnet": 8, "campplus": 2}.get(kind, 1)
+    assert stride == {"resnet": 8, "campplus": 2, "eres2netv2": 8}.get(kind, 1)
     assert net.encoder(feats).shape == (3, channels, -(-20 // stride))
     pooled = {"gram": channels**2, "super": 2 * channels + channels**2}.get(pooling, 2 * channels)
     assert net.pooling(net.encoder(feats)).shape == (3, pooled)
@@ -45,6 +45,15 @@ def assert_alone_as_together(net, lengths, padding=1e3):
 @TYPES
 def test_an_utterance_beside_a_longer_one_gives_what_it_gives_alone(kind):
     assert_alone_as_together(network(kind), [430, 211, 200, 199, 18, 17, 16, 9, 1])  # odd and even behind strides
+
+
+def test_frames_beyond_a_multiple_are_dropped_and_zeros_follow_too_few():
+    net, feats = network("redimnet2"), torch.randn(2, 23, 12)
+    assert net.encoder.multiple == 4
+    torch.testing.assert_close(net.embed(feats), net.embed(feats[:, :20]))
+    torch.testing.assert_close(net.embed(feats, torch.tensor([23, 9]))[1:], net.embed(feats[1:, :8]))
+    torch.testing.assert_close(net.embed(feats[:, :3]), net.embed(pad(feats[:, :3], (0, 0, 0, 1))))
+    assert not torch.allclose(net.embed(feats), net.embed(feats[:, :19]))
 
 
 @TYPES
