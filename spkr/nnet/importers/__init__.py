@@ -18,4 +18,5 @@ ORIGINS = {  # by the name that `spkr import --from` takes
     "wespeaker": "spkr.nnet.importers.wespeaker",
     "speechbrain": "spkr.nnet.importers.speech_brain",
     "nemo": "spkr.nnet.importers.nemo",
+    "palabra": "spkr.nnet.importers.palabra",
 }

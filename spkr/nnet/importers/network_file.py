@@ -19,6 +19,7 @@ INSIDE = ("state_dict", "model_state_dict", "model")  # under which a checkpoint
 EXPECTED = "expected the weights of a network"
 DAMAGED = "cut short, or not weights alone; expected a state dict of torch (code in a file is never run)"
 BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError, OverflowError)  # by reading one
+CONFIG = "model_config"  # under which a checkpoint may hold its network's options
 NEMO = ("model_weights.ckpt", "model_config.yaml")  # in a .nemo archive
 
 
@@ -27,7 +28,7 @@ class NetworkFile:
     """What the file holds."""
 
     state: Mapping[str, torch.Tensor]  # by the toolkit's names
-    config: Mapping[str, Any] = field(default_factory=dict)  # model_config.yaml of a .nemo archive
+    config: Mapping[str, Any] = field(default_factory=dict)  # model_config.yaml of a .nemo archive, or of a checkpoint
 
 
 def read_network_file(path: str | Path) -> NetworkFile:
@@ -35,7 +36,9 @@ def read_network_file(path: str | Path) -> NetworkFile:
     if Path(path).is_file() and _is_archive(path):
         weights, config = _read_members(path)
         return NetworkFile(_state(path, read_torch(io.BytesIO(weights), path, EXPECTED, DAMAGED)), config)
-    return NetworkFile(_state(path, read_torch(path, path, EXPECTED, DAMAGED)))
+    found = read_torch(path, path, EXPECTED, DAMAGED)
+    config = found.get(CONFIG) if isinstance(found, dict) else None
+    return NetworkFile(_state(path, found), config if isinstance(config, dict) else {})
 
 
 def _is_archive(path: str | Path) -> bool:

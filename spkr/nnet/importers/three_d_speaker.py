@@ -1,14 +1,16 @@
-"""Networks of 3D-Speaker: CAM++ (speakerlab/models/campplus/DTDNN.py).
+"""Networks of 3D-Speaker: CAM++ (speakerlab/models/campplus/DTDNN.py) and ERes2NetV2 (eres2net/ERes2NetV2.py).
 
-Its pooling divides by T - 1, and the layer of the embedding has no bias. Its features are those of Kaldi with 80 bands,
-less the mean over the utterance.
+Their pooling divides by T - 1; ERes2NetV2's adds 1e-8 to the variance. The layer of CAM++'s embedding has no bias.
+Their features are those of Kaldi with 80 bands, less the mean over the utterance.
 """
 
+import math
 import re
 from typing import Any
 
 import torch
 
+from spkr.nnet.eres2netv2 import PER
 from spkr.nnet.importers import HEAD, KALDI_FBANK
 from spkr.nnet.importers.network_file import NetworkFile
 from spkr.nnet.importers.weights import Weights
@@ -70,4 +72,57 @@ def _move(w: Weights, blocks: list[int]) -> Weights:
     return w
 
 
-ARCHITECTURES = {"CAM++": campplus}
+def eres2netv2(file: NetworkFile) -> tuple[dict[str, Any], Weights] | None:
+    """ERes2NetV2 of any width; None for another network."""
+    state = file.state
+    if "layer3_ds.weight" not in state or "layer4.0.fuse_models.0.local_att.0.weight" not in state:
+        return None
+    found = [m.groups() for name in state if (m := re.fullmatch(r"layer(\d)\.(\d+)\.conv3\.weight", name))]
+    blocks = [sum(layer == str(i) for layer, _ in found) for i in (1, 2, 3, 4)]
+    w = Weights(state)
+    filters, group = w.size("conv1.weight"), w.size("layer4.0.convs.0.weight")
+    settings = {
+        "type": "eres2netv2",
+        "filters": filters,
+        "blocks": blocks,
+        "width": math.ceil(group * PER / (8 * filters)),
+        "scale": w.size("layer4.0.conv1.weight") // group,
+        "expansion": w.size("layer1.0.conv3.weight") // filters,
+        "pooling": "xvector",
+        "unbiased_std": True,
+        "variance_floor": 1e-8,
+        "embedding_layers": [w.size("seg_1.weight")],
+        "head": HEAD,
+    }
+    w.copy("encoder.conv", "conv1", "weight")
+    w.norm("encoder.norm", "bn1")
+    for stage, number in enumerate(blocks):
+        for i in range(number):
+            _res2_block(w, f"encoder.stages.{stage}.{i}", f"layer{stage + 1}.{i}", settings["scale"])
+    w.copy("encoder.down", "layer3_ds", "weight")
+    _fusion(w, "encoder.fusion", "fuse34")
+    w.copy("affine.0", "seg_1", "weight", "bias")
+    return settings, w
+
+
+def _res2_block(w: Weights, ours: str, theirs: str, scale: int) -> None:
+    for i in (1, 3):
+        w.copy(f"{ours}.conv{i}", f"{theirs}.conv{i}", "weight")
+        w.norm(f"{ours}.norm{i}", f"{theirs}.bn{i}")
+    for i in range(scale):
+        w.copy(f"{ours}.convs.{i}", f"{theirs}.convs.{i}", "weight")
+        w.norm(f"{ours}.norms.{i}", f"{theirs}.bns.{i}")
+        if f"{theirs}.fuse_models.{i}.local_att.0.weight" in w.left:
+            _fusion(w, f"{ours}.fusions.{i}", f"{theirs}.fuse_models.{i}")
+    if f"{theirs}.shortcut.0.weight" in w.left:
+        w.copy(f"{ours}.shortcut.0", f"{theirs}.shortcut.0", "weight")
+        w.norm(f"{ours}.shortcut.1", f"{theirs}.shortcut.1")
+
+
+def _fusion(w: Weights, ours: str, theirs: str) -> None:
+    for k, at in ((1, 0), (2, 3)):
+        w.copy(f"{ours}.w{k}", f"{theirs}.local_att.{at}", "weight", "bias")
+        w.norm(f"{ours}.norm{k}", f"{theirs}.local_att.{at + 1}")
+
+
+ARCHITECTURES = {"CAM++": campplus, "ERes2NetV2": eres2netv2}

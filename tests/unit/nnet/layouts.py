@@ -1,8 +1,9 @@
 """State dicts of other toolkits' networks, filled by their names, and the embeddings that those networks gave.
 
 layouts.json has names and shapes of small networks of the toolkits' own classes, and the embedding of FEATURES by each:
-3D-Speaker's CAMPPlus (commit of 2025), wespeaker's ResNet34 and ECAPA_TDNN (global_context_att), and NeMo 2.5's
-ConvASREncoder and SpeakerDecoder with the blocks of TitaNet and of SpeakerNet.
+3D-Speaker's CAMPPlus (commit of 2025) and ERes2NetV2 (commit 09e7806), wespeaker's ResNet34 and ECAPA_TDNN
+(global_context_att), NeMo 2.5's ConvASREncoder and SpeakerDecoder with the blocks of TitaNet and of SpeakerNet, and
+PalabraAI's ReDimNet2Wrap (commit ffe8f27), whose features were left out.
 """
 
 import io
@@ -14,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+
+from spkr.feats import ReDimNet
+from spkr.feats.redimnet import mel_banks
 
 LAYOUTS = json.loads(Path(__file__).with_name("layouts.json").read_text())
 FEATURES = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 150, 80)).astype(np.float32))
@@ -53,6 +57,8 @@ def _fill(name: str, shape: list[int]) -> torch.Tensor:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
         return torch.tensor(1)
+    if name.endswith("melbanks_pt"):
+        return mel_banks(ReDimNet(num_mel_bins=shape[0], high_freq=7600), torch.device("cpu")).T[:, :, None]
     if name.endswith("running_var"):
         values = rng.uniform(0.5, 1.5, shape)
     elif len(shape) > 1:

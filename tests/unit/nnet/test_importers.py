@@ -1,6 +1,7 @@
 """Networks of other toolkits: their embeddings by our code are theirs, and what does not fit is named."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from spkr.cli import main
 from spkr.errors import InputError
 from spkr.nnet.importers import ORIGINS
 from spkr.nnet.importers.importing import import_model
+from spkr.nnet.importers.palabra import BANKS
 from spkr.nnet.model import load_model, read_model
-from tests.unit.nnet.layouts import FEATURES, LAYOUTS, write_network
+from tests.unit.nnet.layouts import FEATURES, LAYOUTS, filled, write_network
 
 CAMPPLUS, RESNET, ECAPA = "3d-speaker CAM++", "wespeaker ResNet", "wespeaker ECAPA-TDNN"
+ERES2NETV2, REDIMNET2 = "3d-speaker ERes2NetV2", "palabra ReDimNet2"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -83,6 +86,9 @@ def test_another_network_than_the_expected_one_is_refused(tmp_path):
         (ECAPA, {"pool.linear2.weight": None}, "pool.linear2.weight is missing"),
         (ECAPA, {"pool.linear1.weight": torch.ones(3)}, "pooling.w.weight is given no value"),
         (ECAPA, {"layer1.conv.weight": torch.ones(33, 80, 5)}, "model.filters: 33; expected a multiple of 8"),
+        (ERES2NETV2, {"seg_2.weight": torch.ones(6, 6)}, "seg_2.weight is left over"),
+        (ERES2NETV2, {"layer3.0.fuse_models.0.local_att.1.bias": None}, "local_att.1.bias is missing"),
+        (ERES2NETV2, {"layer1.0.conv3.weight": torch.ones(20, 9, 1, 1)}, "conv3.weight has the shape .20, 9,"),
         (RESNET, {"seg_1.weight": torch.empty(0)}, "seg_1.weight is sparse, quantised, complex or empty"),
         (RESNET, {"bn1.bias": torch.full((8,), torch.nan)}, "encoder.norm.bias holds values that are not finite"),
         (RESNET, {"bn1.bias": torch.ones(8, dtype=torch.int8)}, "encoder.norm.bias holds torch.int8; expected real"),
@@ -95,6 +101,50 @@ def test_an_entry_that_does_not_fit_is_named(tmp_path, layout, changes, message)
     path = write_network(tmp_path / "theirs.pt", layout, **changes)
     with pytest.raises(InputError, match=f"theirs.pt: .*{message}"):
         import_model(path, tmp_path / "ours.pt", layout.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbone.stem_gnorm.weight": torch.ones(320)}, "backbone.stem_gnorm.weight is left over"),
+        ({"backbone.stage1.0.w": None}, "backbone.stage1.* is left over"),
+        ({"backbone.stage2.5.tcm.4.attention.q_proj.bias": None}, "q_proj.bias is missing"),
+        ({"backbone.stem.0.weight": torch.ones(4, 1, 3)}, "encoder.conv.weight has the shape .4, 1, 3., not"),
+        ({"pool.linear2.weight": torch.ones(61, 128, 1)}, "pooling.w.weight has the shape"),
+        ({BANKS: None}, f"weights without {BANKS}; expected a checkpoint with its features"),
+        ({BANKS: torch.ones(80, 256, 1)}, f"{BANKS}: other filter banks than those from 20 to 7600 Hz"),
+    ],
+)
+def test_what_does_not_fit_redimnet2_is_named(tmp_path, changes, message):
+    path = write_network(tmp_path / "theirs.pt", REDIMNET2, **changes)
+    with pytest.raises(InputError, match=f"theirs.pt: .*{message}"):
+        import_model(path, tmp_path / "ours.pt", "palabra")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"hop_length": 80}, "model_config.hop_length 80; only 160 can be imported"),
+        ({"agg_gnorm": True}, "model_config.agg_gnorm True; only False can be imported"),
+        ({"spec_params": {"do_preemph": True}}, "model_config.spec_params {'do_preemph': True}; only {"),
+        ({"hop_length": 160, "F": 80, "stages_setup": []}, None),
+        ("no dictionary", None),
+    ],
+)
+def test_a_checkpoint_says_what_the_weights_do_not(tmp_path, config, message):
+    path = tmp_path / "theirs.pt"
+    torch.save({"model_config": config, "state_dict": filled(LAYOUTS[REDIMNET2]["shapes"])}, path)
+    if message is None:
+        import_model(path, tmp_path / "ours.pt", "palabra")
+    else:
+        with pytest.raises(InputError, match=f"theirs.pt: {re.escape(message)}"):
+            import_model(path, tmp_path / "ours.pt", "palabra")
+
+
+def test_the_front_end_of_redimnet2_is_its_own(tmp_path):
+    import_model(write_network(tmp_path / "theirs.pt", REDIMNET2), tmp_path / "ours.pt", "palabra")
+    front_end = load_model(tmp_path / "ours.pt")[1]
+    assert (front_end.type, front_end.cmvn.type, front_end.upper_freq) == ("redimnet", "utterance", 7600)
 
 
 class Touch:
