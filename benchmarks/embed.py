@@ -3,8 +3,8 @@
     python benchmarks/embed.py [--threads 2]
 
 AN4's default, four networks, on features in memory; medians of rounds that take turns. Time is wall time, or CPU time
-with `--threads 1`, which other work on the machine hardly changes. Then ECAPA-TDNN of 512 channels, one utterance at a
-time, against speechbrain's of the same size, where that is installed.
+with `--threads 1`, which other work on the machine hardly changes. Then one utterance at a time: by several networks
+beside each other, and by ECAPA-TDNN of 512 channels against speechbrain's of the same size, where that is installed.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import repeat
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `spkr` does
 
@@ -26,6 +28,8 @@ from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, make_network
 
 FRAMES = 300
+NETWORKS = dict.fromkeys(("ecapa512", "ecapa1024", "campplus", "resnet34", "eres2netv2"), DIM)
+NETWORKS |= dict.fromkeys(("redimnet2_b0", "redimnet2_b2"), 72)  # presets, and the bands of their features
 BARS = {"float32": 1.5, "bfloat16": 2.5}  # times as many utterances a second as one by one in float32
 
 
@@ -39,13 +43,14 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     batched(args.utts, args.rounds)
+    compared(args.rounds)
     single(10 * args.rounds)
 
 
-def preset(name: str, **changes) -> Network:
-    """A network of conf/model with weights as training begins with, in evaluation mode."""
+def preset(name: str, dim: int = DIM, **changes) -> Network:
+    """A network of conf/model for features of `dim` bands, with weights as training begins with, in evaluation mode."""
     settings = yaml.safe_load((CONF / f"model/{name}.yaml").read_text())["model"]
-    return make_network(network_options(settings | changes), DIM, SPEAKERS).eval()
+    return make_network(network_options(settings | changes), dim, SPEAKERS).eval()
 
 
 def batched(utts: int, rounds: int) -> None:
@@ -67,6 +72,17 @@ def batched(utts: int, rounds: int) -> None:
         print(
             f"batches in {precision}: {speed:.0f} utterances/s, {speed / alone:.2f} times (at least {bar}: {verdict})"
         )
+
+
+def compared(rounds: int) -> None:
+    """Milliseconds for one utterance of each network of NETWORKS, as a ratio to the first."""
+    nets = [preset(name, dim) for name, dim in NETWORKS.items()]
+    rng = np.random.default_rng(1)
+    feats = [rng.standard_normal((FRAMES, dim), np.float32) for dim in NETWORKS.values()]
+    times = medians(rounds, *map(partial, repeat(embed_utterance), nets, feats))
+    for name, net, seconds in zip(NETWORKS, nets, times, strict=True):
+        weights = sum(p.numel() for key, p in net.named_parameters() if not key.startswith("head.")) / 1e6
+        print(f"{name}: {1000 * seconds:.1f} ms, {seconds / times[0]:.2f} times, {weights:.2f} million weights")
 
 
 def single(rounds: int) -> None:

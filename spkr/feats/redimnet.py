@@ -56,7 +56,7 @@ def num_frames(num_samples: int, fe: FrontEnd) -> int:
 
 @lru_cache(maxsize=8)
 def mel_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
-    """Triangular filters, linear in mel, without bin 0: (fft_size / 2, num_mel_bins).
+    """Triangular filters, linear in mel: (fft_size / 2, num_mel_bins).
 
     Raises InputError if a band is so narrow that it holds no FFT bin.
     """
@@ -70,6 +70,5 @@ def mel_banks(fe: FrontEnd, device: torch.device) -> torch.Tensor:
     bins = mel(torch.linspace(0, fe.sample_frequency // 2, fft_size(fe) // 2, dtype=torch.float64))
     rising = (bins[:, None] - left) / step
     banks = torch.minimum(rising, 2 - rising).clamp(min=0)
-    banks[0] = 0
     check_bands(banks)
     return banks.float().to(device)

@@ -40,7 +40,7 @@ class WeightedSum(nn.Module):
         weights = self.w.view(self.maps, -1).softmax(dim=0)
         y = weights[0] * maps[0]
         for weight, x in zip(weights[1:], maps[1:], strict=True):
-            y = y + weight * x
+            y = torch.addcmul(y, weight, x)
         return y
 
 

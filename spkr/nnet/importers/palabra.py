@@ -92,8 +92,7 @@ def redimnet2(file: NetworkFile) -> tuple[dict[str, Any], Weights] | None:
     last = stages[-1]["channels"] if stages else filters
     if "backbone.head.weight" in file.state:
         last = settings["last_filters"] = w.size("backbone.head.weight")
-        w.copy("encoder.last", "backbone.head", "weight", "bias")
-        w.ours["encoder.last.weight"] = w.ours["encoder.last.weight"].flatten(1)
+        _linear(w, "encoder.last", "backbone.head")
     _tail(w, last)
     return SETTINGS | settings, w
 

@@ -43,8 +43,8 @@ class Weights:
         self.copy(ours, theirs, *(NORM if affine else NORM[2:]))
 
     def flatten(self, ours: str) -> None:
-        """Make a convolution of one frame that was moved, (out, in, 1), the matrix of an affine layer."""
-        if self.ours[ours].dim() == 3:
+        """Make a convolution of one frame or pixel that was moved, (out, in, 1[, 1]), the matrix of an affine layer."""
+        if self.ours[ours].dim() in (3, 4):
             self.ours[ours] = self.ours[ours].flatten(1)
 
     def reorder(self, ours: str, order: torch.Tensor, axis: int = 0) -> None:
