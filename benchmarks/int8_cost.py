@@ -2,7 +2,8 @@
 
     python benchmarks/int8_cost.py an4.spkr exp/an4/data/test [--trials trials_pairs]
 
-The model has ONNX inside (`spkr pack --onnx`). Scores are cosines of the raw embeddings, on one thread.
+The model has ONNX inside (`spkr pack --onnx`). Scores are those of its back-end; the network has one
+thread.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from spkr.feats.vad import energy_vad
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import read_trials
 from spkr.metrics.eer import eer_kaldi
+from spkr.packed.heard import Heard
 from spkr.packed.packed_model import PackedModel
+from spkr.packed.ratios import Voices
 
 
 class Timed:
@@ -36,6 +39,11 @@ class Timed:
         found = self.session.run(names, inputs)
         self.seconds += time.process_time() - start
         return found
+
+
+def cosine_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """One minus the cosine of two embeddings (dim,)."""
+    return 1 - float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
 def main() -> None:
@@ -56,14 +64,14 @@ def main() -> None:
         for name, network in networks.items():
             model.engine.network = network
             vector = model.engine.embed([feats], [used])[0]
-            vectors[name][utt] = vector / np.linalg.norm(vector)
+            vectors[name][utt] = vector
     trials = read_trials(args.data / args.trials)
     for name, network in networks.items():
-        sides = (trials.enrol_names, trials.enrol), (trials.test_names, trials.test)
-        enrol, test = (np.stack([vectors[name][utt] for utt in names])[numbers] for names, numbers in sides)
-        scores = np.vecdot(enrol, test)
+        voices = {utt: Heard(utt, vector, seconds=1.0, speech=1.0) for utt, vector in vectors[name].items()}
+        enrol, test = (Voices.of([[voices[utt]] for utt in side]) for side in (trials.enrol_names, trials.test_names))
+        scores = model.ratios.of_pairs(enrol, test)[0][trials.enrol, trials.test]
         percent = 100 * eer_kaldi(scores[trials.target], scores[~trials.target])[0]
-        distance = 1 - min(float(vectors[name][utt] @ vectors["float32"][utt]) for utt in wav)
+        distance = max(cosine_distance(vectors[name][utt], vectors["float32"][utt]) for utt in wav)
         print(
             f"{name}: EER {percent:.2f} %, {network.size / 1e6:.1f} MB, {network.seconds / len(wav) * 1e3:.1f} ms a "
             f"recording of {audio / len(wav):.1f} s, cosine distance to float32 at most {distance:.1e}"
