@@ -69,11 +69,13 @@ def reflect(x: torch.Tensor, mask: torch.Tensor | None, beyond: int) -> torch.Te
     The frame at an end is not repeated. An utterance of fewer frames is reflected again and again.
     """
     time, frames = time_axis(x)
-    n = torch.tensor([[x.shape[2]]], device=x.device) if mask is None else mask.sum(dim=2)  # (1 or N, 1)
+    n = mask.sum(dim=2) if mask is not None else torch.full((1, 1), x.shape[2], device=x.device)  # (N or 1, 1)
     period = (2 * (n - 1)).clamp(min=1)
     t = torch.arange(-beyond, x.shape[2] + beyond, device=x.device) % period
     source = torch.minimum(t, period - t).unsqueeze(3 - time)  # with one axis for the channels
-    y = torch.take_along_dim(frames, source, dim=time)
+    sizes = list(frames.shape)
+    sizes[time] = -1
+    y = frames.gather(time, source.expand(sizes))
     return y.transpose(1, 2) if time == 1 else y
 
 
