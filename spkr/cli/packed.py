@@ -66,8 +66,8 @@ def _pack(args) -> None:
 
 
 def _info(args) -> None:
-    from spkr.packed.container import SUMS, VERSION, Container
-    from spkr.packed.packed_model import WEIGHTS, embeddings_sha256
+    from spkr.packed.about import embeddings_sha256
+    from spkr.packed.container import SUMS, VERSION, WEIGHTS, Container
 
     container = Container(args.model)
     if not args.json:

@@ -4,6 +4,9 @@ from typing import Literal
 
 from spkr.config.options import Options, Positive, Shards, option
 
+MAX_CHUNK = 10000  # frames at once, as in Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
+MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
+
 
 class Embed(Options):
     """How utterances are embedded. Numbers of shards and jobs do not change the embeddings."""

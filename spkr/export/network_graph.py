@@ -7,10 +7,10 @@ Every graph also does what `spkr embed` does for a short utterance: its first an
 import torch
 from torch import nn
 
+from spkr.config.embed_options import MIN_CHUNK
 from spkr.config.front_end_options import FrontEnd, VadOptions
 from spkr.errors import InputError
 from spkr.feats.cmvn import normalize_batch
-from spkr.nnet.embed import MIN_CHUNK
 from spkr.nnet.model import Network
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from spkr.config.embed_options import MIN_CHUNK
 from spkr.config.front_end_options import FrontEnd
 from spkr.export.front_graph import front_graph
 from spkr.export.network_graph import NetworkGraph
 from spkr.export.onnx_file import add_metadata, to_onnx
-from spkr.nnet.embed import MIN_CHUNK
 from spkr.nnet.model import Network, load_model
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 EXAMPLE = 157  # frames
 
 
-def packed_graphs(model: str | Path, front_end: FrontEnd) -> dict[str, bytes]:
-    """The graphs of a model file, by the names of their parts; InputError for features that have no graph."""
+def packed_graphs(model: str | Path, front_end: FrontEnd) -> tuple[bytes, bytes]:
+    """The graphs of a model file, front end and network; InputError for features that have no graph."""
     net, *_ = load_model(model)
-    graphs = {"front.onnx": front_onnx(front_end), "network.onnx": network_onnx(net, front_end)}
-    return {name: graph.SerializeToString(deterministic=True) for name, graph in graphs.items()}
+    front, network = front_onnx(front_end), network_onnx(net, front_end)
+    return front.SerializeToString(deterministic=True), network.SerializeToString(deterministic=True)
 
 
 def front_onnx(fe: FrontEnd) -> "onnx.ModelProto":

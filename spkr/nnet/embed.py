@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from spkr.config.embed_options import Embed
+from spkr.config.embed_options import MAX_CHUNK, MIN_CHUNK, Embed
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
@@ -22,8 +22,6 @@ from spkr.kaldi.table import TableWriter
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
-MAX_CHUNK = 10000  # frames at once, as in Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
-MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
 WHOLE = Embed(shards=1)
 
 Precision = Literal["float32", "bfloat16"]

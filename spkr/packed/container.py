@@ -26,6 +26,7 @@ from spkr.files import replacing
 
 FORMAT, VERSION = "spkr packed model", 1
 ABOUT, SUMS = "about.json", "sha256"
+WEIGHTS, FRONT, NETWORK = "weights.safetensors", "front.onnx", "network.onnx"  # parts
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part
 DAMAGES = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, KeyError, ValueError, OSError)
 WRITE_AGAIN = "write it again with `spkr pack`, or copy it again"

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spkr.config.embed_options import MAX_CHUNK, MIN_CHUNK
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.packed.about import About
-from spkr.packed.container import WRITE_AGAIN, Container
+from spkr.packed.container import FRONT, NETWORK, WRITE_AGAIN, Container
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-FRONT, NETWORK = "front.onnx", "network.onnx"
 PIECE = 3000  # frames computed at once, to save memory
-MAX_CHUNK, MIN_CHUNK = 10000, 25  # frames, those of `spkr embed`
 ERRORS_ONLY = 3  # log level
 
 

@@ -15,7 +15,7 @@ from spkr.feats import make_front_end
 from spkr.feats.silero import SILERO
 from spkr.feats.vad import energy_vad
 from spkr.packed.about import embeddings_sha256, read_about
-from spkr.packed.container import Container
+from spkr.packed.container import FRONT, NETWORK, WEIGHTS, Container
 from spkr.packed.decision import Comparison, Rule, decide, make_rule
 from spkr.packed.heard import NO_SAMPLES, Audio, Heard, Prepared, Sound, check_speech, read_sound
 from spkr.packed.ratios import Ratios, Voices
@@ -23,7 +23,6 @@ from spkr.packed.ratios import Ratios, Voices
 EngineName = Literal["auto", "torch", "onnx"]
 Vad = Literal["energy", "silero"]
 Precision = Literal["float32", "bfloat16"]
-WEIGHTS, FRONT, NETWORK = "weights.safetensors", "front.onnx", "network.onnx"
 
 
 class Engine(Protocol):

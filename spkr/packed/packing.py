@@ -20,8 +20,8 @@ from spkr.nnet.model import HEAD, read_model
 from spkr.packed import examples
 from spkr.packed.about import About, without_nan
 from spkr.packed.card import card
-from spkr.packed.container import Container, as_arrays, write_container
-from spkr.packed.packed_model import WEIGHTS, PackedModel
+from spkr.packed.container import FRONT, NETWORK, WEIGHTS, Container, as_arrays, write_container
+from spkr.packed.packed_model import PackedModel
 from spkr.packed.ratios import COHORT, PART, PLDA
 from spkr.packed.run_files import RunFiles, find_run_files
 
@@ -56,7 +56,7 @@ def pack(
     if onnx:
         from spkr.export.packed_graphs import packed_graphs
 
-        parts |= packed_graphs(files.network, front_end)
+        parts |= zip((FRONT, NETWORK), packed_graphs(files.network, front_end), strict=True)
     about = _about(files, model, front_end, len(arrays.get(COHORT, ())))
     parts[examples.PART] = as_arrays(_examples(about, parts, front_end))
     parts["card.md"] = card(About.model_validate(about)).encode()
