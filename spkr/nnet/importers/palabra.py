@@ -18,14 +18,7 @@ from spkr.nnet.importers.network_file import NetworkFile
 from spkr.nnet.importers.weights import Weights
 from spkr.nnet.redimnet2 import KERNELS
 
-FRONT_END = {
-    "type": "redimnet",
-    "window_type": "hamming",
-    "low_freq": 20,
-    "high_freq": 7600,
-    "select_voiced": False,
-    "cmvn": {"type": "utterance"},
-}
+FRONT_END = {"type": "redimnet", "high_freq": 7600, "select_voiced": False, "cmvn": {"type": "utterance"}}
 ONLY = {  # other values of these options of model_config cannot be imported
     "feat_type": "tf",
     "hop_length": 160,

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from spkr.errors import InputError
 from spkr.feats import compute, make_front_end
+from tests.conftest import ROOT
 from tests.unit.feats.extraction import speech
 
-FRONT_END = make_front_end(
-    {"type": "redimnet", "num_mel_bins": 72, "high_freq": 7600, "select_voiced": False, "window_type": "hamming"}
-)
+FRONT_END = make_front_end(yaml.safe_load((ROOT / "conf/feats/redimnet72.yaml").read_text())["feats"])
 THEIRS = [
     [-1.9735, 3.5885, 8.1855],
     [-2.9765, 1.6456, 7.5568],

@@ -6,14 +6,18 @@ import re
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from spkr.cli import main
 from spkr.errors import InputError
+from spkr.feats import make_front_end
+from spkr.nnet import network_options
 from spkr.nnet.importers import ORIGINS
 from spkr.nnet.importers.importing import import_model
 from spkr.nnet.importers.palabra import BANKS
 from spkr.nnet.model import load_model, read_model
 from tests.unit.nnet.layouts import FEATURES, LAYOUTS, filled, write_network
+from tests.unit.nnet.networks import CONF
 
 CAMPPLUS, RESNET, ECAPA = "3d-speaker CAM++", "wespeaker ResNet", "wespeaker ECAPA-TDNN"
 ERES2NETV2, REDIMNET2 = "3d-speaker ERes2NetV2", "palabra ReDimNet2"
@@ -141,10 +145,28 @@ def test_a_checkpoint_says_what_the_weights_do_not(tmp_path, config, message):
             import_model(path, tmp_path / "ours.pt", "palabra")
 
 
-def test_the_front_end_of_redimnet2_is_its_own(tmp_path):
-    import_model(write_network(tmp_path / "theirs.pt", REDIMNET2), tmp_path / "ours.pt", "palabra")
-    front_end = load_model(tmp_path / "ours.pt")[1]
-    assert (front_end.type, front_end.cmvn.type, front_end.upper_freq) == ("redimnet", "utterance", 7600)
+@pytest.mark.parametrize(
+    ("layout", "entry", "network", "feats"),
+    [
+        (CAMPPLUS, "campplus_200k", "campplus_3d_speaker", "fbank80_kaldi"),
+        (ERES2NETV2, "eres2netv2_200k", "eres2netv2", "fbank80_kaldi"),
+        (REDIMNET2, "redimnet2_b0_lm", "redimnet2_b0", "redimnet72"),
+        (REDIMNET2, "redimnet2_b2_lm", "redimnet2_b2", "redimnet72"),
+    ],
+)
+def test_presets_for_fine_tuning_are_those_of_the_imported_network(tmp_path, layout, entry, network, feats):
+    import_model(write_network(tmp_path / "theirs.pt", layout), tmp_path / "ours.pt", layout.partition(" ")[0])
+    model = read_model(tmp_path / "ours.pt")
+    settings, front_end = (
+        yaml.safe_load((CONF / f"{kind}/{name}.yaml").read_text())[kind]
+        for kind, name in (("model", network), ("feats", feats))
+    )
+    ours = network_options(settings).to_dict()
+    for name in ("type", "pooling", "unbiased_std"):
+        assert model["settings"][name] == ours[name], name
+    assert yaml.safe_load((CONF / f"pretrained/{entry}.yaml").read_text())["model"].items() <= ours.items()
+    expected = make_front_end(front_end | {"num_mel_bins": 80})
+    assert make_front_end(model["front_end"]).numbers() == expected.numbers()
 
 
 class Touch:
