@@ -15,6 +15,7 @@ Channel = int | Literal["mix"] | None  # a number from 0, the mean of all, or th
 
 NUMBERS = {"left": 0, "right": 1}
 NAMES = (*NUMBERS, "mix")
+REMEDY = "set feats.channel (spkr data: --channel), or reco2channel in the data directory, to"
 EXPECTED = f"{', '.join(NAMES)}, or a number from 0"
 
 
@@ -25,14 +26,13 @@ def channel_of(value: str | int | None) -> Channel:
 
 def check_channel(source: object, channels: int, channel: Channel) -> None:
     """Raise InputError, naming the source, if audio of so many channels does not have this one."""
-    remedy = "set feats.channel (spkr data: --channel), or reco2channel in the data directory, to"
     if channel is None and channels != 1:
-        raise InputError(f"{source}: {channels} channels; expected one; {remedy} {EXPECTED}")
+        raise InputError(f"{source}: {channels} channels; expected one; {REMEDY} {EXPECTED}")
     if isinstance(channel, int) and channel >= channels:
         names = {number: f"{name}, " for name, number in NUMBERS.items()}
         has = "1 channel" if channels == 1 else f"{channels} channels"
         raise InputError(
-            f"{source}: {has}; expected one of the number {channel} ({names.get(channel, '')}counted from 0); {remedy} "
+            f"{source}: {has}; expected one of the number {channel} ({names.get(channel, '')}counted from 0); {REMEDY} "
             "one that it has"
         )
 

@@ -5,7 +5,7 @@ containers may give no length, or one that includes what decoders drop.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -174,3 +174,21 @@ def _facts(file: IO[bytes], kind: str) -> Facts:
     if media.exact and samples / rate > media.exact + slack:
         raise DamagedAudio(f"has {samples / rate:.2f} s of audio; its header says {media.exact:.2f} s")
     return Facts(rate, channels, min(samples, round(media.exact * rate)) if media.exact else samples)
+
+
+def is_longer(path: str | Path, seconds: float) -> bool:
+    """Whether a file of these kinds has more audio than `seconds`; it is not decoded further than that.
+
+    A small file may hold days of silence. False for files of other kinds, and for those that are damaged before.
+    """
+    with suppress(DamagedAudio), open(path, "rb") as file:  # noqa: PTH123, as above
+        kind, heard = kind_of(file.read(16)), 0.0
+        file.seek(0)
+        if kind is None:
+            return False
+        with _opened(file, kind) as media:
+            for frame in media.frames():
+                heard += frame.samples / frame.sample_rate
+                if heard > seconds:
+                    return True
+    return False

@@ -46,7 +46,7 @@ def enrol(
     model: PackedModel,
     store: str | Path,
     name: str,
-    recordings: Sequence[Audio],
+    recordings: Sequence[Audio | Sound],
     terms: Terms,
     rate: int | None = None,
     channel: Channel = None,
@@ -54,7 +54,7 @@ def enrol(
     """Enrol a voice under a name. The store is made if it does not exist.
 
     Args:
-        recordings: paths, or samples (n,) as of `PackedModel.hear`
+        recordings: paths, or samples (n,) as of `PackedModel.hear`; or sounds that were read already
         rate: Hz, of samples; default: the model's
         channel: of files with several
     Raises InputError as `PackedModel.hear` and `VoiceStore.add` do, and if a gate is not passed, unless terms.force.
@@ -87,14 +87,17 @@ def as_recording(sound: Sound, heard: Heard) -> Recording:
 
 
 def read_sounds(
-    model: PackedModel, recordings: Sequence[Audio], rate: int | None = None, channel: Channel = None
+    model: PackedModel, recordings: Sequence[Audio | Sound], rate: int | None = None, channel: Channel = None
 ) -> list[Sound]:
     """Recordings at the model's rate. `rate` is that of samples; a file has its own. Raises as `read_sound` does.
 
-    Samples get a number, by which messages name them: array 1 is the first recording.
+    Samples get a number, by which messages name them: array 1 is the first recording. Sounds are returned as they are.
     """
     sounds = []
     for number, audio in enumerate(recordings, 1):
+        if isinstance(audio, Sound):
+            sounds.append(audio)
+            continue
         is_array = isinstance(audio, np.ndarray)
         sound = read_sound(audio, model.front_end, rate if is_array else None, channel)
         sounds.append(replace(sound, source=f"array {number}") if is_array else sound)
