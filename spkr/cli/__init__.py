@@ -30,6 +30,7 @@ from spkr.cli import (
     packed,
     report,
     scoring,
+    serve,
     trial_lists,
     voices,
 )
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         voices,
         onnx_export,
         embed_files,
+        serve,
         artefacts,
     ):
         group.add_verbs(verb)

@@ -144,8 +144,8 @@ def chain_of(args) -> Chain:
     return parse_chain(args.chain or BACKENDS[args.backend])
 
 
-def add_listening(p) -> None:
-    """A packed model, how recordings are heard with it, and how answers are printed."""
+def add_listening(p, prints: bool = True) -> None:
+    """A packed model, how recordings are heard with it, and how answers are printed if they are."""
     p.add_argument("model", metavar="MODEL", help="what `spkr pack` wrote")
     p.add_argument("--channel", type=channel, help=f"of recordings with several: {EXPECTED}")
     p.add_argument("--engine", choices=("auto", "torch", "onnx"), default="auto",
@@ -153,4 +153,5 @@ def add_listening(p) -> None:
     p.add_argument("--threads", type=positive, metavar="N", help="that the network uses")
     p.add_argument("--vad", choices=("energy", "silero"), default="energy", help="what finds speech: silero for "
                    "noise and music, an extra; the network then sees speech only (default: %(default)s)")  # fmt: skip
-    p.add_argument("--json", action="store_true", help="print JSON")
+    if prints:
+        p.add_argument("--json", action="store_true", help="print JSON")

@@ -34,7 +34,7 @@ def add_verbs(verb) -> None:
     p.add_argument("store", metavar="STORE", help="a file of enrolled voices")
     p.add_argument("files", metavar="FILE", nargs="+", help="recordings, each of which is identified")
     p.add_argument("--top", type=positive, default=5, metavar="N", help="voices to show (default: %(default)s)")
-    _add_margin(p)
+    add_margin(p)
     add_rule(p)
     p.set_defaults(error_status=BROKEN)
 
@@ -52,12 +52,13 @@ def add_verbs(verb) -> None:
                    help="identify each segment by itself, not all of a label together")  # fmt: skip
     p.add_argument("--min-seconds", type=positive_number, metavar="S",
                    help="do not listen to shorter segments (default: 0.5)")  # fmt: skip
-    _add_margin(p)
+    add_margin(p)
     add_rule(p)
     _add_store_verb(verb)
 
 
-def _add_margin(p) -> None:
+def add_margin(p) -> None:
+    """The option of an identification."""
     p.add_argument("--margin", type=not_negative, metavar="X", help="by which the likeliest voice must be ahead of the "
                    "next, in log-likelihood ratio (default: log 10; 0 of scores without a calibration)")  # fmt: skip
 
