@@ -7,7 +7,7 @@
 # make test-slow: the demo's table, and simulations of several minutes.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
-# make test-browser: the HTML report and the site in a headless Chromium; as root, on Debian, if it is not installed.
+# make test-browser: the HTML report, the site and the server's page in a headless Chromium; as root, on Debian, if it is not installed.
 # make image: a Docker image for a processor.
 # make tutorial: runs the tutorial's commands, and writes what they print and draw into docs/tutorial and docs/tutorial.ipynb.
 # make conf: conf/default.yaml and conf/schema.yaml, from the classes in spkr/config.

@@ -45,7 +45,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as e:
-        why = getattr(e, "strerror", None) or "no such port"
+        number = getattr(e, "errno", None)  # None of a port that is none, negative of a name that is not found
+        why = "no such port" if number is None else os.strerror(number) if number > 0 else e.strerror
         raise InputError(f"{host}, port {port}: cannot listen there ({why}); choose --host or --port") from None
 
 

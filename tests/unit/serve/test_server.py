@@ -42,7 +42,10 @@ def test_without_a_token_only_this_machine_is_served(host):
 
 
 def test_sockets():
-    with listen("127.0.0.1", 0) as one, pytest.raises(InputError, match=r"cannot listen there \(Address already"):
+    with (
+        listen("127.0.0.1", 0) as one,
+        pytest.raises(InputError, match=r"cannot listen there \(Address already in use\);"),
+    ):
         listen("127.0.0.1", one.getsockname()[1])
     with pytest.raises(InputError, match="no such port"):
         listen("127.0.0.1", 70000)
