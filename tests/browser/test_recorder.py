@@ -1,19 +1,17 @@
 """The page of `spkr serve` in a headless Chromium whose microphone plays a file: two clips are compared."""
 
 import re
-import shutil
 
 import pytest
 import soundfile
 
-from tests.browser.test_page import ARGUMENTS, TEXT, contrast
+from tests.browser.test_page import TEXT, VARIABLES, contrast
 from tests.unit.serve.toy_server import running
 from tests.unit.voices.toy_model import hum
 
 pytestmark = pytest.mark.browser
 TOKEN = "token-of-this-test"
 COLOURS = ("ink", "quiet", "link", "bad", "good")
-VARIABLES = "names => names.map(n => getComputedStyle(document.documentElement).getPropertyValue('--' + n).trim())"
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +23,34 @@ def servers(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(servers, tmp_path):
-    """Open the page in a Chromium whose microphone plays a hum of these voices, one after the other.
+def opened(launch, servers, tmp_path):
+    """Open the page in a Chromium whose microphone plays a hum of a voice.
 
     At the end nothing was fetched from elsewhere, and the console has no errors but those that a test expects.
     """
-    from playwright.sync_api import sync_playwright
-
-    if not (chromium := shutil.which("chromium")):
-        pytest.skip("no chromium; make browser installs it")
     said, expected, browsers = [], [], []
-    with sync_playwright() as play:
 
-        def opened(voice="ann", server="open", microphone=True, scheme="light", width=1400, says=()):
-            expected.extend(says)
-            soundfile.write(tmp_path / "microphone.wav", hum(voice, 60.0, rate=48000), 48000)
-            fake = [
-                "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+    def opened(voice="ann", server="open", microphone=True, scheme="light", width=1400, says=()):
+        expected.extend(says)
+        soundfile.write(tmp_path / "microphone.wav", hum(voice, 60.0, rate=48000), 48000)
+        browsers.append(
+            launch(
+                "--use-fake-device-for-media-stream",
                 f"--use-file-for-fake-audio-capture={tmp_path / 'microphone.wav'}",
                 "--use-fake-ui-for-media-stream" if microphone else "--deny-permission-prompts",
-            ]  # fmt: skip
-            browsers.append(browser := play.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, *fake]))
-            context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
-            page = context.new_page()
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            url = servers[server]
-            page.on("request", lambda r: None if r.url.startswith((url, "blob:", "data:")) else said.append(r.url))
-            page.goto(url)
-            return page
+            )
+        )
+        page = browsers[-1].new_context(color_scheme=scheme, viewport={"width": width, "height": 900}).new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        url = servers[server]
+        page.on("request", lambda r: None if r.url.startswith((url, "blob:", "data:")) else said.append(r.url))
+        page.goto(url)
+        return page
 
-        yield opened
-        for browser in browsers:
-            browser.close()
+    yield opened
+    for browser in browsers:
+        browser.close()
     assert [line for line in said if not any(word in line for word in expected)] == []
 
 
@@ -68,7 +61,7 @@ def record(page, clip, seconds=2.5):
     page.wait_for_timeout(seconds * 1000)
     level = page.locator(f"[data-clip={clip}] .level span").evaluate("e => e.getBoundingClientRect().width")
     button.click()
-    page.wait_for_selector(f"[data-clip={clip}] audio:visible")
+    page.wait_for_selector(f"[data-clip={clip}]:not(.recording) audio:visible")
     return level
 
 
