@@ -4,7 +4,8 @@
 # make docs: the site, in site/; runs the embedded corpus for its pictures first.
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
-# make test-slow: the demo's table, and simulations of several minutes.
+# make test-slow: the demo's table, the tutorial's pages, and others that take minutes.
+# make test-long: the tutorial's notebook, and its page on HI-MIA, which trains on the stand-in; CI leaves these out.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make test-browser: the HTML report, the site and the server's page in a headless Chromium; as root, on Debian, if it is not installed.
@@ -18,7 +19,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
-.PHONY: help demo test numbers test-real test-slow test-faults test-slurm slurm test-browser browser docs image lint conf tutorial install clean
+.PHONY: help demo test numbers test-real test-slow test-long test-faults test-slurm slurm test-browser browser docs image lint conf tutorial install clean
 
 help:
 	@sed -n 's/^# make \([a-z-]*\): /\1\t/p' Makefile | expand -t 16
@@ -30,10 +31,13 @@ test: install
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-real: install
-	$(BIN)/pytest -m real -n 2 --dist loadfile
+	$(BIN)/pytest -m "real and not long" -n 2 --dist loadfile
 
 test-slow: install
 	$(BIN)/pytest -m slow -n 2
+
+test-long: install
+	$(BIN)/pytest -m long
 
 test-faults: install
 	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults

@@ -32,7 +32,7 @@ def test_the_pages_show_what_their_commands_print(tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("page", ["himia", "pretrained"])
+@pytest.mark.parametrize("page", [pytest.param("himia", marks=pytest.mark.long), "pretrained"])
 def test_the_pages_on_real_corpora_show_what_their_commands_print(page, corpora, tmp_path):
     if not (corpora / "himia-standin").is_dir():
         pytest.skip("SPKR_CORPORA has no folder himia-standin")
@@ -41,7 +41,7 @@ def test_the_pages_on_real_corpora_show_what_their_commands_print(page, corpora,
     check([TUTORIAL / f"{page}.md"], make_folder(tmp_path), real=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_runs_and_prints_what_its_pages_show(tmp_path, monkeypatch):
     import nbformat
     from nbclient import NotebookClient
