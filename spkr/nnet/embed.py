@@ -19,6 +19,7 @@ from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.table import TableWriter
+from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
@@ -49,11 +50,12 @@ def embed_set(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         keep_freed_memory()
+    net = for_inference(net, device, options.precision)
     batches = plan_batches({utt: reader.num_frames(utt) for utt in utt2spk}, options.batch_frames)
     own = batches[shard - 1 :: options.shards]
     if not own:
         raise InputError(f"{data_dir}: {len(batches)} batches do not fill {options.shards} shards; lower embed.shards")
-    vectors = dict(embed_batches(net.to(device), reader, own, device, options.precision))
+    vectors = dict(embed_batches(net, reader, own, device, options.precision))
     with TableWriter(Path(out_dir) / f"xvector.{shard}.ark") as table:
         for utt in sorted(vectors):
             table[utt] = vectors[utt]

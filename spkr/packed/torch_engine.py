@@ -11,6 +11,7 @@ from spkr.feats import compute
 from spkr.feats.cmvn import normalize
 from spkr.nnet import network_options
 from spkr.nnet.embed import embed_batches, plan_batches
+from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import HEAD, make_network
 from spkr.packed.about import About
@@ -38,7 +39,7 @@ class TorchEngine:
             missing, unexpected = ["weights"], []
         if wrong := [name for name in missing if not HEAD.match(name)] + unexpected:
             raise InputError(f"{container.path}: its weights do not fit its network, first {wrong[0]}; {WRITE_AGAIN}")
-        self.net = net.eval().to(self.device)
+        self.net = for_inference(net, self.device, self.precision)
 
     def features(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and log energies (frames,) of samples (n,) on the scale of 16-bit integers."""
