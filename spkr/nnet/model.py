@@ -18,7 +18,7 @@ from spkr.files import replacing
 from spkr.nnet import ENCODERS, network_options
 from spkr.nnet.ensemble import Ensemble
 from spkr.nnet.heads import Margin, make_head, margin_share
-from spkr.nnet.layers import frame_mask, in_multiples, real, strided
+from spkr.nnet.layers import frame_mask, in_multiples, strided
 from spkr.nnet.pooling import Deviation, make_pooling
 from spkr.nnet.torch_file import read_torch
 
@@ -61,7 +61,7 @@ class SpeakerNet(nn.Module):
         without frames.
         """
         mask = frame_mask(lengths, feats.shape[1])
-        feats = feats if mask is None else real(feats, mask.transpose(1, 2))
+        feats = feats if mask is None else torch.where(mask.transpose(1, 2), feats, 0)
         feats, mask = in_multiples(feats, mask, self.encoder.multiple)
         x = self.encoder(feats, mask)
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few digits for moments of many frames
