@@ -39,6 +39,7 @@ def _network(path: str):
 
         return load_model(path)[:2]
     from spkr.packed.packed_model import PackedModel
+    from spkr.packed.torch_engine import network_of
 
     model = PackedModel.read(path, engine="torch")
-    return model.engine.net.cpu(), model.front_end
+    return network_of(model.container, model.about, model.front_end), model.front_end

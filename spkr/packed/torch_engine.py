@@ -13,9 +13,9 @@ from spkr.nnet import network_options
 from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
-from spkr.nnet.model import HEAD, make_network
+from spkr.nnet.model import HEAD, Network, make_network
 from spkr.packed.about import About
-from spkr.packed.container import WRITE_AGAIN, Container
+from spkr.packed.container import WEIGHTS, WRITE_AGAIN, Container
 
 
 class TorchEngine:
@@ -28,18 +28,7 @@ class TorchEngine:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.device.type == "cpu":
             keep_freed_memory()
-        try:
-            net = make_network(network_options(about.network), front_end.dim, num_speakers=1)
-            arrays = container.arrays("weights.safetensors")
-            weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
-            missing, unexpected = net.load_state_dict(weights, strict=False)
-        except (KeyError, TypeError, ValueError, RuntimeError) as e:
-            if isinstance(e, InputError):
-                raise
-            missing, unexpected = ["weights"], []
-        if wrong := [name for name in missing if not HEAD.match(name)] + unexpected:
-            raise InputError(f"{container.path}: its weights do not fit its network, first {wrong[0]}; {WRITE_AGAIN}")
-        self.net = for_inference(net, self.device, self.precision)
+        self.net = for_inference(network_of(container, about, front_end), self.device, self.precision)
 
     def features(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and log energies (frames,) of samples (n,) on the scale of 16-bit integers."""
@@ -59,3 +48,21 @@ class TorchEngine:
         batches = plan_batches({name: len(one) for name, one in seen.items()})
         vectors = dict(embed_batches(self.net, seen, batches, self.device, self.precision))
         return np.stack([vectors[name] for name in seen])
+
+
+def network_of(container: Container, about: About, front_end: FrontEnd) -> Network:
+    """The network of a packed model in evaluation mode, with a head that was never trained.
+
+    Raises InputError if the weights do not fit it.
+    """
+    try:
+        net = make_network(network_options(about.network), front_end.dim, num_speakers=1)
+        weights = {name: torch.from_numpy(array) for name, array in container.arrays(WEIGHTS).items()}
+        missing, unexpected = net.load_state_dict(weights, strict=False)
+    except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        if isinstance(e, InputError):
+            raise
+        missing, unexpected = ["weights"], []
+    if wrong := [name for name in missing if not HEAD.match(name)] + unexpected:
+        raise InputError(f"{container.path}: its weights do not fit its network, first {wrong[0]}; {WRITE_AGAIN}")
+    return net.eval()
