@@ -13,7 +13,7 @@ the page shows:
     22 exp/mini/data/train/spk2utt
     ```
 
-    <!-- picture: exp/mini/main/results/training.png -->
+    <!-- drawn: exp/mini/main/results/training.png -->
     ![loss by epoch](pictures/training.png)
 
 The mark of an output may say what of it is shown, and how well numbers agree on every machine
@@ -34,10 +34,10 @@ REAL = "<!-- real -->\n"  # stands in a page that needs SPKR_CORPORA and SPKR_MO
 CELL = re.compile(
     r"^```(?P<language>sh|python)\n(?P<code>.*?)^```\n"
     r"(?:\n<!-- output(?P<how>.*?) -->\n```text\n(?P<shown>.*?)^```\n)?"
-    r"(?:\n<!-- picture: (?P<drawn>\S+) -->\n!\[[^\]]*\]\((?P<stored>\S+)\)\n)?",
+    r"(?:\n<!-- drawn: (?P<drawn>\S+) -->\n!\[[^\]]*\]\((?P<stored>\S+)\)\n)?",
     re.M | re.S,
 )
-MARK = re.compile(r"^<!-- (output|picture)", re.M)
+MARK = re.compile(r"^<!-- (output|drawn)", re.M)
 
 
 @dataclass(frozen=True)

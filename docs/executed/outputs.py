@@ -89,10 +89,10 @@ def differences(shown: str, printed: str, how: How) -> str:
 
 
 def _lines(text: str, how: How) -> list[str]:
-    """The lines without times, blanks between words as one; sorted by their words if any order will do."""
+    """The lines without times, blanks between words as one; sorted, by words first, if any order will do."""
     lines = [" ".join(UNSTEADY.sub("#", line).split()) for line in text.splitlines()]
     if how.unordered:  # what is left out stands between other lines each time
-        return sorted((line for line in lines if line != GAP), key=lambda line: NUMBER.sub("", line))
+        return sorted((line for line in lines if line != GAP), key=lambda line: (NUMBER.sub("", line), line))
     return lines
 
 

@@ -36,7 +36,7 @@ from PIL import Image
 Image.new("RGB", (1800, 90), "white").save("white.png")
 ```
 
-<!-- picture: white.png -->
+<!-- drawn: white.png -->
 ![white](pictures/small.png)
 
 ```sh
@@ -92,6 +92,7 @@ AGREE = [
     ("within=0,0.5", "score -0.2, 7,140 trials", "score 0.2, 7,140 trials"),
     ("within=10,0 whole", "100 right", "95 right"),
     ("unordered", "b 2\na 1", "a 1\nb 2"),
+    ("unordered", "a 2\na 1", "a 1\na 2"),
     ("unordered", "...\nb 2\n...\na 1", "a 1\nb 2\n..."),
 ]
 DIFFER = [
