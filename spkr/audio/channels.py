@@ -15,7 +15,7 @@ Channel = int | Literal["mix"] | None  # a number from 0, the mean of all, or th
 
 NUMBERS = {"left": 0, "right": 1}
 NAMES = (*NUMBERS, "mix")
-REMEDY = "set feats.channel (spkr data: --channel), or reco2channel in the data directory, to"
+REMEDY = "set --channel, feats.channel in a config, or reco2channel in a data directory, to"
 EXPECTED = f"{', '.join(NAMES)}, or a number from 0"
 
 

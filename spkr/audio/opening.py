@@ -80,7 +80,7 @@ def _why_no_file(source: str | Path) -> str:
     try:
         mode = Path(source).stat().st_mode
     except FileNotFoundError:
-        return "no such audio file; was the corpus moved or deleted after data preparation?"
+        return "no such audio file; was it moved or deleted?"
     except (OSError, ValueError) as e:  # ValueError of a NUL byte
         return f"cannot be read ({getattr(e, 'strerror', e)}); expected an audio file"
     return f"a {'folder' if S_ISDIR(mode) else 'device, pipe or socket'}; expected an audio file"
@@ -101,6 +101,8 @@ def _decoder(source: str | Path, allow_pipes: bool) -> soundfile.SoundFile | Con
         raise InputError(f"{source}: {_why_no_file(source)}")
     try:
         f = Decoder(source if content is None else BytesIO(content))
+    except UnicodeEncodeError:
+        raise InputError(f"{str(source)!r}: bytes that are not UTF-8 in the name; rename the file") from None
     except TypeError:
         raise InputError(f"{source}: not readable as audio (its name is that of headerless audio); rename it") from None
     except soundfile.LibsndfileError:

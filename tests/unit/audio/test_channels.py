@@ -62,9 +62,17 @@ def test_a_channel_is_that_of_the_file(tmp_path, channel, expected, form):
 @pytest.mark.parametrize(
     "channels, channel, message",
     [
-        (1, "right", r"x.wav: 1 channel; expected one of the number 1 \(right, counted from 0\); set feats.channel"),
-        (2, 2, r"x.wav: 2 channels; expected one of the number 2 \(counted from 0\); .* reco2channel in the data"),
-        (3, None, "x.wav: 3 channels; expected one; set feats.channel .* to left, right, mix, or a number from 0"),
+        (
+            1,
+            "right",
+            r"x.wav: 1 channel; expected one of the number 1 \(right, counted from 0\); set --channel, feats.channel",
+        ),
+        (2, 2, r"x.wav: 2 channels; expected one of the number 2 \(counted from 0\); .* reco2channel in a data"),
+        (
+            3,
+            None,
+            "x.wav: 3 channels; expected one; set --channel, feats.channel .* to left, right, mix, or a number from 0",
+        ),
     ],
 )
 @pytest.mark.parametrize("use", [read_audio, check_audio])
@@ -153,7 +161,7 @@ def test_validate_listens_to_the_channels(data, caplog, capsys):
     assert status == 1
     assert "wav.scp:2: b-1: " in said and "2 channels; expected one of the number 2 (counted from 0)" in said
     (data / "reco2channel").unlink()
-    assert "2 channels; expected one; set feats.channel (spkr data: --channel)" in command(caplog, "validate", data)[1]
+    assert "2 channels; expected one; set --channel, feats.channel in a config" in command(caplog, "validate", data)[1]
     status, said = command(caplog, "validate", data, "--channel", "mix")
     assert status == 0
     assert "a-1 of speaker a and b-1 of speaker b have this audio" in said

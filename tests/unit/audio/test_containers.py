@@ -86,7 +86,7 @@ def test_a_part_is_that_of_the_whole_and_pieces_join(tmp_path, monkeypatch):
 
 def test_the_channels_are_apart(tmp_path):
     path = encode(tmp_path / "x.m4a", tone(440), tone(1000))
-    with pytest.raises(InputError, match="x.m4a: 2 channels; expected one; set feats.channel"):
+    with pytest.raises(InputError, match="x.m4a: 2 channels; expected one; set --channel, feats.channel"):
         read_audio(path, RATE)
     assert_alike(read_audio(path, RATE, channel=0), tone(440))
     assert_alike(read_audio(path, RATE, channel=1), tone(1000))

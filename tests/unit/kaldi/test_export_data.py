@@ -79,7 +79,7 @@ def test_mixed_channels_are_all_channels_for_lhotse(data, caplog):
     write_data_dir("data", {"wav.scp": {"a-1": "call.wav", "b-1": "c.flac"}, "utt2spk": {"a-1": "a", "b-1": "b"}})
     status, said = command(caplog, "to-lhotse", "data", "out")
     assert status == 1
-    assert "call.wav: 2 channels; expected one; set feats.channel (spkr data: --channel)" in said
+    assert "call.wav: 2 channels; expected one; set --channel, feats.channel in a config" in said
     assert command(caplog, "to-lhotse", "data", "out", "--channel", "mix")[0] == 0
     assert lhotse("out")["a-1"] == ["a-1", "a", None, None, None, [0, 1], 8000, 0.0, 1.0, 2, 8000, 0.0, 0.0]
     assert lhotse("out")["b-1"][5] == 0
