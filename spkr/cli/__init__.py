@@ -2,7 +2,7 @@
 
 Exit status: 0: done; 1: the input was wrong, or something failed; 2: the command line was wrong. Verbs that answer a
 question, such as `verify`, return 0 for yes and 1 for no, and 2 or more if something was wrong or failed. 143
-(SIGTERM), 130 (SIGINT) or 75 (time was up): a training was stopped, has saved a checkpoint, and the same command
+(SIGTERM), 130 (SIGINT) or 75 (time was up): it was stopped; a training has saved a checkpoint, and the same command
 resumes it; 141 (SIGPIPE): the reader of the output has closed it.
 """
 
@@ -37,6 +37,7 @@ from spkr.cli import (
 from spkr.cli.arguments import verb_adder
 from spkr.cli.terminal import add_questions, formatter_for
 from spkr.errors import InputError
+from spkr.files import UNWRITABLE
 from spkr.orphan import end_when_orphaned
 
 LOG_LINE = "%(asctime)s %(message)s"
@@ -93,7 +94,11 @@ def main(argv: list[str] | None = None) -> None:
         if args.log and os.environ.get("RANK", "0") == "0":  # only one of torchrun's processes writes the file
             _log_to(args.log)
         status = args.run(args) or 0
-        sys.stdout.flush()
+        if sys.stdout:  # None if the shell closed it
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        logger.error("spkr %s: interrupted", args.verb)
+        status = 128 + signal.SIGINT
     except Exception as e:
         status = _report_failure(args.verb, e, getattr(args, "error_status", 1))
     if status:
@@ -109,6 +114,8 @@ def _report_failure(verb: str, e: Exception, status: int) -> int:
         return 128 + signal.SIGPIPE
     elif isinstance(e, OSError) and e.filename:
         logger.error("spkr %s: error: %s: cannot be read or written (%s)", verb, e.filename, e.strerror)
+    elif isinstance(e, OSError) and e.errno in UNWRITABLE:
+        logger.error("spkr %s: error: the output cannot be written (%s)", verb, e.strerror)
     else:
         logger.error("spkr %s: failed; this is a defect of spkr, or of the machine", verb, exc_info=e)
     return status

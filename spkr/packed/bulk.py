@@ -5,6 +5,7 @@ embeddings do not depend on the number of processes.
 """
 
 import logging
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -99,6 +100,7 @@ def _in_processes(
 
 
 def _open(path: str, settings: Mapping[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it; the main process says so
     _models["opened"] = PackedModel.read(path, **settings)
 
 

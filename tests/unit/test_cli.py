@@ -208,6 +208,31 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path):
     child.stderr.close()
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path, closed):
+    (tmp_path / "scores").write_text("1 target\n0 nontarget\n")
+    command = f"from spkr.cli import main; main(['eer', {str(tmp_path / 'scores')!r}])"
+    end = ">&-" if closed else ">/dev/full"
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {end}', sys.executable, command], stderr=subprocess.PIPE, text=True
+    )
+    assert "Traceback" not in done.stderr
+    if not closed:
+        assert "spkr eer: error: the output cannot be written (No space left on device)" in done.stderr
+        assert done.returncode == 1
+
+
+def test_an_interruption_is_one_line(caplog, capsys, monkeypatch):
+    import spkr.nnet.embed
+
+    def embed_set(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(spkr.nnet.embed, "embed_set", embed_set)
+    assert outcome(capsys, "embed", "no.pt", "data", "feats", "out")[0] == 130
+    assert caplog.messages == ["spkr embed: interrupted"]
+
+
 def test_a_defect_is_not_passed_off_as_wrong_input(caplog, capsys, monkeypatch):
     import spkr.nnet.embed
 
