@@ -25,9 +25,9 @@ def add_verbs(verb) -> None:
 
 def _export_onnx(args) -> None:
     from spkr.export.exporting import export_network
-    from spkr.outputs import check_writable
+    from spkr.outputs import check_outputs
 
-    check_writable(args.out)
+    check_outputs([args.out], [args.model])
     features = args.features or ("outside" if args.program else "inside")
     export_network(args.out, *_network(args.model), features, args.program, args.language, int8=args.quantize == "int8")
 

@@ -1,8 +1,10 @@
 """The verbs of packed models: writing one, looking at it, and comparing recordings with it."""
 
 import json
+from pathlib import Path
 
-from spkr.cli.arguments import add_listening, prior, probability
+from spkr.cli.arguments import add_listening, number, prior, probability
+from spkr.errors import InputError
 
 MISMATCH = 1  # exit status: different speakers, or other numbers than the file says
 BROKEN = 2  # exit status of errors, where 1 is an answer
@@ -22,7 +24,11 @@ def add_verbs(verb) -> None:
 
     p = verb("info", _info, "show a packed model: its card, or all that it says of itself", "an4.spkr")
     p.add_argument("model", metavar="MODEL", help="what `spkr pack` wrote")
-    p.add_argument("--json", action="store_true", help="print about.json, with the hash that a store is bound to")
+    p.add_argument(
+        "--json",
+        action="store_true",
+        help="print about.json, with the hash that a store is bound to, and that of each part",
+    )
 
     p = verb("selfcheck", _selfcheck, "compute the examples in a packed model, and compare with what it says",
              "an4.spkr")  # fmt: skip
@@ -44,8 +50,8 @@ def add_rule(p) -> None:
     p.add_argument("--prior", type=prior, metavar="P", help="of the same speaker, for the probability and Bayes' "
                    "threshold (default: the prior that the model was calibrated for)")  # fmt: skip
     how = p.add_mutually_exclusive_group()
-    how.add_argument("--threshold", type=float, metavar="X", help="decide by this log-likelihood ratio; by this score, "
-                     "if the model has no calibration")  # fmt: skip
+    how.add_argument("--threshold", type=number, metavar="X", help="decide by this log-likelihood ratio; by this "
+                     "score, if the model has no calibration")  # fmt: skip
     how.add_argument("--false-alarms", type=probability, metavar="RATE", help="decide by the threshold that was chosen "
                      "on dev for this rate of false alarms: 0.01, 0.001")  # fmt: skip
 
@@ -61,20 +67,23 @@ def _pack(args) -> None:
     from spkr.outputs import check_writable
     from spkr.packed.packing import pack
 
+    if Path(args.out).suffix != ".spkr":  # a file of the run would be overwritten
+        raise InputError(f"{args.out}: expected the name of a file that ends in .spkr")
     check_writable(args.out)
     pack(args.run_dir, args.out, args.backend, args.trials, args.onnx)
 
 
 def _info(args) -> None:
-    from spkr.packed.about import embeddings_sha256
-    from spkr.packed.container import SUMS, VERSION, WEIGHTS, Container
+    from spkr.packed.about import embeddings_sha256, read_about
+    from spkr.packed.container import VERSION, WEIGHTS, Container
 
     container = Container(args.model)
     if not args.json:
         print(container.text("card.md"), end="")
         return
-    sha = embeddings_sha256(container.sums[WEIGHTS], container.about)
-    print(json.dumps({"version": VERSION, "sha256": sha} | container.about | {SUMS: container.sums}, indent=1))
+    read_about(container)  # refuses one that lacks something
+    sha = embeddings_sha256(container.sums.get(WEIGHTS, ""), container.about)
+    print(json.dumps({"version": VERSION, "sha256": sha} | container.about | {"parts": container.sums}, indent=1))
 
 
 def _selfcheck(args) -> int:

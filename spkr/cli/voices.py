@@ -172,7 +172,8 @@ def _label(args) -> None:
 
 
 def _list(args) -> None:
-    from spkr.voices.answers import on_a_line, voice_json, voice_text
+    from spkr.packed.verdicts import on_a_line
+    from spkr.voices.answers import voice_json, voice_text
     from spkr.voices.store import VoiceStore
 
     store = VoiceStore(args.store)
@@ -195,7 +196,8 @@ def _show(args) -> None:
 
 
 def _remove(args) -> None:
-    from spkr.voices.answers import on_a_line, voice_json, voice_text
+    from spkr.packed.verdicts import on_a_line
+    from spkr.voices.answers import voice_json, voice_text
     from spkr.voices.store import VoiceStore
 
     gone = VoiceStore(args.store).remove(*args.names)

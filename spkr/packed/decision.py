@@ -49,6 +49,8 @@ def make_rule(
         raise InputError(f"prior {prior:g}: the model has no calibration; it decides by a threshold on scores")
     if prior is not None and not 0 < prior < 1:
         raise InputError(f"prior {prior:g}; expected a number above 0 and below 1")
+    if threshold is not None and not math.isfinite(threshold):
+        raise InputError(f"threshold {threshold:g}; expected a finite number")
     if threshold is not None and false_alarms is not None:
         raise InputError("a threshold and a rate of false alarms; expected one of them")
     given = None if about.calibration is None else prior or about.calibration.prior
@@ -84,4 +86,4 @@ def decide(score: float, llr: float | None, rule: Rule) -> Comparison:
 def posterior(llr: float, prior: float) -> float:
     """The probability of the same voice: the logistic function of llr + logit(prior)."""
     odds = llr + math.log(prior) - math.log1p(-prior)
-    return 1 / (1 + math.exp(-odds)) if odds >= 0 else 1 - 1 / (1 + math.exp(odds))
+    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))

@@ -9,7 +9,14 @@ from spkr.packed.heard import Heard, joined
 if TYPE_CHECKING:
     from spkr.packed.packed_model import PackedModel
 
+SURE = 0.9995  # a probability from which on three digits would say 1
+
 Verdict = tuple[Sequence[Heard], Heard, Comparison]  # the recordings of one speaker, another one, and the comparison
+
+
+def on_a_line(text: str) -> str:
+    """Text without what would end a line or move the cursor, such as a file name may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def as_text(verdict: Verdict) -> str:
@@ -17,7 +24,7 @@ def as_text(verdict: Verdict) -> str:
     enrol, test, found = verdict
     sides = [f"  {side}: {of_recording(one)}" for side, one in (*(("A", one) for one in enrol), ("B", test))]
     warnings = [f"  warning: {warning}" for warning in joined([*enrol, test])]
-    return "\n".join([f"{'same' if found.same else 'different'}: {evidence(found)}", *sides, *warnings])
+    return "\n".join(map(on_a_line, [f"{'same' if found.same else 'different'}: {evidence(found)}", *sides, *warnings]))
 
 
 def evidence(found: Comparison) -> str:
@@ -26,7 +33,8 @@ def evidence(found: Comparison) -> str:
     threshold = f"threshold {rule.threshold:.2f} on the {'ratio' if rule.on_ratios else 'score'}, {rule.why}"
     if found.llr is None:
         return f"score {found.score:.4g}; {threshold}"
-    at = f"probability {found.probability:.3g} at a prior of {rule.prior:g}"
+    probability = "above 0.999" if found.probability >= SURE else f"{found.probability:.3g}"
+    at = f"probability {probability} at a prior of {rule.prior:g}"
     return f"log-likelihood ratio {found.llr:.2f}, {at}; score {found.score:.4g}; {threshold}"
 
 

@@ -4,17 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spkr.packed.heard import joined
-from spkr.packed.verdicts import comparison_json, of_recording, recording_json
+from spkr.packed.verdicts import comparison_json, of_recording, on_a_line, recording_json
 from spkr.voices.enrolment import Enrolment
 from spkr.voices.gates import counted
 from spkr.voices.identifying import Candidate, Identity
 from spkr.voices.labelling import Named
 from spkr.voices.voice import UNKNOWN, Voice
-
-
-def on_a_line(text: str) -> str:
-    """Text without what would end a line or move the cursor, such as a file name may hold."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def enrolment_text(done: Enrolment) -> str:

@@ -1,11 +1,18 @@
 """The commands of packed models: their output and exit status."""
 
 import json
+import math
+import shutil
+from pathlib import Path
 
 import pytest
 import soundfile
 
 from spkr.cli import main
+from spkr.errors import InputError
+from spkr.packed.decision import Rule, decide, posterior
+from spkr.packed.packed_model import PackedModel
+from spkr.packed.verdicts import evidence
 from tests.unit.packed.conftest import RATE, voice
 
 
@@ -54,12 +61,49 @@ def test_wrong_input_is_no_answer(packed_model, in_run, capsys, tmp_path, caplog
     assert status == 2 and "no threshold for a rate of false alarms of 0.001" in caplog.text
 
 
+@pytest.mark.parametrize("threshold", ["nan", "inf", "-inf", "x"])
+def test_a_threshold_is_a_finite_number(packed_model, in_run, capsys, threshold):
+    argv = ("verify", packed_model, "audio/s16-0.wav", "audio/s16-1.wav", f"--threshold={threshold}")
+    with pytest.raises(SystemExit, match="2"):
+        main(list(map(str, argv)))
+    assert f"expected a number, found '{threshold}'" in capsys.readouterr().err
+    if threshold != "x":
+        with pytest.raises(InputError, match="expected a finite number"):
+            PackedModel.read(packed_model).rule(threshold=float(threshold))
+
+
+def test_a_file_name_stays_on_its_line(packed_model, in_run, capsys, tmp_path):
+    shutil.copy("audio/s16-1.wav", tmp_path / "a\nsame: b.wav")
+    _, out = run(capsys, "verify", packed_model, "audio/s16-0.wav", tmp_path / "a\nsame: b.wav", "--threshold", "1e9")
+    assert "a\\nsame: b.wav, " in out and not any(line.startswith("same") for line in out.splitlines())
+
+
+def test_a_probability_is_never_1_nor_0():
+    rule = Rule(0, True, "as given", 0.01)
+    assert "probability above 0.999 at a prior" in evidence(decide(0.9, 16, rule))
+    assert "probability 0.999 at a prior" in evidence(decide(0.9, 11.28, rule))
+    assert posterior(-60, 0.5) == pytest.approx(math.exp(-60), rel=1e-9)
+
+
+def test_no_input_is_overwritten(packed_model, in_run, tmp_path, capsys, caplog):
+    lists, model = Path("exp/mini/main/results/lists.json"), packed_model.read_bytes()
+    before = lists.read_bytes()
+    for argv, message in (
+        (("pack", "exp/mini/main", lists), "expected the name of a file that ends in .spkr"),
+        (("export", "onnx", packed_model, packed_model), "is an input, too"),
+    ):
+        status, _ = run(capsys, *argv)
+        assert status == 1 and message in caplog.text
+    assert (lists.read_bytes(), packed_model.read_bytes()) == (before, model)
+
+
 def test_info_shows_the_card_and_the_rest(packed_model, capsys):
     status, card = run(capsys, "info", packed_model)
     assert status == 0 and card.startswith("# mini/main\n") and "## Trained on" in card
     assert "does not detect replayed, converted or synthetic speech" in card
     _, out = run(capsys, "info", packed_model, "--json")
     about = json.loads(out)
+    assert about["sha256"] == PackedModel.read(packed_model).sha256 and "card.md" in about["parts"]
     row = next(row for row in about["results"] if row["trials"] == "trials_pairs")
     assert f"| {row['eer']:.2f} (" in card
     assert about["backend"] == {"name": "plda", "chain": "mean | lda | length-norm | plda", "top_n": None,
