@@ -62,7 +62,7 @@ class Container:
             raise InputError(f"{path}: {what}; expected a packed model, as `spkr pack` writes it")
         try:
             found = json.loads(self._part(ABOUT))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._not_packed() from None
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise self._not_packed()
@@ -71,7 +71,9 @@ class Container:
                 f"{path}: version {version} of a packed model; this spkr reads version {VERSION}: install a newer "
                 "spkr, or pack the run again with this one"
             )
-        self.sums: dict[str, str] = found.get(SUMS) or {}
+        if not isinstance(found.get(SUMS), dict):
+            raise self._not_packed()
+        self.sums: dict[str, str] = found[SUMS]
         self.about = {key: value for key, value in found.items() if key not in ("format", "version", SUMS)}
 
     def __contains__(self, name: str) -> bool:
@@ -101,6 +103,8 @@ class Container:
     def _part(self, name: str) -> bytes:
         try:
             with zipfile.ZipFile(self.path) as archive:
+                if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:  # it may unpack to any size
+                    raise self._not_packed()
                 return archive.read(name)
         except PermissionError as e:
             raise InputError(f"{self.path}: cannot be read ({e.strerror})") from None

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from spkr.audio.channels import Channel
-from spkr.audio.decoding import check_audio, read_audio
+from spkr.audio.decoding import MAX_SAMPLE, check_audio, read_audio
+from spkr.audio.opening import RATES
 from spkr.audio.resampling import resample
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
@@ -66,8 +67,10 @@ def read_sound(audio: Audio, fe: FrontEnd, rate: int | None = None, channel: Cha
     """
     to = int(fe.sample_frequency)
     if isinstance(audio, np.ndarray):
-        source, rate = "array", int(rate or to)
-        samples = _of_array(audio)
+        source, rate = "array", to if rate is None else rate
+        if rate not in RATES:
+            raise InputError(f"array: rate {rate!r}; expected a whole number of Hz, {RATES.start} to {RATES.stop - 1}")
+        samples, rate = _of_array(audio), int(rate)
         samples = samples if rate == to else resample(samples, rate, to)
     else:
         source = str(audio)
@@ -89,8 +92,8 @@ def _of_array(audio: np.ndarray) -> np.ndarray:
         return audio.astype(np.float32)
     if audio.dtype.kind != "f":
         raise InputError(f"array of {audio.dtype}; expected floats from -1 to 1, or 16-bit integers")
-    if not np.isfinite(audio).all():
-        raise InputError("array: has samples that are not finite")
+    if not (np.abs(audio) < MAX_SAMPLE).all():  # false with a NaN, too
+        raise InputError("array: has samples that are not finite or are too large")
     return audio.astype(np.float32) * 32768
 
 

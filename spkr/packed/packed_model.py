@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from spkr.packed.ratios import Ratios, Voices
 EngineName = Literal["auto", "torch", "onnx"]
 Vad = Literal["energy", "silero"]
 Precision = Literal["float32", "bfloat16"]
+MOST_THREADS = 1024  # more are a slip, and take all of the memory
 
 
 class Engine(Protocol):
@@ -61,6 +62,8 @@ class PackedModel:
         made_by = container.about | {"precision": self.about.precision}
         self.sha256 = embeddings_sha256(container.sums.get(WEIGHTS, ""), made_by)
         self.ratios = Ratios(container, self.about)
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise InputError(f"threads {threads}; expected 1 to {MOST_THREADS}")
         self._threads = threads
         if vad == "silero":
             SILERO.find_file()
@@ -173,6 +176,8 @@ def as_stored(feats: np.ndarray, compress: bool) -> np.ndarray:
 
 
 def _engine_kind(container: Container, engine: EngineName) -> str:
+    if engine not in get_args(EngineName):
+        raise InputError(f"engine {engine!r}; expected one of {', '.join(get_args(EngineName))}")
     has_onnx, has_torch = FRONT in container and NETWORK in container, find_spec("torch") is not None
     if engine == "auto":
         engine = "onnx" if has_onnx and find_spec("onnxruntime") else "torch"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from spkr.cli import main
 from spkr.errors import InputError
-from spkr.packed.container import Container
+from spkr.packed.container import Container, write_container
 from spkr.packed.examples import selfcheck
 from spkr.packed.packed_model import PackedModel
 from spkr.packed.packing import pack
@@ -101,7 +102,7 @@ def test_selfcheck_sees_other_weights(packed_model, tmp_path, in_run):
     weights = container.arrays("weights.safetensors")
     name = next(name for name in weights if weights[name].ndim > 2)
     weights[name] = weights[name] * 1.5
-    from spkr.packed.container import as_arrays, write_container
+    from spkr.packed.container import as_arrays
 
     parts = {part: container.read(part) for part in container.sums}
     write_container(tmp_path / "other.spkr", container.about, parts | {"weights.safetensors": as_arrays(weights)})
@@ -116,12 +117,59 @@ def test_selfcheck_sees_other_weights(packed_model, tmp_path, in_run):
         (np.zeros((2, RATE), np.float32), "expected samples of one channel"),
         (np.zeros(RATE, np.int64), "expected floats from -1 to 1, or 16-bit integers"),
         (np.full(RATE, np.nan, np.float32), "samples that are not finite"),
+        (np.full(RATE, 1e30, np.float32), "samples that are not finite or are too large"),
         ("nowhere.wav", "nowhere.wav: no such audio file"),
+        ("bad\udcff.wav", r"'bad.udcff.wav': bytes that are not UTF-8 in the name; rename the file"),
     ],
 )
-def test_audio_that_cannot_be_compared(packed_model, audio, message):
+def test_audio_that_cannot_be_compared(packed_model, audio, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("bad\udcff.wav").touch()
     with pytest.raises(InputError, match=message):
         PackedModel.read(packed_model).hear(audio)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 8000.5, 1, 2**40, "8000"])
+def test_rates_of_samples_that_cannot_be(packed_model, rate):
+    with pytest.raises(InputError, match="array: rate .*; expected a whole number of Hz, 1000 to 399999"):
+        PackedModel.read(packed_model).hear(voice(1, 1), rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threads": 0}, "threads 0; expected 1 to 1024"),
+        ({"threads": 100_000}, "threads 100000; expected 1 to 1024"),
+        ({"engine": "x"}, "engine 'x'; expected one of auto, torch, onnx"),
+    ],
+)
+def test_settings_that_cannot_be(packed_model, settings, message):
+    with pytest.raises(InputError, match=message):
+        PackedModel.read(packed_model, **settings)
+
+
+@pytest.mark.parametrize("about", [b"[" * 100_000, b'{"format": "spkr packed model", "version": 1, "sha256": [1]}'])
+def test_archives_of_other_content(tmp_path, about):
+    with zipfile.ZipFile(tmp_path / "other.spkr", "w") as archive:
+        archive.writestr("about.json", about)
+    with pytest.raises(InputError, match="other.spkr: not a packed model"):
+        PackedModel.read(tmp_path / "other.spkr")
+
+
+def test_an_about_that_lacks_something(tmp_path, caplog):
+    write_container(tmp_path / "empty.spkr", {"name": "x"}, {})
+    with pytest.raises(SystemExit, match="1"):
+        main(["info", str(tmp_path / "empty.spkr"), "--json"])
+    assert "about.json: made_by: missing" in caplog.text
+
+
+def test_a_compressed_part_is_not_unpacked(tmp_path):
+    """It may unpack to more than the memory holds."""
+    about = b'{"format": "spkr packed model", "version": 9}'
+    with zipfile.ZipFile(tmp_path / "bomb.spkr", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("about.json", about)
+    with pytest.raises(InputError, match="bomb.spkr: not a packed model"):
+        PackedModel.read(tmp_path / "bomb.spkr")
 
 
 def test_files_that_are_cut_or_changed(packed_model, tmp_path):
