@@ -35,8 +35,15 @@ class EmbeddingFile(AbstractContextManager):
         """Add a recording."""
         raise NotImplementedError
 
+    def finish(self) -> None:
+        """Write what is left, before the files get their names."""
+
     def __exit__(self, *error):
-        return self.stack.__exit__(*error)
+        if any(error):
+            return self.stack.__exit__(*error)
+        with self.stack:
+            self.finish()
+        return None
 
 
 class WithTable(EmbeddingFile):
@@ -87,9 +94,9 @@ class Array(WithTable):
         self.rows += 1
         super().add(name, path, heard)
 
-    def __exit__(self, *error):
+    def finish(self) -> None:
+        """Write the head with the number of rows."""
         self._write_head()
-        return super().__exit__(*error)
 
 
 class Parquet(EmbeddingFile):
@@ -119,10 +126,10 @@ class Parquet(EmbeddingFile):
         self.writer.write_table(Table.from_pylist(self.rows, self.schema))
         self.rows = []
 
-    def __exit__(self, *error):
-        if self.rows and not any(error):
+    def finish(self) -> None:
+        """Write the last rows."""
+        if self.rows:
             self._write()
-        return super().__exit__(*error)
 
 
 KINDS = {".ark": Ark, ".npy": Array, ".parquet": Parquet}

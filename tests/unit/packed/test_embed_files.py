@@ -1,6 +1,8 @@
 """`spkr embed-files`: many recordings into one file."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +103,22 @@ def test_nothing_that_could_be_done_is_an_error(packed_model, folder, tmp_path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.failed.tsv", "in"]
     assert run(capsys, "embed-files", packed_model, folder / "speaker 0/0.wav", "-o", out)[0] == 0
     assert not (tmp_path / "all.failed.tsv").exists()
+
+
+def test_a_full_disk_is_one_line(packed_model, folder, tmp_path):
+    """Beyond a limit on the size of files, writing fails as on a full disk."""
+    code = f"""if True:
+        import resource, signal
+        from spkr.cli import main
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        argv = ["embed-files", {str(packed_model)!r}, {str(folder / "speaker 0/0.wav")!r}, "-o", "all.npy"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        main(argv)
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "spkr embed-files: error: all.npy: cannot be written (File too large)" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_bfloat16_is_another_identity(packed_model):
