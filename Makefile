@@ -5,7 +5,7 @@
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
 # make test-slow: the demo's table, the tutorial's pages, and others that take minutes.
-# make test-long: the tutorial's notebook, and its page on HI-MIA, which trains on the stand-in; CI leaves these out.
+# make test-long: the tutorial's notebook, and its pages on real corpora; CI leaves these out.
 # make test-faults: the tests that kill jobs, cut files and fill disks; all of them as root.
 # make test-slurm: a recipe through a SLURM that is started for it; as root, in a container or in CI, on Debian.
 # make test-browser: the HTML report, the site and the server's page in a headless Chromium; as root, on Debian, if it is not installed.

@@ -32,8 +32,9 @@ def test_the_pages_show_what_their_commands_print(tmp_path):
     check(chosen, make_folder(tmp_path), real=False)
 
 
+@pytest.mark.long
 @pytest.mark.real
-@pytest.mark.parametrize("page", [pytest.param("himia", marks=pytest.mark.long), "pretrained"])
+@pytest.mark.parametrize("page", ["himia", "pretrained"])
 def test_the_pages_on_real_corpora_show_what_their_commands_print(page, corpora, tmp_path):
     if not (corpora / "himia-standin").is_dir():
         pytest.skip("SPKR_CORPORA has no folder himia-standin")
