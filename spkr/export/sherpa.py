@@ -58,7 +58,7 @@ def normalisation(fe: FrontEnd) -> str:
 def sherpa_facts(fe: FrontEnd, language: str) -> dict[str, object]:
     """The metadata, less output_dim.
 
-    Raises InputError if the features of sherpa-onnx would be other ones. Warns of each option that it does not heed.
+    Raises InputError if sherpa-onnx computes other features. Warns of each option that it ignores.
     """
     found = fe.to_dict()
     if wrong := [f"{name}: {found.get(name)} (it has {value})" for name, value in FIXED.items()

@@ -1,4 +1,4 @@
-"""The model card: what a packed model is, how well it does, what it has learnt from, and what it cannot do."""
+"""The model card: what a packed model is, how well it does, what it was trained on, and what it cannot do."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -73,7 +73,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def trained_on(found: Mapping[str, Any]) -> list[str]:
-    """What the parts have learnt from, a line each."""
+    """What the parts were trained on, a line each."""
     lines, network = [f"corpus: {found['corpus']}"], found.get("network", {})
     if network.get("sets"):
         lines.append(f"network: {network['speakers']} speakers of {', '.join(network['sets'])}")

@@ -48,7 +48,7 @@ class Identity:
 
 
 def enrolled_voices(store: VoiceStore) -> list[Voice]:
-    """The voices of a store. Raises InputError if there are none."""
+    """The voices of a store. Raises InputError if nobody is enrolled."""
     if not (voices := store.voices()):
         raise InputError(f"{store.path}: no voice is enrolled; enrol one with `spkr enrol`")
     return voices

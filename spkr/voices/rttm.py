@@ -94,7 +94,7 @@ def _seconds(place: str, what: str, text: str) -> float:
 
 
 def of_recording(path: str | Path, segments: Iterable[Segment], recording: str) -> list[Segment]:
-    """The segments of one recording. Raises InputError, which names the others, if there are none."""
+    """The segments of one recording. Raises InputError, which names the others, if it has no segment."""
     found = [segment for segment in segments if segment.recording == recording]
     if not found:
         others = ", ".join(sorted({segment.recording for segment in segments})[:5])
