@@ -16,6 +16,8 @@ from spkr.audio.resampling import piece_size, resample, resample_pieces, resampl
 from spkr.errors import InputError
 from spkr.kaldi.rules import MAX_OVERSHOOT, is_command
 
+FULL_SCALE = 2**15 - 1  # of 16 bits
+MAX_CLIPPED = 0.001  # share of the samples at full scale; a recording with more is called clipped
 MAX_SAMPLE = 2.0**31  # full scale should be 1, but not all files keep to it; the energy is still finite
 BLOCK = 1 << 22  # samples decoded at once: a header may announce more samples than fit into memory
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spkr.audio.channels import Channel
-from spkr.audio.decoding import decode, sample_range
+from spkr.audio.decoding import FULL_SCALE, MAX_CLIPPED, decode, sample_range
 from spkr.audio.effects import parse_spec, speed_length
 from spkr.audio.fingerprint import fingerprint, shared_audio
 from spkr.audio.opening import open_audio
@@ -19,7 +19,6 @@ from spkr.errors import InputError
 from spkr.kaldi.datadir import Clip, clips, recordings_of
 from spkr.kaldi.rules import MAX_OVERSHOOT, Files
 
-FULL_SCALE = 2**15 - 1  # of 16 bits
 BLOCK = 0.1  # seconds; the level is measured in blocks of this length
 SILENT = 2**15 * 10 ** (-70 / 20)  # -70 dB of full scale
 
@@ -40,7 +39,7 @@ class AudioLimits:
 
     rate: int  # Hz, of the front end
     min_samples: int  # of an utterance at that rate: a frame
-    max_clipped: float = 0.001  # share of a recording
+    max_clipped: float = MAX_CLIPPED  # share of a recording
     max_silent: float = 0.5  # share of a recording
 
 

@@ -3,8 +3,7 @@
 import json
 
 from spkr.cli.arguments import add_listening, positive
-
-BROKEN, INCOMPLETE = 2, 3  # exit status: nothing was done; some recordings have no embedding
+from spkr.cli.packed import BROKEN, INCOMPLETE
 
 
 def add_verbs(verb) -> None:

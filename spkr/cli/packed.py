@@ -8,6 +8,7 @@ from spkr.errors import InputError
 
 MISMATCH = 1  # exit status: different speakers, or other numbers than the file says
 BROKEN = 2  # exit status of errors, where 1 is an answer
+INCOMPLETE = 3  # exit status: some files could not be used, the others were
 
 
 def add_verbs(verb) -> None:

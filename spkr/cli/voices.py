@@ -6,11 +6,10 @@ import logging
 from pathlib import Path
 
 from spkr.cli.arguments import add_listening, not_negative, positive, positive_number
-from spkr.cli.packed import BROKEN, add_rule, model_of
+from spkr.cli.packed import BROKEN, INCOMPLETE, add_rule, model_of
 from spkr.errors import InputError
 
 UNKNOWN = 1  # exit status of `identify`: somebody is unknown
-SOME_FAILED = 3  # exit status: some files could not be used, the others were
 
 logger = logging.getLogger("spkr")
 
@@ -132,7 +131,7 @@ def _identify(args) -> int:
         logger.error(
             "spkr identify: %d of %d files failed, first %s", len(failed), len(args.files), failed[0]["source"]
         )
-        return SOME_FAILED
+        return INCOMPLETE
     return 0 if all(found.name for found in results) else UNKNOWN
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from spkr.config.options import Options, Positive, Shards, option
 
+Precision = Literal["float32", "bfloat16"]
+
 MAX_CHUNK = 10000  # frames at once, as in Kaldi's extract_xvectors.sh; longer utterances are averaged over chunks
 MIN_CHUNK = 25  # frames; shorter ones are padded by repeating their first and last frame
 
@@ -13,7 +15,5 @@ class Embed(Options):
 
     shards: Shards = option(1, "number of arks per set, and of jobs that write them")
     batch_frames: Positive = option(10_000, "frames in a batch of utterances of similar length, with padding")
-    precision: Literal["float32", "bfloat16"] = option(
-        "float32", "of the encoder; bfloat16 is faster, but has only three digits"
-    )
+    precision: Precision = option("float32", "of the encoder; bfloat16 is faster, but has only three digits")
     silent: Literal["warn", "refuse"] = option("warn", "what to do about utterances without a voiced frame")

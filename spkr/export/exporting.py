@@ -11,7 +11,7 @@ from torch import nn
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.export.network_graph import EmbeddingGraph
-from spkr.export.onnx_file import add_metadata, to_onnx, write_onnx
+from spkr.export.onnx_file import EXAMPLE, add_metadata, to_onnx, write_onnx
 from spkr.export.quantisation import quantised
 from spkr.export.sherpa import SherpaGraph, sherpa_facts
 from spkr.export.whole_graph import WholeGraph
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import onnx
 
 Features = Literal["inside", "outside"]
-EXAMPLE = 157  # frames
 
 logger = logging.getLogger(__name__)
 

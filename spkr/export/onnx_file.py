@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
+EXAMPLE = 157  # frames of examples, a number that nothing else has
 CHATTY = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnx_ir", "onnxscript")
 
 

@@ -16,13 +16,11 @@ from spkr.config.embed_options import MIN_CHUNK
 from spkr.config.front_end_options import FrontEnd
 from spkr.export.front_graph import front_graph
 from spkr.export.network_graph import NetworkGraph
-from spkr.export.onnx_file import add_metadata, to_onnx
+from spkr.export.onnx_file import EXAMPLE, add_metadata, to_onnx
 from spkr.nnet.model import Network, load_model
 
 if TYPE_CHECKING:
     import onnx
-
-EXAMPLE = 157  # frames
 
 
 def packed_graphs(model: str | Path, front_end: FrontEnd) -> tuple[bytes, bytes]:

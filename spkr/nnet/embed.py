@@ -8,12 +8,11 @@ embedding to the last bit, however many jobs share the batches. Alone or in anot
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
-from spkr.config.embed_options import MAX_CHUNK, MIN_CHUNK, Embed
+from spkr.config.embed_options import MAX_CHUNK, MIN_CHUNK, Embed, Precision
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys
@@ -24,8 +23,6 @@ from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
 
 WHOLE = Embed(shards=1)
-
-Precision = Literal["float32", "bfloat16"]
 
 logger = logging.getLogger(__name__)
 

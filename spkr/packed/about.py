@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from spkr.backend.calibration_file import Calibration
+from spkr.config.embed_options import Precision
 from spkr.config.options import Count, Flag, Number, Options, Positive, Text, first_error, option
 from spkr.errors import InputError
 from spkr.packed.container import WRITE_AGAIN, Container
@@ -43,7 +43,7 @@ class About(Options):
     made_by: dict[str, Any] = option(meaning="machine, versions and code of the results")
     network: dict[str, Any] = option(meaning="the options of the network, as in a config")
     front_end: dict[str, Any] = option(meaning="the options of the features")
-    precision: Literal["float32", "bfloat16"] = option("float32", "of the encoder")
+    precision: Precision = option("float32", "of the encoder")
     dim: Positive = option(meaning="of an embedding")
     backend: PackedBackend
     trials: Text = option(meaning="the list whose calibration and thresholds these are")
@@ -60,15 +60,6 @@ def embeddings_sha256(weights_sha256: str, settings: Mapping[str, Any]) -> str:
     """
     parts = [weights_sha256, *(settings[name] for name in ("network", "front_end", "precision"))]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def without_nan(value: Any) -> Any:
-    """JSON types in which numbers that are not finite are None."""
-    if isinstance(value, Mapping):
-        return {key: without_nan(below) for key, below in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(below) for below in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_about(container: Container) -> About:

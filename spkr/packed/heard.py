@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from spkr.audio.channels import Channel
-from spkr.audio.decoding import MAX_SAMPLE, check_audio, read_audio
+from spkr.audio.decoding import FULL_SCALE, MAX_CLIPPED, MAX_SAMPLE, check_audio, read_audio
 from spkr.audio.opening import RATES
 from spkr.audio.resampling import resample
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 
-FULL_SCALE = 2**15 - 1  # of 16 bits
-CLIPPED = 0.001  # share of the samples at full scale from which on a recording is called clipped
 QUIET = 2**15 * 10 ** (-50 / 20)  # a root mean square below -50 dB of full scale
 LITTLE_SPEECH = 2.0  # seconds; the scores of shorter speech vary more than results on longer recordings say
 NO_SAMPLES = np.empty(0, np.float32)
@@ -102,7 +100,7 @@ def _warnings(samples: np.ndarray, rate: int, to: int):
         yield f"resampled from {rate:,} Hz, so that it has nothing above {rate // 2:,} Hz"
     elif rate > to:
         yield f"resampled from {rate:,} Hz"
-    if (share := float((np.abs(samples) >= FULL_SCALE).mean())) > CLIPPED:
+    if (share := float((np.abs(samples) >= FULL_SCALE).mean())) > MAX_CLIPPED:
         yield f"clipped: {100 * share:.1f} % of its samples are at full scale"
     if float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) < QUIET:
         yield "very quiet: below -50 dB of full scale"

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from spkr.audio.channels import Channel
+from spkr.config.embed_options import Precision
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.feats.silero import SILERO
@@ -22,7 +23,6 @@ from spkr.packed.ratios import Ratios, Voices
 
 EngineName = Literal["auto", "torch", "onnx"]
 Vad = Literal["energy", "silero"]
-Precision = Literal["float32", "bfloat16"]
 MOST_THREADS = 1024  # more are a slip, and take all of the memory
 
 
@@ -159,9 +159,15 @@ class PackedModel:
 
     def compare(self, enrol: Sequence[Heard], test: Sequence[Heard], rule: Rule | None = None) -> Comparison:
         """Compare two voices, each the average of its recordings. Default rule: that of `self.rule()`."""
-        rule = rule or self.rule()
-        scores, llrs = self.ratios.of_pairs(Voices.of([enrol]), Voices.of([test]))
-        return decide(float(scores[0, 0]), None if llrs is None else float(llrs[0, 0]), rule)
+        return self.compare_all([enrol], [test], rule or self.rule())[0, 0]
+
+    def compare_all(self, enrol: Sequence[Sequence[Heard]], test: Sequence[Sequence[Heard]], rule: Rule) -> np.ndarray:
+        """Compare each voice of `enrol` (E) with each of `test` (T): Comparisons (E, T)."""
+        scores, llrs = self.ratios.of_pairs(Voices.of(enrol), Voices.of(test))
+        found = np.empty(scores.shape, object)
+        for at in np.ndindex(scores.shape):
+            found[at] = decide(float(scores[at]), None if llrs is None else float(llrs[at]), rule)
+        return found
 
 
 def as_stored(feats: np.ndarray, compress: bool) -> np.ndarray:

@@ -18,7 +18,7 @@ from spkr.kaldi.trials import read_models
 from spkr.manifest import check_files
 from spkr.nnet.model import HEAD, read_model
 from spkr.packed import examples
-from spkr.packed.about import About, without_nan
+from spkr.packed.about import About
 from spkr.packed.card import card
 from spkr.packed.container import FRONT, NETWORK, WEIGHTS, Container, as_arrays, write_container
 from spkr.packed.packed_model import PackedModel
@@ -105,32 +105,30 @@ def _about(files: RunFiles, model: dict[str, Any], front_end: FrontEnd, members:
     calibration = files.calibration
     chain = files.chain
     default_top_n = chain.norm and chain.norm.name == "as-norm" and not chain.norm.number
-    return without_nan(
-        {
-            "name": f"{rows[0]['name']}/{rows[0]['run']}",
-            "made_by": {key: value for key, value in content["made_by"].items() if key != "network_trained_on"},
-            "network": network,
-            "front_end": front_end.to_dict(),
-            "precision": config.embed.precision,
-            "dim": network["embedding_layers"][0] * network.get("ensemble", 1),
-            "backend": {
-                "name": name,
-                "chain": str(chain),
-                "top_n": config.backend.score.top_n if default_top_n else None,
-                "ignore_num_utts": config.backend.score.ignore_num_utts,
-                "cohort": members,
-            },
-            "trials": files.trials,
-            "calibration": calibration and calibration.to_dict() | {"speakers": None},
-            "thresholds": [{key: row[key] for key in OF_THRESHOLD} for row in of_list],
-            "results": rows,
-            "trained_on": _trained_on(files, model, members),
-        }
-    )
+    return {
+        "name": f"{rows[0]['name']}/{rows[0]['run']}",
+        "made_by": {key: value for key, value in content["made_by"].items() if key != "network_trained_on"},
+        "network": network,
+        "front_end": front_end.to_dict(),
+        "precision": config.embed.precision,
+        "dim": network["embedding_layers"][0] * network.get("ensemble", 1),
+        "backend": {
+            "name": name,
+            "chain": str(chain),
+            "top_n": config.backend.score.top_n if default_top_n else None,
+            "ignore_num_utts": config.backend.score.ignore_num_utts,
+            "cohort": members,
+        },
+        "trials": files.trials,
+        "calibration": calibration and calibration.to_dict() | {"speakers": None},
+        "thresholds": [{key: row[key] for key in OF_THRESHOLD} for row in of_list],
+        "results": rows,
+        "trained_on": _trained_on(files, model, members),
+    }
 
 
 def _trained_on(files: RunFiles, model: dict[str, Any], members: int) -> dict[str, Any]:
-    """What each part has learnt from."""
+    """What each part was trained on."""
     config, training = files.config, model["training"]
     found: dict[str, Any] = {"corpus": config.corpus.name, "network": {}}
     if training.get("sets"):

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 
 import numpy as np
 
+from spkr.backend import SCORERS
 from spkr.backend.calibration_file import Calibration
 from spkr.backend.chain import Chain, parse_chain
 from spkr.backend.pipeline import Backend, Part, Scorer
@@ -98,10 +100,6 @@ def _backend(chain: Chain, arrays: dict[str, np.ndarray]) -> Backend:
 
 
 def _scorer(chain: Chain, arrays: dict[str, np.ndarray]) -> Scorer:
-    from pkgutil import resolve_name
-
-    from spkr.backend import SCORERS
-
     kind = resolve_name(SCORERS[chain.scorer])
     return kind(Plda(*(arrays[name] for name in PLDA))) if chain.scorer == "plda" else kind()
 

@@ -70,12 +70,6 @@ class RunFiles:
         path = dev and self.run.lists[dev].calibrations.get(self.backend)
         return read_calibration(located(path, self.run.file)) if path else None
 
-    def set_files(self) -> list[str]:
-        """Names of the sets that something was trained on."""
-        backend = self.config.backend
-        own = () if self.config.pretrained else self.config.augmented(self.config.train.sets, self.config.train.augment)
-        return [*own, *self.config.augmented(backend.sets, backend.augment)]
-
 
 def find_run_files(path: str | Path, backend: str | None = None, trials: str | None = None) -> RunFiles:
     """The files of a run.

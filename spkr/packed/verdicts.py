@@ -1,6 +1,6 @@
 """Comparisons of recordings as text and as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from spkr.packed.decision import Comparison
@@ -45,10 +45,12 @@ def of_recording(one: Heard) -> str:
 
 def as_json(path: str, model: "PackedModel", verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Comparisons with one model as JSON types."""
-    return {"model": str(path), "sha256": model.sha256, "comparisons": [_one(*verdict) for verdict in verdicts]}
+    return {"model": str(path), "sha256": model.sha256, "comparisons": [verdict_json(verdict) for verdict in verdicts]}
 
 
-def _one(enrol: Sequence[Heard], test: Heard, found: Comparison) -> Mapping[str, Any]:
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A comparison with what was heard of both sides, as JSON types."""
+    enrol, test, found = verdict
     return comparison_json(found) | {"a": [recording_json(one) for one in enrol], "b": recording_json(test)}
 
 

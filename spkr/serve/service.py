@@ -12,7 +12,7 @@ from spkr.audio.resampling import resample
 from spkr.packed.decision import Rule
 from spkr.packed.heard import Heard, Sound
 from spkr.packed.packed_model import PackedModel
-from spkr.packed.verdicts import comparison_json, recording_json
+from spkr.packed.verdicts import verdict_json
 from spkr.serve.counters import Counters
 from spkr.serve.faults import answering
 from spkr.serve.uploads import Reader
@@ -65,11 +65,7 @@ class Service:
         """The recordings `a` of one speaker, averaged, against each of `b`."""
         heard = self._hear(self.reader.read(a, "a", channel) + self.reader.read(b, "b", channel))
         first, others = heard[: len(a)], heard[len(a) :]
-        sides = {"a": [recording_json(one) for one in first]}
-        pairs = [
-            comparison_json(self.model.compare(first, [one], self.rule)) | sides | {"b": recording_json(one)}
-            for one in others
-        ]
+        pairs = [verdict_json((first, one, self.model.compare(first, [one], self.rule))) for one in others]
         return {"sha256": self.model.sha256, "comparisons": pairs}
 
     def enrol(self, name: str, files: Files, channel: Channel, add: bool, force: bool) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkr.packed.decision import Comparison, Rule, decide
+from spkr.packed.decision import Comparison, Rule
 from spkr.packed.heard import Heard
 from spkr.packed.packed_model import PackedModel
-from spkr.packed.ratios import Voices
 from spkr.voices.voice import Recording, Voice
 
 LEAST_SPEECH = 1.0  # seconds, of each recording
@@ -36,11 +35,7 @@ Recordings = Sequence[Recording | Heard]  # of one voice; both have an embedding
 
 def compared(model: PackedModel, enrol: Sequence[Recordings], test: Sequence[Recordings], rule: Rule) -> np.ndarray:
     """Each voice of `enrol` (E) against each of `test` (T), a voice being its recordings: Comparisons (E, T)."""
-    scores, llrs = model.ratios.of_pairs(*(Voices.of([_as_heard(one) for one in side]) for side in (enrol, test)))
-    found = np.empty(scores.shape, object)
-    for at in np.ndindex(scores.shape):
-        found[at] = decide(float(scores[at]), None if llrs is None else float(llrs[at]), rule)
-    return found
+    return model.compare_all(*([_as_heard(one) for one in side] for side in (enrol, test)), rule)
 
 
 def _as_heard(recordings: Recordings) -> list[Heard]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spkr.audio.channels import Channel
 from spkr.errors import InputError
+from spkr.kaldi.rules import MAX_OVERSHOOT
 from spkr.packed.decision import Rule
 from spkr.packed.heard import Heard, Sound, read_sound
 from spkr.packed.packed_model import PackedModel
@@ -18,7 +19,6 @@ from spkr.voices.rttm import Segment, check_times, word
 from spkr.voices.voice import Voice
 
 LEAST = 0.5  # seconds of a segment; shorter ones say little of a voice
-OVERSHOOT = 0.5  # seconds by which a segment may end after its recording, as in Kaldi's extract-segments
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def label(
 def _heard(
     model: PackedModel, recording: str | Path, segments: Sequence[Segment], least: float, channel: Channel
 ) -> Iterator[tuple[Segment, Heard | str]]:
-    """Each segment with its embedding, or with the reason why there is none."""
+    """Each segment with its embedding, or with the reason why it has no embedding."""
     for number, group in _by_channel(segments, channel).items():
         sound = read_sound(str(recording), model.front_end, channel=number)
-        check_times(group, sound.source, sound.seconds, OVERSHOOT)
+        check_times(group, sound.source, sound.seconds, MAX_OVERSHOOT)
         for segment in group:
             part = _cut(sound, segment, model.rate)
             if part.seconds < least or len(part.samples) < model.front_end.min_samples:
