@@ -110,15 +110,21 @@ def _report_failure(verb: str, e: Exception, status: int) -> int:
     if isinstance(e, InputError):
         logger.error("spkr %s: error: %s", verb, e)
     elif isinstance(e, BrokenPipeError) and _stdout_is_closed():  # head, for instance, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # for what Python writes at exit
+        _drop_output()
         return 128 + signal.SIGPIPE
     elif isinstance(e, OSError) and e.filename:
         logger.error("spkr %s: error: %s: cannot be read or written (%s)", verb, e.filename, e.strerror)
     elif isinstance(e, OSError) and e.errno in UNWRITABLE:
         logger.error("spkr %s: error: the output cannot be written (%s)", verb, e.strerror)
+        _drop_output()
     else:
         logger.error("spkr %s: failed; this is a defect of spkr, or of the machine", verb, exc_info=e)
     return status
+
+
+def _drop_output() -> None:
+    """Give away what Python would still write at exit, so that it does not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
 
 
 def _stdout_is_closed() -> bool:
