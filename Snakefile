@@ -13,6 +13,7 @@
 #   calibrate, apply_calibration  log-likelihood ratios from the scores     exp/<name>/<run>/calibration/, scores/
 #   report    EER, minDCF, Cllr, plots                                      exp/<name>/<run>/results/
 #   html      a page of all this                                            exp/<name>/<run>/results/report.html
+#   grid      all this for several settings and seeds, and their table      exp/<name>/grid/
 import os
 import shlex
 import sys
@@ -50,28 +51,29 @@ include: "rules/pretrained.smk"
 include: "rules/data.smk"
 include: "rules/feats.smk"
 include: "rules/others.smk"
-include: "rules/train.smk"
-include: "rules/embed.smk"
-include: "rules/backend.smk"
-include: "rules/score.smk"
-include: "rules/calibrate.smk"
-include: "rules/report.smk"
-include: "rules/html.smk"
+include: "rules/sounds.smk"
+
+
+if resolved.runs:
+
+    include: "rules/grid.smk"
+
+else:
+
+    include: "rules/run.smk"
+
+
 include: "rules/start.smk"
 
 
 rule all:
     default_target: True
     input:
-        f"{RUN}/results/results.tsv",
-        f"{RUN}/results/report.html",
+        MADE,
     message:
-        f"all: results are in {RUN}/results"
+        f"all: results are in {Path(MADE[0]).parent}"
 
 
 onsuccess:
-    results = Path(RUN) / "results"
-    table, summary, page = (results / name for name in ("table.txt", "summary.txt", "report.html"))
-    if table.exists() and table.stat().st_mtime >= STARTED:
-        shown = f"; {page} shows them" if page.exists() else ""
-        print(f"\n{table.read_text()}\n{summary.read_text()}{results} holds results.json and DET plots{shown}.")
+    if TABLE.exists() and TABLE.stat().st_mtime >= STARTED:
+        print(f"\n{in_words()}")

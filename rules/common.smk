@@ -16,6 +16,7 @@ from spkr.feats import FEATURES
 from spkr.nnet import ENCODERS
 from spkr.nnet.importers import ORIGINS
 
+MAKES = config.get("makes", "all")  # of a module of rules/grid.smk: "run" or "feats"
 EXP = f"exp/{settings.experiment}"
 RUN = f"{EXP}/{settings.run}"
 
@@ -48,6 +49,19 @@ def below_root(path):
 def growing(mem_mb):
     """Memory that a job asks for: more at each attempt, where a profile allows retries."""
     return lambda wildcards, attempt: mem_mb * min(attempt, 3)
+
+
+def run_prefix(run):
+    """What the names of a run's rules begin with in a grid: main_s1_train."""
+    return f"{run.replace('-', '_')}_"
+
+
+if resolved.runs and workflow.is_main_process:
+    # What a profile says about `train` holds for the training of each run
+    for kind in ("overwrite_resources", "overwrite_threads"):
+        given = getattr(workflow.resource_settings, kind)
+        of_runs = {run_prefix(run) + rule: value for run in resolved.runs for rule, value in given.items()}
+        setattr(workflow.resource_settings, kind, of_runs | dict(given))
 
 
 PRETRAINED = settings.pretrained

@@ -3,7 +3,7 @@
 
 OTHERS = {other.config.experiment: other for other in resolved.others.values()}
 
-for other in OTHERS:
+for other in OTHERS if MAKES != "run" else ():
     OTHER_RULES = f"{re.sub('[^A-Za-z0-9]', '_', other)}_"  # himia_standin_feats
     OTHER_MODULE = f"other_{OTHER_RULES}"
 
@@ -14,7 +14,13 @@ for other in OTHERS:
         config:
             {"root": ROOT, "resolved": OTHERS[other]}
 
-    use rule * from OTHER_MODULE as OTHER_RULES*
+    if MAKES == "feats":
+
+        use rule * from OTHER_MODULE exclude corpus, data, augment as OTHER_RULES*
+
+    else:
+
+        use rule * from OTHER_MODULE as OTHER_RULES*
 
 
 COPIED_FILES = ["wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2sum"]

@@ -11,7 +11,6 @@ LAUNCH = (
     " torchrun --nnodes {resources.nodes} --nproc-per-node $processes --rdzv-backend c10d --rdzv-id $job"
     ' --rdzv-endpoint $(hostname):$((29400 + job % 1000)) -m -- spkr"; fi; exec $launch'
 )
-SOUNDS = {}  # list of rooms and noise -> the options that it is made from
 TRAINED_FILES = ["final.pt", "valid.json", "train_log.tsv", "manifest.json"]
 
 
@@ -33,21 +32,6 @@ def training_files(sets, options):
     return files
 
 
-def sounds_file(options):
-    """The list of the rooms and noise that a training puts on crops, named by a hash of what names their folders."""
-    if not any(options.on_the_fly.folders().values()):
-        return []
-    chosen = as_json(options.on_the_fly.to_dict())
-    name = f"sounds.{hashlib.sha256(chosen.encode()).hexdigest()[:6]}"
-    SOUNDS[name] = chosen
-    return [f"{EXP}/data/{name}.json"]
-
-
-def sounds_option(options):
-    """The same as an option of `spkr train`."""
-    return [f"--sounds {path}" for path in sounds_file(options)]
-
-
 def training_settings(train, network):
     """What the trainer takes."""
     return as_json(
@@ -67,26 +51,6 @@ def of_several_nodes(value):
         return value(nodes) if nodes > 1 else None
 
     return resource
-
-
-rule sounds:
-    """Find the rooms and noise that are put on crops while the network is trained."""
-    output:
-        sounds=f"{EXP}/data/{{sounds}}.json",
-        manifest=f"{EXP}/data/manifest.{{sounds}}.json",
-    log:
-        f"{EXP}/log/{{sounds}}.log",
-    benchmark:
-        f"{EXP}/benchmark/{{sounds}}.tsv"
-    wildcard_constraints:
-        sounds=r"sounds\.\w+",
-    params:
-        options=lambda wildcards: SOUNDS[wildcards.sounds],
-        code=code("spkr.audio.augment_sounds"),
-    message:
-        "sounds: finding rooms and noise"
-    shell:
-        "spkr --log {log} sounds {output.sounds} --options {params.options:q}"
 
 
 if not PRETRAINED:

@@ -17,16 +17,18 @@ from pydantic import ValidationError
 
 from spkr.config.augment_options import AUGMENTATIONS
 from spkr.config.front_end_options import Reading
+from spkr.config.grid_runs import changes, check_differ, check_grid, runs_of
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
 from spkr.config.others import check_other, entries, on_corpus_of, recipes, settings_of
 from spkr.config.pretrained import with_networks
-from spkr.config.schema import PRESETS, Config, merged
+from spkr.config.schema import PRESETS, Config, merged, with_head_of_last_type
 from spkr.config.sources import Source, place, read_source, rest, typed
 from spkr.config.train_options import Train
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 
+COMMAND_LINE = "command line"
 RENAMED_PRESETS = {"seed": "nemo2020", "seed_himia": "nemo2020_himia"}  # old name -> new name
 
 
@@ -40,6 +42,12 @@ class Resolved:
     corpora: str | None  # the folder of archives: what the user set, else SPKR_CORPORA, else what the recipe has
     models: str | None  # the folder of trained networks, likewise, with SPKR_MODELS
     others: dict[str, "Resolved"] = field(default_factory=dict)  # by entry of train.with: this config on its corpus
+    runs: dict[str, "Resolved"] = field(default_factory=dict)  # by name: those of the grid
+
+    @property
+    def command_line(self) -> dict[str, Any]:
+        """What the command line sets."""
+        return next(source.settings for source in self.sources if source.name == COMMAND_LINE)
 
     def where(self) -> dict[str, str]:
         """The file and line, or the command line, of each key that is not a default."""
@@ -94,10 +102,24 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
         files: the files that `given` comes from, the strongest last; what they do not set comes from the command line.
     Raises InputError for an unknown key, a value out of range, or a name of something that does not exist.
     """
-    resolved = _read_one(Path(root), given, files)
+    resolved = _with_others(_read_one(Path(root), given, files), Path(root))
+    check_grid(resolved.config, resolved.sources)
+    for run, entry, seed in runs_of(resolved.config.grid):
+        try:
+            own = [*changes(entry, resolved.sources, Path(root)), Source("grid", {"seed": seed, "run": run})]
+            resolved.runs[run] = _with_others(_read_one(Path(root), given, files, own), Path(root))
+        except InputError as e:
+            raise InputError(f"{e} (the run {entry} of the grid)") from None
+    first = {entry: resolved.runs[run].config for run, entry, _ in reversed([*runs_of(resolved.config.grid)])}
+    check_differ(dict(reversed(first.items())), resolved.sources)
+    return resolved
+
+
+def _with_others(resolved: Resolved, root: Path) -> Resolved:
+    """The same, with the configs of the other recipes that it names."""
     for keys, entry in entries(resolved.config):
         if entry not in resolved.others:
-            resolved.others[entry] = _read_other(entry, Path(root), resolved, place(keys, resolved.sources))
+            resolved.others[entry] = _read_other(entry, root, resolved, place(keys, resolved.sources))
     return resolved
 
 
@@ -117,14 +139,17 @@ def _read_other(entry: str, root: Path, main: Resolved, where: str) -> Resolved:
     return replace(other, config=config, front_end_name=_front_end_name(config, root))
 
 
-def _read_one(root: Path, given: dict[str, Any], files: Sequence[str | Path]) -> Resolved:
-    """Read a config as `read_config` does, without the other recipes that it names."""
+def _read_one(
+    root: Path, given: dict[str, Any], files: Sequence[str | Path], run: Sequence[Source] = ()
+) -> Resolved:
+    """Read a config as `read_config` does, without the other recipes that it names; `run` is of a grid's run."""
     user = [with_networks(read_source(path), root) for path in files]
     plain = merged(*(read_source(path).settings for path in files))
-    user.append(with_networks(Source("command line", typed(rest(given, plain))), root))
+    user.append(with_networks(Source(COMMAND_LINE, typed(rest(given, plain))), root))
+    user += run
     recipe = _recipe(root, merged(*(source.settings for source in user)).get("recipe", "an4"), user)
     sources = [*_presets(root, [recipe, *user]), recipe, *user]
-    settings = merged({"augment": AUGMENTATIONS}, *(source.settings for source in sources))
+    settings = merged({"augment": AUGMENTATIONS}, *with_head_of_last_type([source.settings for source in sources]))
     try:
         config = Config.model_validate(settings)
     except ValidationError as e:

@@ -42,6 +42,7 @@ class SubCentreHead(AngularMarginHead):
     penalty: NonNegative = option(0.06, "radians that are subtracted from their angle")
 
 
+HEADS = {"softmax": SoftmaxHead, "am": AdditiveMarginHead, "aam": AngularMarginHead, "subcentre": SubCentreHead}
 Head = Annotated[SoftmaxHead | AdditiveMarginHead | AngularMarginHead | SubCentreHead, Field(discriminator="type")]
 Pooling = Literal["xvector", "gram", "super", "attentive", "channel_attentive"]
 

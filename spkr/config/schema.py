@@ -1,7 +1,8 @@
 """The whole config: its sections, and what follows from more than one of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
@@ -10,7 +11,8 @@ from spkr.config.backend_options import Backend
 from spkr.config.calibration_options import AUTO, CalibrationOptions
 from spkr.config.corpus_options import Corpus, TrialList
 from spkr.config.embed_options import Embed
-from spkr.config.model_options import NetworkOptions, SoftmaxHead
+from spkr.config.grid_options import Grid
+from spkr.config.model_options import HEADS, NetworkOptions, SoftmaxHead
 from spkr.config.options import Count, Named, Options, PathText, SetName, Text, Word, entries_of, option
 from spkr.config.report_options import ReportOptions
 from spkr.config.train_options import Finetune, Train, TrainOptions
@@ -61,6 +63,11 @@ class Config(Options):
     backend: Backend = Backend()
     calibration: CalibrationOptions = CalibrationOptions()
     report: ReportOptions = ReportOptions()
+    grid: Grid = Grid()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values of a run, as JSON types: it does not say which grid it is in."""
+        return {key: value for key, value in super().to_dict().items() if key != "grid"}
 
     @property
     def network(self) -> NetworkOptions:
@@ -124,6 +131,24 @@ class Training(Options):
     model: AnyNetwork
     train: TrainOptions
     feats: AnyFrontEnd
+
+
+def with_head_of_last_type(settings: Sequence[dict]) -> list[dict]:
+    """The same settings, weakest first, where an earlier head lacks what the type of the last one does not have.
+
+    A preset's margin is then no obstacle to `model: {head: {type: softmax}}`; a margin that is set with it still is.
+    """
+    heads = [one["model"].get("head") if isinstance(one.get("model"), dict) else None for one in settings]
+    naming = [k for k, head in enumerate(heads) if isinstance(head, dict) and "type" in head]
+    known = HEADS.get(str(heads[naming[-1]]["type"])) if naming else None
+    if not known:
+        return list(settings)
+    changed = list(settings)
+    for k in range(naming[-1]):
+        if isinstance(heads[k], dict):
+            head = {key: value for key, value in heads[k].items() if key in known.model_fields}
+            changed[k] = settings[k] | {"model": settings[k]["model"] | {"head": head}}
+    return changed
 
 
 def merged(*settings: dict) -> dict:

@@ -1,0 +1,81 @@
+"""The runs of a grid: what each of them sets, and what is wrong with a grid."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from spkr.config.grid_options import OF_GRID, SHARED, SHARED_LISTS, Grid
+from spkr.config.options import suggest
+from spkr.config.pretrained import with_networks
+from spkr.config.schema import Config
+from spkr.config.sources import Source, place
+from spkr.errors import InputError
+
+RUNS = ("grid", "runs")
+
+
+def check_grid(config: Config, sources: Sequence[Source]) -> None:
+    """Raise InputError if a source has a section `grid` that makes nothing, or whose lists do not exist."""
+    grid, given = config.grid, [source for source in sources if source.sets(("grid",))]
+    if given and not grid.runs:
+        raise InputError(f"{place(RUNS, given)}no runs; expected at least one, such as {{main: {{}}}}, or no grid")
+    if not grid.runs:
+        return
+    lists = config.lists()
+    of_dev = [name for name, (s, _) in lists.items() if s == "dev"]
+    chosen, where = choosing_list(config), place(("grid", "choose_by"), sources)
+    if chosen not in of_dev:
+        is_of_test = "is of test, and nothing is chosen on test" if chosen in lists else "no such list of dev"
+        expected = suggest(chosen, of_dev) if of_dev else "expected a list of dev in `trials`"
+        raise InputError(f"{where}{chosen!r} {is_of_test}; {expected}")
+    for name in grid.lists:
+        if name not in lists:
+            raise InputError(f"{place(('grid', 'lists'), sources)}no such list {name!r}; {suggest(name, lists)}")
+
+
+def choosing_list(config: Config) -> str:
+    """The list of dev, by its name in the results, whose mean EER chooses a row."""
+    return config.grid.choose_by or f"dev_trials_{config.train.dev_trials}"
+
+
+def shown_lists(config: Config) -> list[str]:
+    """The lists of a grid's table, first the one that chooses."""
+    return list(dict.fromkeys([choosing_list(config), *(config.grid.lists or config.lists())]))
+
+
+def runs_of(grid: Grid) -> Iterator[tuple[str, str, int]]:
+    """The name of each run of a grid, the entry of `grid.runs` that it is of, and its seed."""
+    for entry in grid.runs:
+        for seed in grid.seeds:
+            yield f"{entry}-s{seed}", entry, seed
+
+
+def changes(entry: str, sources: Sequence[Source], root: Path) -> list[Source]:
+    """What an entry of `grid.runs` sets, as sources with the lines of their files.
+
+    Raises InputError for a key that is not a run's own.
+    """
+    above, found = (*RUNS, entry), []
+    for source in sources:
+        if source.sets(above):
+            lines = {key[len(above) :]: line for key, line in source.lines.items() if key[: len(above)] == above}
+            settings = source.settings["grid"]["runs"][entry] or {}
+            found.append(with_networks(Source(source.name, settings, lines), root))
+    for keys in [*((key,) for key in (*OF_GRID, *SHARED)), *SHARED_LISTS]:
+        if any(source.sets(keys) for source in found):
+            key = ".".join(keys)
+            why = "the grid sets it itself" if key in OF_GRID else "it is the same in all runs; set it beside `grid`"
+            raise InputError(f"{place(keys, found)}no run of a grid changes this: {why}")
+    return found
+
+
+def check_differ(configs: Mapping[str, Config], sources: Sequence[Source]) -> None:
+    """Raise InputError if two entries, of which these are configs with one seed, make the same runs."""
+    known: dict[str, str] = {}
+    for entry, config in configs.items():
+        settings = json.dumps({k: v for k, v in config.to_dict().items() if k not in OF_GRID}, sort_keys=True)
+        if other := known.get(settings):
+            raise InputError(
+                f"{place((*RUNS, entry), sources)}has the settings of {other}; expected other ones: leave one out"
+            )
+        known[settings] = entry
