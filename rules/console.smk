@@ -2,6 +2,7 @@
 # The log in .snakemake/log has everything, and so has the console with --verbose, in a dry run, or without the profile.
 import logging
 import time
+from collections import Counter
 
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
@@ -19,11 +20,26 @@ class OneLine(logging.Formatter):
     def format(self, record):
         kind, message, stats = event_of(record), getattr(record, "rule_msg", None), getattr(record, "stats", None)
         if kind == "job_info" and message:
-            return f"{time.strftime('%H:%M:%S')} {message}"
+            run = run_of(getattr(record, "rule_name", None))
+            return f"{time.strftime('%H:%M:%S')} {f'{run}: ' if run else ''}{message}"
         if kind == "run_info" and stats:
-            counts = ", ".join(f"{n} {rule}" for rule, n in stats.items() if rule != "total")
-            return f"{stats['total']} jobs: {counts}"
+            counts = Counter()
+            for rule, n in stats.items():
+                counts[stage_of(rule)] += n
+            total = counts.pop("total")
+            return f"{total} jobs: {', '.join(f'{n} {stage}' for stage, n in counts.items())}"
         return self.before.format(record)
+
+
+def run_of(rule):
+    """The run of a grid that a rule is of; None for other rules."""
+    return max((run for run in resolved.runs if str(rule).startswith(run_prefix(run))), key=len, default=None)
+
+
+def stage_of(rule):
+    """A rule's name without that of its run."""
+    run = run_of(rule)
+    return rule.removeprefix(run_prefix(run)) if run else rule
 
 
 def event_of(record):

@@ -49,7 +49,7 @@ VALUES = {key: {value: None for of_run in RUNS.values() for value in of_run.VALU
 SENTENCES = [sentence for of_run in RUNS.values() for sentence in of_run.SENTENCES]
 MADE = [f"{OF_GRID}.txt", *(path for of_run in RUNS.values() for path in of_run.MADE)]
 TABLE = Path(f"{OF_GRID}.txt")
-STAGES = {rule.name.removeprefix(run_prefix(run)) for run in RUNS for rule in workflow.rules}
+STAGES = {stage_of(rule.name) for rule in workflow.rules}
 if named := sorted(word for word in STAGES.intersection(sys.argv) if not workflow.is_rule(word)):
     raise InputError(
         f"{named[0]}: in a grid this stage is a rule of each run; expected {run_prefix(run)}{named[0]}, or several: "
@@ -91,4 +91,4 @@ rule grid:
     message:
         f"grid: {len(GRID.runs)} rows of {len(GRID.seeds)} seeds, chosen by {CHOOSING}"
     shell:
-        "spkr --log {log} grid {params.out} {params.rows} --choose-by {params.choose_by} {params.lists}"
+        "spkr --log {log} grid {params.out} {params.rows} --choose-by {params.choose_by} {params.lists} > /dev/null"

@@ -56,6 +56,15 @@ def add_verbs(verb) -> None:
                    help="csv has all numbers as they are in results.json (default: %(default)s)")  # fmt: skip
     p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
 
+    p = verb("grid", _grid, "compare rows of runs with several seeds, and mark the row that a list of dev chooses",
+             "exp/an4/grid/main --row main exp/an4/main-s1 exp/an4/main-s2 \\\n    --row softmax exp/an4/softmax-s1 "
+             "exp/an4/softmax-s2 --choose-by dev_trials_pairs")  # fmt: skip
+    p.add_argument("out", metavar="OUT", help="writes OUT.txt, OUT.tsv and OUT.json")
+    p.add_argument("--row", nargs="+", action="append", required=True, dest="rows", metavar=("NAME", "RUN"),
+                   help="a row's name, and its runs, one a seed; others are compared with the first row")  # fmt: skip
+    p.add_argument("--choose-by", required=True, metavar="LIST", help="of dev: the lowest mean EER on it is chosen")
+    p.add_argument("--trials", nargs="+", default=[], metavar="LIST", help="other lists to show")
+
 
 def _compare(args) -> None:
     from spkr.manifest import check_files
@@ -132,3 +141,29 @@ def _results(args) -> None:
     measures = measures_named(args.measures)
     table = tabulate(joined(runs, args.backend), args.trials or known, measures, args.allow_duplicates)
     sys.stdout.write(getattr(runs_formats, f"as_{args.format}")(table))
+
+
+def _grid(args) -> None:
+    from spkr.cli.arguments import recorded
+    from spkr.files import replacing
+    from spkr.manifest import artefacts
+    from spkr.report import grid_formats
+    from spkr.report.grid_table import compare_rows
+
+    rows = {name: runs for name, *runs in args.rows}
+    if len(rows) < len(args.rows):
+        raise InputError("--row: a name twice; expected each row once")
+    if empty := [name for name, runs in rows.items() if not runs]:
+        raise InputError(f"--row {empty[0]}: no runs; expected their folders behind the name")
+    texts = {"txt": grid_formats.as_text, "tsv": grid_formats.as_tsv, "json": grid_formats.as_json}
+    files = {end: Path(f"{args.out}.{end}") for end in texts}
+    manifest = Path(args.out).with_name(f"manifest.{Path(args.out).name}.json")
+    reads = [
+        Path(run, "results", name) for runs in rows.values() for run in runs for name in ("results.json", "lists.json")
+    ]
+    with artefacts("grid", recorded(args), manifest, reads=reads, writes=files.values()):
+        table = compare_rows(rows, args.choose_by, args.trials)
+        for end, written in texts.items():
+            with replacing(files[end]) as f:
+                f.write(written(table))
+    print(files["txt"].read_text(encoding="utf-8"), end="")

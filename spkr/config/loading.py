@@ -139,9 +139,7 @@ def _read_other(entry: str, root: Path, main: Resolved, where: str) -> Resolved:
     return replace(other, config=config, front_end_name=_front_end_name(config, root))
 
 
-def _read_one(
-    root: Path, given: dict[str, Any], files: Sequence[str | Path], run: Sequence[Source] = ()
-) -> Resolved:
+def _read_one(root: Path, given: dict[str, Any], files: Sequence[str | Path], run: Sequence[Source] = ()) -> Resolved:
     """Read a config as `read_config` does, without the other recipes that it names; `run` is of a grid's run."""
     user = [with_networks(read_source(path), root) for path in files]
     plain = merged(*(read_source(path).settings for path in files))

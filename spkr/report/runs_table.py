@@ -11,7 +11,7 @@ from spkr.manifest import check_files
 from spkr.metrics.bootstrap import FEW_SPEAKERS, SPEAKERS
 from spkr.report.comparison import Measured, differences, measure_systems
 from spkr.report.measures import Measure
-from spkr.report.runs import AGAIN, check_same_trials, missing_files, systems_on
+from spkr.report.runs import AGAIN, Run, check_same_trials, missing_files, systems_on
 from spkr.report.seeds import Seeds, in_draws
 
 Column = tuple[str, str]  # list, measure
@@ -46,14 +46,14 @@ def tabulate(
         there = [k for k, row in enumerate(rows) if row.row(trials)]
         systems = [(run, rows[k].backend) for k in there for run in rows[k].runs]
         check_same_trials([run for run, _ in systems], trials)
-        notes += _few_speakers(trials, next((rows[k].row(trials).get("n_speakers") for k in there), None))
+        notes += few_speakers(trials, next((rows[k].row(trials).get("n_speakers") for k in there), None))
         if len(there) < 2:
             continue
         if missing := missing_files(systems, trials):
             notes.append(f"{trials}: not compared, as {missing[0]} is missing")
             continue
         logger.info("%s: comparing %d systems", trials, len(there))
-        measured = _measure(trials, [rows[k] for k in there], measures, allow_duplicates)
+        measured = measure_rows(trials, [rows[k] for k in there], measures, allow_duplicates)
         for measure, heading in _headings(measures).items():
             with_value = {k: rows[k].mean(trials, measure) for k in there}
             with_value = {k: value for k, value in with_value.items() if value is not None}
@@ -68,7 +68,7 @@ def tabulate(
     return RunsTable(rows, lists, measures, best, notes)
 
 
-def _few_speakers(trials: str, n_speakers: int | None) -> list[str]:
+def few_speakers(trials: str, n_speakers: int | None) -> list[str]:
     """A note where the speakers are too few."""
     if n_speakers is None or n_speakers >= FEW_SPEAKERS:
         return []
@@ -81,13 +81,16 @@ def _headings(measures: Mapping[str, Measure]) -> dict[str, str]:
     return {name: measure.heading or name for name, measure in measures.items()}
 
 
-def _name(run, backend: str) -> str:
+def system_name(run: Run, backend: str) -> str:
+    """The name of a run's back-end in what `measure_rows` measured."""
     return f"{run.name} {backend}"
 
 
-def _measure(trials: str, rows: Sequence[Seeds], measures: Mapping[str, Measure], allow_duplicates: bool) -> Measured:
+def measure_rows(
+    trials: str, rows: Sequence[Seeds], measures: Mapping[str, Measure], allow_duplicates: bool
+) -> Measured:
     """Measure the score files of all runs; InputError if results.json has other values."""
-    systems = {_name(run, row.backend): (run, row.backend) for row in rows for run in row.runs}
+    systems = {system_name(run, row.backend): (run, row.backend) for row in rows for run in row.runs}
     shared = systems_on(trials, systems)
     check_files(*shared.files())
     measured = measure_systems(shared, measures, len(rows) - 1, allow_duplicates)
@@ -108,7 +111,7 @@ def _survives(
     """Whether the row with the lowest value is better than each other one, after Holm's correction over these."""
     rng, n = np.random.default_rng(0), measured.n_speakers
     of_rows = {
-        k: in_draws([measured.in_draws[_name(run, rows[k].backend)][measure] for run in rows[k].runs], rng)
+        k: in_draws([measured.in_draws[system_name(run, rows[k].backend)][measure] for run in rows[k].runs], rng)
         for k in with_value
     }
     pairs = [(lowest, k) for k in with_value if k != lowest]
