@@ -6,10 +6,11 @@ def command_again():
     files = [Path(file).resolve() for file in [workflow.main_snakefile, *workflow.overwrite_configfiles]]
     files = [str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file) for file in files]
     configs = ["--configfile", *files[1:]] if files[1:] else []
-    given = resolved.sources[-1].settings  # of the command line
-    values = [f"{key}={value if isinstance(value, str) else as_json(value)}" for key, value in given.items()]
+    given = resolved.command_line.items()
+    values = [f"{key}={value if isinstance(value, str) else as_json(value)}" for key, value in given]
+    targets = [f"{RUN}/results/report.html"] if MAKES == "run" else []  # of one run of a grid
     return shlex.join(
-        ["snakemake", "--cores", "8", "-s", files[0], *configs, *(["--config", *values] if values else [])]
+        ["snakemake", "--cores", "8", "-s", files[0], *targets, *configs, *(["--config", *values] if values else [])]
     )
 
 
