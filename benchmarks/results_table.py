@@ -78,6 +78,29 @@ def of_runs(runs: dict[str, Results], lists: Sequence[str], flags: frozenset[str
     return lines
 
 
+def of_grid(content: dict, lists: Sequence[str]) -> list[str]:
+    """A row for each of a grid's: mean EER over seeds on each list, the chosen one in bold, and the first's difference.
+
+    `content` is what `spkr grid` writes as JSON.
+    """
+    shown, first, notes = list(lists or content["rows"][0]["lists"]), content["compared_with"], content["notes"]
+    lines = header("row", "network", "back-end", *(f"`{name}`" for name in shown), f"less {first}'s", "p")
+    for row in content["rows"]:
+        eers = [_over_seeds(row["lists"][name]["eer"]) for name in shown]
+        name, compared = f"**{row['row']}**" if row["chosen"] else row["row"], row["compared"] or {}
+        ends = [compared.get(key) for key in ("difference", "lo", "hi")]
+        difference = "" if None in ends else "{:.2f} ({:.2f} to {:.2f})".format(*ends)
+        p = "" if compared.get("p_holm") is None else f"{compared['p_holm']:.2g}"
+        lines.append(line(name, row["model"], row["backend"], *eers, difference, p))
+    return [*lines, "", *(f"- {note}" for note in ["bold: " + notes[0], *notes[1:]])]
+
+
+def _over_seeds(eer: dict) -> str:
+    """Mean, standard deviation and range."""
+    spread = "" if eer["sd"] is None else f" ± {eer['sd']:.2f} ({eer['lowest']:.2f}-{eer['highest']:.2f})"
+    return f"{eer['mean']:.2f}{spread}"
+
+
 def header(*cells: str) -> list[str]:
     """The first two lines of a table."""
     return [line(*cells), "|---" * len(cells) + "|"]

@@ -11,7 +11,7 @@ A table stands between two marks. The first one says what it shows:
     results RUN               a row for each trial list and back-end
     backends RUN              a row for each list, a column for each back-end
     runs NAME=RUN...          a row for each list and back-end, a column for each run; with `mean`, their mean, too
-    grid                      benchmarks/grid.py writes it
+    grid TABLE                a row for each of a grid (exp/an4/grid/main), the chosen one in bold
     scale                     benchmarks/scale.py writes it
 
     config=FILE,FILE          the config files of the runs; a change of their values, too, makes the table old
@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from results_table import Results, measured_on, of_backends, of_results, of_runs
+from results_table import Results, measured_on, of_backends, of_grid, of_results, of_runs
 
 from spkr.code import code_digest
 from spkr.errors import InputError
@@ -40,6 +40,7 @@ from spkr.report.origin import origin
 
 ROOT = Path(__file__).parents[1]
 KINDS = {"results": of_results, "backends": of_backends, "runs": of_runs}
+GRID = "grid"
 PAGES = {"scale": ROOT / "docs/explanation/scale.md", "backends": ROOT / "docs/index.md"}  # beside the READMEs
 FLAGS = {"mean", "primary"}
 BLOCK = re.compile(r"(?P<begin><!-- table: (?P<words>.*?) -->\n)(?P<content>.*?)(?P<end><!-- /table -->)", re.S)
@@ -65,11 +66,11 @@ class Mark:
             name, _, value = word.rpartition("=")
             named |= {} if word in flags else {name or word: value}
         config, lists = (tuple(filter(None, named.pop(key, "").split(","))) for key in ("config", "lists"))
-        by_itself = kind in ("grid", "scale")
-        wanted = not named if by_itself else kind in KINDS and (len(named) == 1 or kind == "runs" and named)
+        wanted = kind in (*KINDS, GRID) and (len(named) == 1 or kind == "runs" and named)
+        wanted = not named if kind == "scale" else wanted
         if not wanted or not config:
             raise InputError(
-                f"table: {words}: expected {', '.join(KINDS)} with their runs, or grid or scale, and config=FILE"
+                f"table: {words}: expected {', '.join(KINDS)} with their runs, grid TABLE or scale, and config=FILE"
             )
         return cls(kind, named, config, lists, frozenset(flags))
 
@@ -88,13 +89,31 @@ def fill(readme: Path, directory: Path) -> None:
     """Write the tables whose runs are all in `directory`; the others stay as they are."""
     text = readme.read_text(encoding="utf-8")
     for block, mark in tables_of(readme):
-        runs = {name: directory / run for name, run in mark.runs.items()}
-        if runs and all((run / "results/results.json").exists() for run in runs.values()):
-            results = {name: Results(run) for name, run in runs.items()}
-            lines = KINDS[mark.kind](results, mark.lists, mark.flags)
-            lines += ["", "Measured on " + measured_on([*results.values()], recipe_digest(mark.config))]
+        found = _grid(directory, mark) if mark.kind == GRID else _runs(directory, mark)
+        if found:
+            lines, results = found
+            lines += ["", "Measured on " + measured_on(results, recipe_digest(mark.config))]
             text = text.replace(block[0], block["begin"] + "\n".join(lines) + "\n" + block["end"])
     write(readme, text)
+
+
+def _runs(directory: Path, mark: Mark) -> tuple[list[str], list[Results]] | None:
+    """The lines of a table of runs, and these runs; None where one is missing."""
+    runs = {name: directory / run for name, run in mark.runs.items()}
+    if not runs or not all((run / "results/results.json").exists() for run in runs.values()):
+        return None
+    results = {name: Results(run) for name, run in runs.items()}
+    return KINDS[mark.kind](results, mark.lists, mark.flags), [*results.values()]
+
+
+def _grid(directory: Path, mark: Mark) -> tuple[list[str], list[Results]] | None:
+    """The lines of a grid's table, and its runs; None where it is missing."""
+    (table,) = (directory / f"{path}.json" for path in mark.runs.values())
+    if not table.exists():
+        return None
+    content = json.loads(table.read_text(encoding="utf-8"))
+    results = [Results(directory / run) for row in content["rows"] for run in row["runs"]]
+    return of_grid(content, mark.lists), results
 
 
 def write(readme: Path, text: str) -> None:

@@ -26,7 +26,7 @@ def as_text(table: GridTable) -> str:
         cells = [trials if name == table.first else "", name + "*" * (name == table.chosen), row.backend]
         cells += [_cell(_spread(table, name, trials, key), of) for key, of in table.measures.items()]
         lines.append(cells + _compared(compared, table.measures[CHOOSES]))
-    return "\n".join([*aligned(lines, 3), *_notes(table)]) + "\n"
+    return "\n".join([*aligned(lines, 3), "* " + _notes(table)[0], *_notes(table)[1:]]) + "\n"
 
 
 def _spread(table: GridTable, name: str, trials: str, measure: str) -> dict[str, float | None]:
@@ -51,7 +51,7 @@ def _compared(one: Difference | None, measure: Measure) -> list[str]:
 
 def _notes(table: GridTable) -> list[str]:
     choosing, first, compared = table.lists[0], table.first, list(table.compared.values())
-    notes = [f"* chosen: the lowest mean EER on {choosing}, a list of dev; nothing is chosen on test"]
+    notes = [f"chosen: the lowest mean EER on {choosing}, a list of dev; nothing is chosen on test"]
     if table.resolved is not None:
         verb = "is better than" if table.resolved else "cannot be told apart from"
         notes.append(f"{table.chosen} {verb} {first} on {choosing}" + ("" if table.resolved else _why(table)))

@@ -1,5 +1,6 @@
 """Tables of measured numbers: they are written from results, and known to be old once code or recipe have changed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -76,6 +77,35 @@ def test_a_table_stays_while_one_of_its_runs_is_missing(tmp_path, filled):
     assert filled(f"runs a=exp/main b=exp/other {CONFIG}", "as it was\n") == ["as it was"]
 
 
+def test_a_grid_has_a_row_for_each_of_its_rows_with_the_chosen_one_in_bold(tmp_path, filled):
+    eers = {"main": [5.0, 6.0], "tdnn": [4.0, 4.5]}
+    rows = []
+    for name, values in eers.items():
+        runs = {f"exp/an4/{name}-s{seed}": seed for seed in (1, 2)}
+        for (run, seed), eer in zip(runs.items(), values, strict=True):
+            write_results(tmp_path / run, eer, seed=seed)
+        eer = {"mean": sum(values) / 2, "sd": 0.5, "lowest": min(values), "highest": max(values)}
+        row = {"row": name, "chosen": name == "tdnn", "model": "m", "backend": "plda", "runs": runs, "compared": None}
+        rows.append(row | {"lists": {"dev_trials_pairs": {"eer": eer}}})
+    rows[1]["compared"] = {"difference": -1.25, "lo": -2, "hi": 0.5, "p": 0.1, "p_holm": 0.2}
+    words = f"grid exp/an4/grid/main {CONFIG}"
+    assert filled(words, "as it was\n") == ["as it was"]
+    (tmp_path / "exp/an4/grid").mkdir()
+    content = {"compared_with": "main", "rows": rows, "notes": ["chosen: the lowest", "tdnn cannot be told apart"]}
+    (tmp_path / "exp/an4/grid/main.json").write_text(json.dumps(content))
+    lines = filled(words)
+    assert lines[:7] == [
+        "| row | network | back-end | `dev_trials_pairs` | less main's | p |",
+        "|---|---|---|---|---|---|",
+        "| main | m | plda | 5.50 ± 0.50 (5.00-6.00) |  |  |",
+        "| **tdnn** | m | plda | 4.25 ± 0.50 (4.00-4.50) | -1.25 (-2.00 to 0.50) | 0.2 |",
+        "",
+        "- bold: chosen: the lowest",
+        "- tdnn cannot be told apart",
+    ]
+    assert re.fullmatch(f"Measured on 2026-11-28; Abacus, 2 cores; seeds 1 2; {CODE}\\.", lines[-1])
+
+
 def test_results_that_do_not_fit_are_errors(tmp_path, filled):
     write_results(tmp_path / "exp/main", 4.0)
     write_results(tmp_path / "exp/few", 4.0, lists=["trials_pairs"])
@@ -95,7 +125,8 @@ def test_results_that_do_not_fit_are_errors(tmp_path, filled):
         f"result exp/main {CONFIG}",
         f"results exp/main exp/other {CONFIG}",
         f"runs mean {CONFIG}",
-        f"grid exp/main {CONFIG}",
+        f"grid {CONFIG}",
+        f"grid exp/a exp/b {CONFIG}",
         "results exp/main",
     ],
 )
