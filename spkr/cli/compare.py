@@ -55,7 +55,10 @@ def add_verbs(verb) -> None:
     p.add_argument("--format", choices=FORMATS, default=FORMATS[0],
                    help="csv has all numbers as they are in results.json (default: %(default)s)")  # fmt: skip
     p.add_argument("--allow-duplicates", action="store_true", help="count a repeated trial once")
+    _add_grid(verb)
 
+
+def _add_grid(verb) -> None:
     p = verb("grid", _grid, "compare rows of runs with several seeds, and mark the row that a list of dev chooses",
              "exp/an4/grid/main --row main exp/an4/main-s1 exp/an4/main-s2 \\\n    --row softmax exp/an4/softmax-s1 "
              "exp/an4/softmax-s2 --choose-by dev_trials_pairs")  # fmt: skip
