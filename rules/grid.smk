@@ -79,7 +79,6 @@ rule grid:
     benchmark:
         f"{EXP}/benchmark/grid.{GRID.name}.tsv"
     params:
-        out=OF_GRID,
         rows=[
             word
             for entry in GRID.runs
@@ -91,4 +90,4 @@ rule grid:
     message:
         f"grid: {len(GRID.runs)} rows of {len(GRID.seeds)} seeds, chosen by {CHOOSING}"
     shell:
-        "spkr --log {log} grid {params.out} {params.rows} --choose-by {params.choose_by} {params.lists} > /dev/null"
+        "spkr --log {log} grid {output.text} {params.rows} --choose-by {params.choose_by} {params.lists} > /dev/null"

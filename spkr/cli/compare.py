@@ -60,9 +60,9 @@ def add_verbs(verb) -> None:
 
 def _add_grid(verb) -> None:
     p = verb("grid", _grid, "compare rows of runs with several seeds, and mark the row that a list of dev chooses",
-             "exp/an4/grid/main --row main exp/an4/main-s1 exp/an4/main-s2 \\\n    --row softmax exp/an4/softmax-s1 "
-             "exp/an4/softmax-s2 --choose-by dev_trials_pairs")  # fmt: skip
-    p.add_argument("out", metavar="OUT", help="writes OUT.txt, OUT.tsv and OUT.json")
+             "exp/an4/grid/main.txt --row main exp/an4/main-s1 exp/an4/main-s2 \\\n    --row softmax "
+             "exp/an4/softmax-s1 exp/an4/softmax-s2 --choose-by dev_trials_pairs")  # fmt: skip
+    p.add_argument("out", metavar="TABLE", help="the table to write, *.txt; .tsv and .json are written beside it")
     p.add_argument("--row", nargs="+", action="append", required=True, dest="rows", metavar=("NAME", "RUN"),
                    help="a row's name, and its runs, one a seed; others are compared with the first row")  # fmt: skip
     p.add_argument("--choose-by", required=True, metavar="LIST", help="of dev: the lowest mean EER on it is chosen")
@@ -153,14 +153,16 @@ def _grid(args) -> None:
     from spkr.report import grid_formats
     from spkr.report.grid_table import compare_rows
 
+    if not args.out.endswith(".txt"):
+        raise InputError(f"{args.out}: expected the name of a text file, *.txt; other forms are written beside it")
     rows = {name: runs for name, *runs in args.rows}
     if len(rows) < len(args.rows):
         raise InputError("--row: a name twice; expected each row once")
     if empty := [name for name, runs in rows.items() if not runs]:
         raise InputError(f"--row {empty[0]}: no runs; expected their folders behind the name")
     texts = {"txt": grid_formats.as_text, "tsv": grid_formats.as_tsv, "json": grid_formats.as_json}
-    files = {end: Path(f"{args.out}.{end}") for end in texts}
-    manifest = Path(args.out).with_name(f"manifest.{Path(args.out).name}.json")
+    files = {end: Path(args.out).with_suffix(f".{end}") for end in texts}
+    manifest = Path(args.out).with_name(f"manifest.{Path(args.out).stem}.json")
     reads = [
         Path(run, "results", name) for runs in rows.values() for run in runs for name in ("results.json", "lists.json")
     ]

@@ -55,7 +55,7 @@ def test_the_table_is_made_of_the_runs_by_the_list_that_the_training_looks_at(sn
                        grid(tmp_path, grid={"name": "heads", "seeds": [3], "runs": RUNS}))  # fmt: skip
     (command,) = [found for found in commands(output) if " grid " in found]
     assert (
-        "grid exp/mini/grid/heads --row main exp/mini/main-s3 --row softmax exp/mini/softmax-s3 --row mel "
+        "grid exp/mini/grid/heads.txt --row main exp/mini/main-s3 --row softmax exp/mini/softmax-s3 --row mel "
         "exp/mini/mel-s3 --choose-by dev_trials_pairs --trials trials_pairs trials_enrol3 dev_trials_enrol3"
     ) in command
     assert not [name for name in jobs(output) if name.endswith("_html")]

@@ -27,7 +27,7 @@ def test_examples_name_files_that_the_recipes_write(snakemake, tmp_path):
     (tmp_path / "adapted.yaml").write_text(ADAPTED)
     known = written(snakemake(tmp_path, "-n", "--summary", "--config", "recipe=an4"))
     known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", str(tmp_path / "adapted.yaml")))
-    for name in ("pretrained", "with_standin"):
+    for name in ("pretrained", "with_standin", "grid"):
         config = str(ROOT / f"recipes/an4/{name}.yaml")
         known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", config))
     known |= INVENTED | {"exp/an4/main/model/checkpoints"}

@@ -14,7 +14,7 @@ from spkr.report.grid_table import compare_rows
 from tests.unit.report.made_up_runs import DRAWS, write_data, write_run
 
 DEV, TEST = "dev_trials_pairs", "trials_pairs"
-OUT = "exp/an4/grid/main"
+OUT = "exp/an4/grid/main.txt"
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +54,9 @@ def made(capsys, rows, *options) -> tuple[str, dict, list[dict]]:
     capsys.readouterr()
     main(["grid", OUT, *words, "--choose-by", DEV, *options])
     text = capsys.readouterr().out
-    assert text == Path(f"{OUT}.txt").read_text()
-    table = list(csv.DictReader(io.StringIO(Path(f"{OUT}.tsv").read_text()), delimiter="\t"))
-    return text, json.loads(Path(f"{OUT}.json").read_text()), table
+    assert text == Path(OUT).read_text()
+    table = list(csv.DictReader(io.StringIO(Path(OUT).with_suffix(".tsv").read_text()), delimiter="\t"))
+    return text, json.loads(Path(OUT).with_suffix(".json").read_text()), table
 
 
 def eers(runs, trials) -> list[float]:
@@ -156,4 +156,4 @@ def test_rows_that_cannot_be_compared_are_errors(corpus, caplog, words, message)
         main(["grid", OUT, *words])
     assert raised.value.code == 1
     assert message in caplog.text
-    assert not Path(f"{OUT}.txt").exists()
+    assert not Path(OUT).exists()
