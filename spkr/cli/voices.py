@@ -38,6 +38,17 @@ def add_verbs(verb) -> None:
     add_rule(p)
     p.set_defaults(error_status=BROKEN)
 
+    _add_label_verb(verb)
+    _add_store_verb(verb)
+
+
+def add_margin(p) -> None:
+    """The option of an identification."""
+    p.add_argument("--margin", type=not_negative, metavar="X", help="by which the likeliest voice must be ahead of the "
+                   "next, in log-likelihood ratio (default: log 10; 0 of scores without a calibration)")  # fmt: skip
+
+
+def _add_label_verb(verb) -> None:
     p = verb("label", _label, "name the speakers of given segments of a recording",
              "an4.spkr staff.voices meeting.wav --segments meeting.rttm -o named.rttm")  # fmt: skip
     add_listening(p)
@@ -54,13 +65,6 @@ def add_verbs(verb) -> None:
                    help="do not listen to shorter segments (default: 0.5)")  # fmt: skip
     add_margin(p)
     add_rule(p)
-    _add_store_verb(verb)
-
-
-def add_margin(p) -> None:
-    """The option of an identification."""
-    p.add_argument("--margin", type=not_negative, metavar="X", help="by which the likeliest voice must be ahead of the "
-                   "next, in log-likelihood ratio (default: log 10; 0 of scores without a calibration)")  # fmt: skip
 
 
 def _add_store_verb(verb) -> None:
@@ -90,8 +94,8 @@ def _add_store_verb(verb) -> None:
 
 
 def _enrol(args) -> None:
-    from spkr.voices.answers import enrolment_json, enrolment_text
     from spkr.packed.heard import LEAST_COMPARED
+    from spkr.voices.answers import enrolment_json, enrolment_text
     from spkr.voices.enrolment import Terms, enrol
 
     model = model_of(args, None if args.min_speech is None else min(args.min_speech, LEAST_COMPARED))

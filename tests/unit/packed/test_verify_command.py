@@ -126,7 +126,11 @@ def test_info_shows_the_card_and_the_rest(packed_model, capsys):
 def test_pack_and_export_say_in_json_what_they_wrote(packed_model, in_run, capsys, tmp_path):
     status, out = run(capsys, "pack", "exp/mini/main", tmp_path / "a.spkr", "--backend", "cosine", "--json")
     found = json.loads(out)
-    assert status == 0 and (found["out"], found["name"], found["onnx"]) == (str(tmp_path / "a.spkr"), "mini/main", False)
+    assert status == 0 and (found["out"], found["name"], found["onnx"]) == (
+        str(tmp_path / "a.spkr"),
+        "mini/main",
+        False,
+    )
     assert found["backend"]["name"] == "cosine" and found["dim"] == PackedModel.read(tmp_path / "a.spkr").dim
     pytest.importorskip("onnxscript")
     status, out = run(capsys, "export", "onnx", packed_model, tmp_path / "a.onnx", "--features", "outside", "--json")
