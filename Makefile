@@ -1,7 +1,8 @@
-# make demo: the embedded corpus, from end to end, offline.
+# make demo: a small synthetic corpus, from end to end, offline.
+# make install: only what the others need, into .venv.
 # make test: the tests.
 # make lint: style.
-# make docs: the site, in site/; runs the embedded corpus for its pictures first.
+# make docs: the site, in site/; runs the synthetic corpus for its pictures first.
 # make numbers: which tables of measured numbers in READMEs are older than the code.
 # make test-real: the tests on the real corpora and a pretrained network, which SPKR_CORPORA and SPKR_MODELS name.
 # make test-slow: the demo's table, the tutorial's pages, and others that take minutes.

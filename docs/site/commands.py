@@ -11,7 +11,8 @@ WIDTH = "100"  # columns of the help texts
 HEAD = """\
 # Commands
 
-Each stage of a recipe is a command on files, and can be typed by hand. This page has what `spkr VERB --help` prints.
+Each stage of a recipe is a command on files, and can be typed by hand. `source .venv/bin/activate`, in the folder of
+spkr, makes the command known to the shell. This page has what `spkr VERB --help` prints.
 [Exit codes](exit-codes.md) are the same for all. On a terminal warnings are yellow and errors red, unless `NO_COLOR` is
 set; logs and pipes get plain lines.
 

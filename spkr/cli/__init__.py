@@ -43,13 +43,19 @@ from spkr.orphan import end_when_orphaned
 LOG_LINE = "%(asctime)s %(message)s"
 PROGRESS = "spkr.progress"  # the logger of a training's epochs, which the console shows along with warnings
 STDOUT = 1  # its descriptor
+EXAMPLES = """examples (`spkr VERB --help` has one for each verb):
+  spkr new calls --from ~/recordings
+  spkr pack exp/an4/main an4.spkr
+  spkr verify an4.spkr a.wav b.wav
+"""
 
 logger = logging.getLogger("spkr")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line, with a subcommand for each verb."""
-    top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.")
+    top = argparse.ArgumentParser(prog="spkr", description="Speaker recognition, a stage at a time.", epilog=EXAMPLES,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     top.add_argument("--log", type=Path, metavar="FILE", help="log to FILE; the console then shows warnings, "
                      "errors and the progress of training only")  # fmt: skip
     add_questions(top)

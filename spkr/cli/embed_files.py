@@ -25,6 +25,7 @@ def _embed_files(args) -> int:
     from spkr.packed.bulk_run import embed_files
 
     settings = {name: getattr(args, name) for name in ("engine", "threads", "vad", "precision")}
+    settings["least_speech"] = 0  # nothing is compared here, and the table of recordings says how much speech each has
     summary = embed_files(args.model, settings, args.sources, args.out, args.channel, args.nj)
     if args.json:
         print(json.dumps(summary.as_json()))

@@ -1,5 +1,6 @@
 """The verb that writes a network for other programs."""
 
+import json
 from pathlib import Path
 
 from spkr.cli.arguments import verb_adder
@@ -21,6 +22,7 @@ def add_verbs(verb) -> None:
                    "features itself, and expects metadata")  # fmt: skip
     p.add_argument("--language", default="unknown", help="of these metadata (default: %(default)s)")
     p.add_argument("--quantize", choices=("int8",), help="store weights in 8 bits: smaller, and less accurate")
+    p.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _export_onnx(args) -> None:
@@ -30,6 +32,9 @@ def _export_onnx(args) -> None:
     check_outputs([args.out], [args.model])
     features = args.features or ("outside" if args.program else "inside")
     export_network(args.out, *_network(args.model), features, args.program, args.language, int8=args.quantize == "int8")
+    if args.json:
+        print(json.dumps({"out": args.out, "features": features, "for": args.program, "quantize": args.quantize,
+                          "bytes": Path(args.out).stat().st_size}))  # fmt: skip
 
 
 def _network(path: str):

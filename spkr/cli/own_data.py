@@ -63,3 +63,18 @@ def _new(args) -> None:
         return
     write_recipe(folder, proposal.sets, proposal.lists, proposal.files, proposal.texts())
     print(f"{folder}/ is written. Run it: snakemake --cores 2 --config recipe={args.name}")
+    if proposal.choices.model in known and (note := _download(proposal.choices.model)):
+        print(note)
+
+
+def _download(name: str) -> str:
+    """A line that says that the run is going to download a pretrained network; empty if the file is there."""
+    from spkr.config.pretrained import read_pretrained
+    from spkr.config.pretrained_options import model_file
+    from spkr.corpus.fetch import find_archive
+
+    entry, models = read_pretrained(".", name), os.environ.get("SPKR_MODELS")
+    if (models and find_archive(entry.file, models, key="models")) or Path(model_file(name)).exists():
+        return ""
+    size = f" ({entry.size / 1e6:.0f} MB)" if entry.size else ""
+    return f"That downloads {entry.file}{size} once. If you have the file in a folder, add models=FOLDER."

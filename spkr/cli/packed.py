@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-from spkr.cli.arguments import add_listening, number, prior, probability
+from spkr.cli.arguments import add_listening, not_negative, number, prior, probability
 from spkr.errors import InputError
 
 MISMATCH = 1  # exit status: different speakers, or other numbers than the file says
 BROKEN = 2  # exit status of errors, where 1 is an answer
+PACKED = ("name", "backend", "trials", "dim")  # of about.json: what `spkr pack --json` prints
 INCOMPLETE = 3  # exit status: some files could not be used, the others were
 
 
@@ -22,6 +23,7 @@ def add_verbs(verb) -> None:
                    "(default: the first one of the run)")  # fmt: skip
     p.add_argument("--onnx", action="store_true",
                    help="put the network into it as ONNX, too: it then runs without torch")  # fmt: skip
+    p.add_argument("--json", action="store_true", help="print JSON")
 
     p = verb("info", _info, "show a packed model: its card, or all that it says of itself", "an4.spkr")
     p.add_argument("model", metavar="MODEL", help="what `spkr pack` wrote")
@@ -42,8 +44,15 @@ def add_verbs(verb) -> None:
     p.add_argument("others", metavar="B", nargs="+", help="recordings, each of which is compared with A")
     p.add_argument("--enrol", nargs="+", default=[], metavar="FILE", help="further recordings of A's speaker, which "
                    "are averaged with A")  # fmt: skip
+    add_least(p)
     add_rule(p)
     p.set_defaults(error_status=BROKEN)
+
+
+def add_least(p) -> None:
+    """The option of what is too short to be compared."""
+    p.add_argument("--min-speech", type=not_negative, metavar="S", help="refuse recordings with less speech, in "
+                   "seconds (default: 0.25)")  # fmt: skip
 
 
 def add_rule(p) -> None:
@@ -57,11 +66,12 @@ def add_rule(p) -> None:
                      "on dev for this rate of false alarms: 0.01, 0.001")  # fmt: skip
 
 
-def model_of(args):
-    """The packed model that `add_listening` took."""
+def model_of(args, least_speech: float | None = None):
+    """The packed model that `add_listening` took, which refuses recordings with less speech than that."""
     from spkr.packed.packed_model import PackedModel
 
-    return PackedModel.read(args.model, engine=args.engine, threads=args.threads, vad=args.vad)
+    least = {} if least_speech is None else {"least_speech": least_speech}
+    return PackedModel.read(args.model, engine=args.engine, threads=args.threads, vad=args.vad, **least)
 
 
 def _pack(args) -> None:
@@ -71,7 +81,9 @@ def _pack(args) -> None:
     if Path(args.out).suffix != ".spkr":  # a file of the run would be overwritten
         raise InputError(f"{args.out}: expected the name of a file that ends in .spkr")
     check_writable(args.out)
-    pack(args.run_dir, args.out, args.backend, args.trials, args.onnx)
+    about = pack(args.run_dir, args.out, args.backend, args.trials, args.onnx)
+    if args.json:
+        print(json.dumps({"out": args.out, "onnx": args.onnx} | {key: about[key] for key in PACKED}))
 
 
 def _info(args) -> None:
@@ -106,7 +118,7 @@ def _verify(args) -> int:
     from spkr.packed.heard import read_sound
     from spkr.packed.verdicts import as_json, as_text
 
-    model = model_of(args)
+    model = model_of(args, args.min_speech)
     rule = model.rule(args.prior, args.threshold, args.false_alarms)
     paths = [args.first, *args.enrol, *args.others]
     heard = model.hear_all([read_sound(path, model.front_end, channel=args.channel) for path in paths])

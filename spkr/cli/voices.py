@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from spkr.cli.arguments import add_listening, not_negative, positive, positive_number
-from spkr.cli.packed import BROKEN, INCOMPLETE, add_rule, model_of
+from spkr.cli.packed import BROKEN, INCOMPLETE, add_least, add_rule, model_of
 from spkr.errors import InputError
 
 UNKNOWN = 1  # exit status of `identify`: somebody is unknown
@@ -33,10 +33,22 @@ def add_verbs(verb) -> None:
     p.add_argument("store", metavar="STORE", help="a file of enrolled voices")
     p.add_argument("files", metavar="FILE", nargs="+", help="recordings, each of which is identified")
     p.add_argument("--top", type=positive, default=5, metavar="N", help="voices to show (default: %(default)s)")
+    add_least(p)
     add_margin(p)
     add_rule(p)
     p.set_defaults(error_status=BROKEN)
 
+    _add_label_verb(verb)
+    _add_store_verb(verb)
+
+
+def add_margin(p) -> None:
+    """The option of an identification."""
+    p.add_argument("--margin", type=not_negative, metavar="X", help="by which the likeliest voice must be ahead of the "
+                   "next, in log-likelihood ratio (default: log 10; 0 of scores without a calibration)")  # fmt: skip
+
+
+def _add_label_verb(verb) -> None:
     p = verb("label", _label, "name the speakers of given segments of a recording",
              "an4.spkr staff.voices meeting.wav --segments meeting.rttm -o named.rttm")  # fmt: skip
     add_listening(p)
@@ -53,13 +65,6 @@ def add_verbs(verb) -> None:
                    help="do not listen to shorter segments (default: 0.5)")  # fmt: skip
     add_margin(p)
     add_rule(p)
-    _add_store_verb(verb)
-
-
-def add_margin(p) -> None:
-    """The option of an identification."""
-    p.add_argument("--margin", type=not_negative, metavar="X", help="by which the likeliest voice must be ahead of the "
-                   "next, in log-likelihood ratio (default: log 10; 0 of scores without a calibration)")  # fmt: skip
 
 
 def _add_store_verb(verb) -> None:
@@ -89,10 +94,11 @@ def _add_store_verb(verb) -> None:
 
 
 def _enrol(args) -> None:
+    from spkr.packed.heard import LEAST_COMPARED
     from spkr.voices.answers import enrolment_json, enrolment_text
     from spkr.voices.enrolment import Terms, enrol
 
-    model = model_of(args)
+    model = model_of(args, None if args.min_speech is None else min(args.min_speech, LEAST_COMPARED))
     rule = model.rule(args.prior, args.threshold, args.false_alarms)
     least = {} if args.min_speech is None else {"least_speech": args.min_speech}
     terms = Terms(rule, extend=args.add, force=args.force, **least)
@@ -109,7 +115,7 @@ def _identify(args) -> int:
     from spkr.voices.answers import identity_json, identity_text
     from spkr.voices.identifying import identify
 
-    model, voices = _model_and_voices(args)
+    model, voices = _model_and_voices(args, args.min_speech)
     rule = model.rule(args.prior, args.threshold, args.false_alarms)
     results, failed = [], []
     for path in args.files:
@@ -135,12 +141,12 @@ def _identify(args) -> int:
     return 0 if all(found.name for found in results) else UNKNOWN
 
 
-def _model_and_voices(args):
+def _model_and_voices(args, least_speech: float | None = None):
     """The packed model, and the voices of the store, of which there is one at least."""
     from spkr.voices.identifying import enrolled_voices
     from spkr.voices.store import VoiceStore
 
-    model = model_of(args)
+    model = model_of(args, least_speech)
     return model, enrolled_voices(VoiceStore(args.store, model.sha256, model.dim))
 
 

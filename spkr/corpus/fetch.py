@@ -140,13 +140,13 @@ def find_or_download(
         return to
     name = names if isinstance(names, str) else names[0]
     missing = f"{name} was not found under {folder}" if folder else f"{name}: `{key}` is not set"
-    advice = f"put the file into a folder and name that with `{key}` or SPKR_{key.upper()}"
+    advice = f"put the file into a folder and name that folder with `--config {key}=FOLDER` or SPKR_{key.upper()}"
     if not url:
         raise InputError(f"{missing}, and there is no address to download it from; {advice}")
     try:
         download(url, to, sha256)
     except InputError as e:
-        raise InputError(f"{missing}, and {e}; or {advice}") from None
+        raise InputError(f"{missing}, and {e}; download it elsewhere, and {advice}") from None
     return to
 
 

@@ -61,7 +61,8 @@ def make_rule(
         return Rule(threshold, given is not None, "as given", given)
     if given is None:
         raise InputError(
-            "the model has no calibration, as its run had no list of dev; give a threshold on its scores (--threshold)"
+            "the model has no calibration, as its run had no list of dev; give a threshold on its scores "
+            "(--threshold), which `spkr thresholds` finds on a list of yours"
         )
     return Rule(bayes_threshold(given), True, f"Bayes' threshold at a prior of {given:g}", given)
 

@@ -14,6 +14,7 @@ from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 
 QUIET = 2**15 * 10 ** (-50 / 20)  # a root mean square below -50 dB of full scale
+LEAST_COMPARED = 0.25  # seconds of speech; the score of less says next to nothing of a voice
 LITTLE_SPEECH = 2.0  # seconds; the scores of shorter speech vary more than results on longer recordings say
 NO_SAMPLES = np.empty(0, np.float32)
 
@@ -106,11 +107,19 @@ def _warnings(samples: np.ndarray, rate: int, to: int):
         yield "very quiet: below -50 dB of full scale"
 
 
-def check_speech(sound: Sound, voiced: np.ndarray, fe: FrontEnd, finder: str) -> tuple[float, tuple[str, ...]]:
-    """Seconds of speech among the frames (frames,) of a sound, and its warnings; InputError if it has no speech."""
+def check_speech(
+    sound: Sound, voiced: np.ndarray, fe: FrontEnd, finder: str, least: float
+) -> tuple[float, tuple[str, ...]]:
+    """Seconds of speech among the frames (frames,) of a sound, and its warnings.
+
+    Raises InputError if it has no speech, or less than `least` seconds.
+    """
     speech = int(np.count_nonzero(voiced)) * fe.frame_shift / 1000
+    where = f"in its {sound.seconds:.1f} s (by the {finder} VAD)"
     if not speech:
-        raise InputError(f"{sound.source}: no speech found in its {sound.seconds:.1f} s (by the {finder} VAD)")
+        raise InputError(f"{sound.source}: no speech found {where}")
+    if speech < least:
+        raise InputError(f"{sound.source}: {speech:.2f} s of speech {where}; expected {least:g} s or more")
     few = (f"little speech: {speech:.1f} s",) if speech < LITTLE_SPEECH else ()
     return speech, sound.warnings + few
 

@@ -18,7 +18,7 @@ from spkr.feats.vad import energy_vad
 from spkr.packed.about import embeddings_sha256, read_about
 from spkr.packed.container import FRONT, NETWORK, WEIGHTS, Container
 from spkr.packed.decision import Comparison, Rule, decide, make_rule
-from spkr.packed.heard import NO_SAMPLES, Audio, Heard, Prepared, Sound, check_speech, read_sound
+from spkr.packed.heard import LEAST_COMPARED, NO_SAMPLES, Audio, Heard, Prepared, Sound, check_speech, read_sound
 from spkr.packed.ratios import Ratios, Voices
 
 EngineName = Literal["auto", "torch", "onnx"]
@@ -51,8 +51,9 @@ class PackedModel:
         threads: int | None = None,
         vad: Vad = "energy",
         precision: Precision | None = None,
+        least_speech: float = LEAST_COMPARED,
     ):
-        self.container, self.about, self.vad = container, read_about(container), vad
+        self.container, self.about, self.vad, self.least_speech = container, read_about(container), vad, least_speech
         self.front_end = make_front_end(self.about.front_end, f"{container.path}: front_end").without_dither()
         self.engine_kind = _engine_kind(container, engine)
         if precision and precision != self.about.precision:
@@ -77,6 +78,7 @@ class PackedModel:
         threads: int | None = None,
         vad: Vad = "energy",
         precision: Precision | None = None,
+        least_speech: float = LEAST_COMPARED,
     ) -> "PackedModel":
         """Read a file of `spkr pack`.
 
@@ -87,9 +89,10 @@ class PackedModel:
             vad: what finds speech: energy, as in a run; or silero, for recordings with noise or music. The network then
                 sees speech only, whatever the front end says, and features are normalised over it
             precision: of the encoder; default: that of the run. Embeddings of another one have another `sha256`
+            least_speech: seconds; a recording with less speech is refused
         Raises InputError for a file that is damaged or too new, and for an engine or a VAD that cannot be had.
         """
-        return cls(Container(path), engine, threads, vad, precision)
+        return cls(Container(path), engine, threads, vad, precision, least_speech)
 
     @property
     def dim(self) -> int:
@@ -119,7 +122,7 @@ class PackedModel:
             audio: a path; or samples (n,), floats from -1 to 1 or 16-bit integers
             rate: Hz, of samples; default: `self.rate`
             channel: of a file with several
-        Raises InputError for audio that cannot be read, is shorter than a frame, or has no speech.
+        Raises InputError for audio that cannot be read, is shorter than a frame, or has too little speech.
         """
         return self.hear_all([read_sound(audio, self.front_end, rate, channel)])[0]
 
@@ -128,14 +131,14 @@ class PackedModel:
         return self.embed([self.prepare(sound) for sound in sounds])
 
     def prepare(self, sound: Sound) -> Prepared:
-        """A recording's features, and which of them are speech; InputError if none are."""
+        """A recording's features, and which of them are speech; InputError if too few are."""
         fe = self.front_end
         raw, log_energy = self.engine.features(sound.samples)
         if self.vad == "silero":
             voiced = SILERO.voiced(sound.samples, fe, len(raw))
         else:
             voiced = energy_vad(log_energy, fe.vad) > 0
-        speech, warnings = check_speech(sound, voiced, fe, self.vad)
+        speech, warnings = check_speech(sound, voiced, fe, self.vad, self.least_speech)
         feats, used = as_stored(raw, fe.compress), voiced if fe.select_voiced else np.ones_like(voiced)
         if self.vad == "silero":
             feats, used = feats[voiced], np.ones(voiced.sum(), bool)

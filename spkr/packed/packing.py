@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 def pack(
     path: str | Path, out: str | Path, backend: str | None = None, trials: str | None = None, onnx: bool = False
-) -> None:
-    """Write a run as a packed model, by rename.
+) -> dict[str, Any]:
+    """Write a run as a packed model, by rename, and return its about.json.
 
     Args:
         path, backend, trials: as of `find_run_files`
@@ -62,6 +62,7 @@ def pack(
     parts["card.md"] = card(About.model_validate(about)).encode()
     write_container(out, about, parts)
     logger.info("%s: %s, back-end %s, %d dimensions", out, files.run.name, files.backend, about["dim"])
+    return about
 
 
 def _read_by_packing(files: RunFiles) -> list[Path]:

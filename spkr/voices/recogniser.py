@@ -38,7 +38,7 @@ class Recogniser:
     to 1 or 16-bit integers, with their sampling rate as `rate` (default: that of the model, `rate`).
 
     Each method raises spkr.errors.InputError, which names the recording, if it cannot be read, is shorter than a frame,
-    has several channels, or has no speech.
+    has several channels, or has less than 0.25 s of speech.
 
     >>> m = spkr.load("an4.spkr")
     >>> m.verify("a.wav", "b.wav").same

@@ -7,7 +7,7 @@ def test_without_archive_or_network_the_message_says_what_to_do(snakemake, tmp_p
     (tmp_path / "empty").mkdir()
     output = snakemake(tmp_path, ok=False, SPKR_CORPORA=str(tmp_path / "empty"), **NO_NETWORK)
     assert f"an4_sphere.tar.gz was not found under {tmp_path / 'empty'}" in output
-    assert "name that with `corpora` or SPKR_CORPORA" in output
+    assert "name that folder with `--config corpora=FOLDER` or SPKR_CORPORA" in output
     assert not list((tmp_path / "exp/corpora").glob("an4/**/*"))
 
 

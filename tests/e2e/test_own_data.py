@@ -35,8 +35,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(folder, module, *words, ok=True):
-    env = {k: v for k, v in os.environ.items() if k not in ("SPKR_CORPORA", "SPKR_MODELS")}
+def run(folder, module, *words, ok=True, **variables):
+    env = {k: v for k, v in os.environ.items() if k not in ("SPKR_CORPORA", "SPKR_MODELS")} | variables
     done = subprocess.run([sys.executable, "-m", module, *words], cwd=folder, env=env, capture_output=True, text=True)
     output = done.stdout + done.stderr
     assert (done.returncode == 0) == ok, output[-4000:]
@@ -71,6 +71,15 @@ def test_enough_speakers_are_trained_on(folder):
 def test_a_dry_run_writes_nothing(folder):
     said = run(folder, "spkr", "new", "dry", "--from", "calls of six", "--dry-run")
     assert "network: campplus_200k, as it is" in said and not (folder / "recipes/dry").exists()
+
+
+def test_a_download_is_said_before_the_run(folder):
+    said = run(folder, "spkr", "new", "far", "--from", "calls of six")
+    assert "That downloads campplus_cn_en_common.pt (28 MB) once." in said and "models=FOLDER" in said
+    (folder / "models").mkdir()
+    (folder / "models/campplus_cn_en_common.pt").touch()
+    found = {"SPKR_MODELS": str(folder / "models")}
+    assert "downloads" not in run(folder, "spkr", "new", "near", "--from", "calls of six", **found)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,17 @@ def test_make_without_a_target_lists_the_targets():
     listed = subprocess.run(["make", "-s"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     targets = dict(line.split(maxsplit=1) for line in listed.splitlines())
     declared = set(re.search(r"^\.PHONY: (.*)", MAKEFILE, re.M)[1].split())
-    assert {"help", "install", "slurm", "browser"} == declared - targets.keys()  # parts of others
-    assert targets.keys() <= declared and targets["demo"].startswith("the embedded corpus")
+    assert {"help", "slurm", "browser"} == declared - targets.keys()  # parts of others
+    assert targets.keys() <= declared and targets["demo"].startswith("a small synthetic corpus")
     assert all(f"\n{target}:" in MAKEFILE for target in targets)
+
+
+def test_the_tests_that_contributors_are_told_to_run_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"^    pytest.* (tests/\S+)", text, re.M) + [
+        f"tests/{name}" for row in re.findall(r"^\| (`.*?) \|", text, re.M) for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert len(named) > 10 and [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_image_is_of_versions_that_are_pinned_and_of_files_that_exist():

@@ -130,7 +130,7 @@ def test_without_archive_and_network_one_line_says_what_to_do(tmp_path):
     assert message.startswith(f"an4.tar.gz was not found under {tmp_path}/corpora, and {url} cannot be reached (")
     assert "Connection refused)" in message and " at 0x" not in message and "\n" not in message
     assert names(tmp_path) == ["corpora"]
-    assert message.endswith("name that with `corpora` or SPKR_CORPORA")
+    assert message.endswith("name that folder with `--config corpora=FOLDER` or SPKR_CORPORA")
 
 
 def test_without_archive_and_address_the_message_says_so(tmp_path):

@@ -61,6 +61,19 @@ def test_wrong_input_is_no_answer(packed_model, in_run, capsys, tmp_path, caplog
     assert status == 2 and "no threshold for a rate of false alarms of 0.001" in caplog.text
 
 
+def test_too_little_speech_to_compare_is_refused(packed_model, in_run, capsys, tmp_path, caplog):
+    """A fifth of a second of a syllable, among noise that the VAD does not take for speech."""
+    short = voice(16, 1, seconds=1.0)
+    short[int(0.2 * RATE) :] = 0
+    soundfile.write(tmp_path / "short.wav", short, RATE)
+    argv = (packed_model, "audio/s16-0.wav", tmp_path / "short.wav", "--threshold", "0")
+    status, out = run(capsys, "verify", *argv)
+    assert status == 2 and not out and "short.wav: 0.23 s of speech in its 1.0 s (by the energy VAD)" in caplog.text
+    assert "expected 0.25 s or more" in caplog.text
+    status, out = run(capsys, "verify", *argv, "--min-speech", "0.1")
+    assert status in (0, 1) and "warning: " in out and "little speech: 0.2 s" in out
+
+
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-inf", "x"])
 def test_a_threshold_is_a_finite_number(packed_model, in_run, capsys, threshold):
     argv = ("verify", packed_model, "audio/s16-0.wav", "audio/s16-1.wav", f"--threshold={threshold}")
@@ -108,6 +121,22 @@ def test_info_shows_the_card_and_the_rest(packed_model, capsys):
     assert f"| {row['eer']:.2f} (" in card
     assert about["backend"] == {"name": "plda", "chain": "mean | lda | length-norm | plda", "top_n": None,
                                 "ignore_num_utts": False, "cohort": 0}  # fmt: skip
+
+
+def test_pack_and_export_say_in_json_what_they_wrote(packed_model, in_run, capsys, tmp_path):
+    status, out = run(capsys, "pack", "exp/mini/main", tmp_path / "a.spkr", "--backend", "cosine", "--json")
+    found = json.loads(out)
+    assert status == 0 and (found["out"], found["name"], found["onnx"]) == (
+        str(tmp_path / "a.spkr"),
+        "mini/main",
+        False,
+    )
+    assert found["backend"]["name"] == "cosine" and found["dim"] == PackedModel.read(tmp_path / "a.spkr").dim
+    pytest.importorskip("onnxscript")
+    status, out = run(capsys, "export", "onnx", packed_model, tmp_path / "a.onnx", "--features", "outside", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["features"] == "outside" and found["for"] is None
+    assert (tmp_path / "a.onnx").stat().st_size == found["bytes"]
 
 
 def test_selfcheck_passes_here(packed_model, capsys):

@@ -71,6 +71,10 @@ def test_voices_are_enrolled_and_identified(m, tmp_path):
     [
         (lambda m, here: m.embed("no.wav"), "no.wav: no such audio file"),
         (lambda m, here: m.embed(np.zeros(RATE, np.float32)), "array 1: no speech found in its 1.0 s"),
+        (
+            lambda m, here: m.embed(hum("ann", 0.2)),
+            "array 1: 0.20 s of speech in its 0.2 s .*; expected 0.25 s or more",
+        ),
         (lambda m, here: m.embed(np.zeros((2, RATE))), r"array of shape \(2, 16000\); expected samples of one channel"),
         (lambda m, here: m.embed([0.1, 0.2]), "float; expected a path, or an array of samples"),
         (lambda m, here: m.embed(None), "NoneType; expected a path, an array of samples, or a list of these"),

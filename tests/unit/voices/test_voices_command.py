@@ -16,7 +16,7 @@ def run(tmp_path, monkeypatch, capsys):
     """A function that runs `spkr` in a folder with recordings of hums: exit status, and what was printed."""
     monkeypatch.chdir(tmp_path)
     toy_model(tmp_path / "toy.spkr")
-    monkeypatch.setattr(spkr.cli.voices, "model_of", lambda args: toy_model(tmp_path / args.model))
+    monkeypatch.setattr(spkr.cli.voices, "model_of", lambda args, least_speech=None: toy_model(tmp_path / args.model))
     for name in ("ann", "bob", "eve"):
         for i in range(4):
             soundfile.write(f"{name}{i}.wav", hum(name, seed=i), RATE)
