@@ -112,6 +112,7 @@ class Augmentation(Options):
 
 AUGMENTATIONS = {  # available in every recipe
     "speed3": {"speeds": [0.9, 1.0, 1.1], "copies": 0},
+    "speed5": {"speeds": [0.8, 0.9, 1.0, 1.1, 1.2], "copies": 0},
     "speed3_noise2": {"speeds": [0.9, 1.0, 1.1], "copies": 2},
     "kaldi4": {  # Kaldi's voxceleb recipe
         "speeds": [1.0],
