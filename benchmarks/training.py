@@ -1,5 +1,6 @@
 """What the benchmarks of training share: arks of noise, a run of the loop that is timed, the bare step beside it."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class BareStep:
                 self.time_epoch()
         else:
             run.between.append(self.time_epoch)
-        run.run()
+        run.run(math.inf)
 
     def time_epoch(self) -> None:
         """Note frames a second over as many steps as an epoch has."""

@@ -61,6 +61,7 @@ if not PRETRAINED:
             training_files(TRAIN_SETS, settings.train),
             dev_trials=f"{EXP}/data/dev/trials_{settings.train.dev_trials}",
             init_from=settings.train.init_from or [],
+            teacher=settings.train.teacher or [],
         output:
             expand(f"{RUN}/model/{{file}}", file=TRAINED_FILES),
         log:
@@ -103,6 +104,7 @@ if FINETUNE:
             training_files(TUNING_SETS, TUNED_TRAIN),
             dev_trials=f"{EXP}/data/dev/trials_{TUNED_TRAIN.dev_trials}",
             init_from=f"{RUN}/model/final.pt",
+            teacher=TUNED_TRAIN.teacher or [],
         output:
             expand(f"{RUN}/finetuned/{{file}}", file=TRAINED_FILES),
         log:

@@ -16,7 +16,7 @@ depends on the list of utterances, and recordings on the lists of files.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +78,11 @@ def augmented(
     out: dict[str, dict[str, str]] = {name: {} for name in (*audio, "utt2spk", "utt2dur", "utt2aug")}
     sampler = EffectSampler(options, OtherSpeakers(data["utt2spk"], where), sounds or {})
     for utt, spk in data["utt2spk"].items():
-        for speed, prefix, copy, name in _copies(utt, options, seed):
+        for speed, formants, prefix, copy, name in _copies(utt, options, seed):
             if name in out["utt2spk"]:
                 raise InputError(f"{where}: a copy of {utt!r} and another utterance are both {name!r}; rename one")
             seconds = float(data["utt2dur"][utt]) / speed
-            spec = {"speed": f"{speed:g}"}
+            spec = {"speed": f"{speed:g}"} | ({} if formants == 1 else {"formants": f"{formants:g}"})
             if copy:
                 spec |= sampler.copy(copy, random_for(seed, name), spk, seconds)
             for file in audio:
@@ -94,14 +94,14 @@ def augmented(
     return {file: dict(data[file]) for file in recordings} | out
 
 
-def _copies(utt: str, options: Augmentation, seed: int) -> Iterator[tuple[float, str, str, str]]:
-    """The copies of an utterance that are made: speed, prefix of the names, kind ("" of a clean one), and name."""
-    for speed in options.speeds:
-        prefix = "" if speed == 1 else f"sp{speed:g}-"
+def _copies(utt: str, options: Augmentation, seed: int) -> Iterator[tuple[float, float, str, str, str]]:
+    """The copies of an utterance: speed, formants, prefix of the names, kind ("" of a clean one), and name."""
+    for speed, formants in product(options.speeds, options.formants):
+        prefix = ("" if speed == 1 else f"sp{speed:g}-") + ("" if formants == 1 else f"fm{formants:g}-")
         for copy in ("", *options.copy_names()):
             name = f"{prefix}{utt}" + (f"-{copy}" if copy else "")
             if not copy or options.keep >= 1 or random_for(seed, f"keep {name}").random() < options.keep:
-                yield speed, prefix, copy, name
+                yield speed, formants, prefix, copy, name
 
 
 class OtherSpeakers:

@@ -3,7 +3,8 @@
     sp0.9-fash-an251-b-aug1  speed=0.9 rt60=0.410 drr=6.20 slope=-1.30 snr=12.80
     fash-an251-b-music       speed=1 music=corpora/musan/music/fma/music-fma-0003.wav@61.25 snr=8
 
-    speed   tempo and pitch, in hundredths
+    speed   tempo, pitch and formants, in hundredths
+    formants  formants alone, in hundredths
     rt60    reverberation time of a simulated room in seconds, with
     drr     its direct to reverberant energy ratio in dB; or
     rir     a file with the impulse response of a room
@@ -29,6 +30,7 @@ from scipy.signal import fftconvolve
 
 from spkr.audio import EFFECTS
 from spkr.audio.acoustics import coloured_noise, in_loop, power, reverberate, room_response
+from spkr.audio.formants import shift_formants
 from spkr.audio.resampling import resample, resampled_length
 from spkr.config.augment_options import LIMITS, is_hundredth
 from spkr.errors import InputError
@@ -37,6 +39,7 @@ from spkr.kaldi.fields import decimal
 EFFECT_OF = {effect.word: effect for effect in EFFECTS.values()}
 START_LIMITS = (0, 1e6)  # seconds
 PARTS = ("noise", "music", "speech")  # words that list FILE@SECONDS
+VOICES = {"speed", "formants"}  # words that make another voice, and with it another speaker
 NOISES = {"slope", "babble", *PARTS}
 GAP = 1.0  # seconds between two files of `noise` (Kaldi's voxceleb recipe: --fg-interval 1)
 
@@ -109,8 +112,8 @@ def _number(word: str, text: str, limits: tuple[float, float], where: str) -> fl
         value = decimal(text)
     except ValueError:
         value = math.nan
-    if not low <= value <= high or (word == "speed=" and not is_hundredth(value)):
-        kind = "a number of hundredths" if word == "speed=" else "a number"
+    if not low <= value <= high or (word.rstrip("=") in VOICES and not is_hundredth(value)):
+        kind = "a number of hundredths" if word.rstrip("=") in VOICES else "a number"
         raise InputError(f"{where}: {word}{text}; expected {kind} from {low:g} to {high:g}")
     return value
 
@@ -119,6 +122,11 @@ def parts_of(spec: Spec) -> list[Part]:
     """The files that a spec names, and where each begins."""
     rooms = [(spec["rir"], 0.0)] if "rir" in spec else []
     return rooms + [part for name in PARTS for part in spec.get(name, ())]
+
+
+def change_voice(samples: np.ndarray, spec: Spec, rate: int) -> np.ndarray:
+    """Play (samples,) at the speed and with the formants that `spec` names."""
+    return shift_formants(change_speed(samples, spec.get("speed", 1.0)), spec.get("formants", 1.0), rate)
 
 
 def change_speed(samples: np.ndarray, speed: float) -> np.ndarray:

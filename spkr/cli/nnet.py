@@ -27,7 +27,7 @@ def add_verbs(verb) -> None:
     p.add_argument("--feats", nargs="+", type=pair, required=True, metavar="SET=DIR", help="also of valid and dev")
     p.add_argument("--dev-trials", required=True, help="trial list of dev, for the EER of each epoch")
     p.add_argument("--sounds", metavar="FILE", help="rooms and noise (spkr sounds), for train.waveforms")
-    p.add_argument("--stop-after", type=float, metavar="MINUTES",
+    p.add_argument("--stop-after", type=float, default=float("inf"), metavar="MINUTES",
                    help="then save a checkpoint and exit with status 75; the same command resumes")  # fmt: skip
     p.add_argument("--seed", **SEED)
 
@@ -99,11 +99,9 @@ def _train(args) -> None:
     from spkr.train.run import Sets, train
 
     settings = read_options(Training, args.settings, "--settings")
-    init_from = settings.train.init_from
+    models = [settings.train.init_from, settings.train.teacher]
     reads = (
-        [path for _, path in (*args.data, *args.feats)]
-        + [args.dev_trials]
-        + list(filter(None, [init_from, args.sounds]))
+        [path for _, path in (*args.data, *args.feats)] + [args.dev_trials] + list(filter(None, [*models, args.sounds]))
     )
     writes = [f"{args.out_dir}/final.pt"]
     with artefacts("train", recorded(args), f"{args.out_dir}/manifest.json", reads=reads, writes=writes):

@@ -9,7 +9,14 @@ from spkr.config.options import Flag, Number, Options, Probability, Text, Whole,
 from spkr.errors import InputError
 
 CODECS = EFFECTS["telephone"].values
-LIMITS = {"speed": (0.1, 10), "rt60": (0.01, 20), "drr": (-100, 100), "slope": (-10, 10), "snr": (-100, 100)}
+LIMITS = {
+    "speed": (0.1, 10),
+    "formants": (0.5, 2),
+    "rt60": (0.01, 20),
+    "drr": (-100, 100),
+    "slope": (-10, 10),
+    "snr": (-100, 100),
+}
 FOLDERS = ("rir_folders", "noise_folders", "music_folders", "speech_folders")
 MAX_COPIES = 1000
 
@@ -54,6 +61,9 @@ class Augmentation(Options):
     speeds: Annotated[tuple[_limited("speed"), ...], Field(min_length=1), AfterValidator(unique)] = option(
         (1.0,), "of each recording; a voice at another speed counts as another speaker"
     )
+    formants: Annotated[tuple[_limited("formants"), ...], Field(min_length=1), AfterValidator(unique)] = option(
+        (1.0,), "at each speed: factors of the formants alone; such a voice, too, counts as another speaker"
+    )
     copies: Annotated[int | tuple[Literal[KINDS], ...], BeforeValidator(_copies)] = option(
         0, "for each clean recording: the number of mixtures, or a list of kinds, for one copy of each"
     )
@@ -83,8 +93,10 @@ class Augmentation(Options):
 
     @model_validator(mode="after")
     def _check(self):
-        if 1 not in self.speeds or not all(map(is_hundredth, self.speeds)):
-            raise InputError(f"speeds: {list(self.speeds)}; expected hundredths, and 1 among them")
+        for name in ("speeds", "formants"):
+            values = getattr(self, name)
+            if 1 not in values or not all(map(is_hundredth, values)):
+                raise InputError(f"{name}: {list(values)}; expected hundredths, and 1 among them")
         if self.babble_probability + self.music_probability > 1:
             raise InputError("music_probability: more than 1 with babble_probability; make one of them less")
         return self
@@ -100,6 +112,7 @@ class Augmentation(Options):
 
 AUGMENTATIONS = {  # available in every recipe
     "speed3": {"speeds": [0.9, 1.0, 1.1], "copies": 0},
+    "speed5": {"speeds": [0.8, 0.9, 1.0, 1.1, 1.2], "copies": 0},
     "speed3_noise2": {"speeds": [0.9, 1.0, 1.1], "copies": 2},
     "kaldi4": {  # Kaldi's voxceleb recipe
         "speeds": [1.0],

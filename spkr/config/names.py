@@ -193,6 +193,7 @@ def _sets(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
 def _files(config: Config) -> Iterable[tuple[tuple[str, ...], str | None]]:
     yield ("model",), config.pretrained
     yield ("train", "init_from"), config.train.init_from
+    yield ("train", "teacher"), config.train.teacher
 
 
 def _known(value: str | None, known: Iterable[str], kind: str, where: str) -> None:

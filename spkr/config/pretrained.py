@@ -8,7 +8,7 @@ from spkr.config.pretrained_options import Pretrained, model_file
 from spkr.config.sources import Source, read_source
 from spkr.errors import InputError
 
-PLACES = (("model",), ("train", "init_from"))  # where a config may name one
+PLACES = (("model",), ("train", "init_from"), ("train", "teacher"))  # where a config may name one
 
 
 def pretrained_networks(root: str | Path) -> list[str]:

@@ -126,6 +126,12 @@ class TrainOptions(Running):
     label_smoothing: Probability = 0.0
     init_from: Annotated[PathText, Named] | None = option(None, "a model file; training starts from its weights")
     tuning: Tuning = option(Tuning(), "with init_from: how the network is kept near it")
+    teacher: Annotated[PathText, Named] | None = option(
+        None, "a model file of the same front end: which voices are similar is learned from it (distillation)"
+    )
+    teacher_weight: Above0 = option(
+        50.0, "with teacher: weight of the squared difference of its cosines and the network's"
+    )
     average: Positive = option(1, "number of last epochs whose weights are averaged")
     accumulate: Positive = option(
         1, "parts of a batch that are computed one after another: less memory, the same steps"
@@ -140,6 +146,8 @@ class TrainOptions(Running):
             raise InputError(f"average: {self.average} of {self.epochs} epochs; expected at most as many")
         if self.tuning != Tuning() and not self.init_from:
             raise InputError("tuning: without init_from; expected the model file that training starts from")
+        if self.teacher_weight != type(self).model_fields["teacher_weight"].default and not self.teacher:
+            raise InputError("teacher_weight: without a teacher; expected train.teacher, a model file")
         if self.tuning.select == "dev" and self.average > 1:
             raise InputError(f"average: {self.average}; expected 1 with tuning.select: dev, which takes one epoch")
         if self.min_lr > self.lr:

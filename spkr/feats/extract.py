@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from spkr.audio.decoding import Extent, check_audio, read_audio, read_part
-from spkr.audio.effects import change_speed, distort, parse_spec, parts_of, random_for, speed_length
+from spkr.audio.effects import VOICES, Spec, change_voice, distort, parse_spec, parts_of, random_for, speed_length
 from spkr.audio.fingerprint import check_fingerprint, fingerprints_of
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
@@ -94,14 +94,14 @@ class Source:
         for (file, start), utt in parts.items():
             with _naming(utt):
                 check_audio(file, *self.audio_options[:2], start=start, channel=0)
-        self.kept: tuple = None, None  # the last clip and speed, and what `_clean` returned for it
+        self.kept: tuple = None, None  # the last clip and voice, and what `_clean` returned for it
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,). The VAD of an augmented copy is that of its clean speech."""
         fe, spec = self.front_end, self.specs[utt]
         with _naming(utt):
-            speech, feats, voiced = self._clean(self.clips[utt], spec.get("speed", 1.0))
-        if spec.keys() <= {"speed"} and not fe.dithered:
+            speech, feats, voiced = self._clean(self.clips[utt], {k: v for k, v in spec.items() if k in VOICES})
+        if spec.keys() <= VOICES and not fe.dithered:
             return feats, voiced
         rng = random_for(self.seed, f"audio of {utt}")
         heard = distort(speech, spec, fe.sample_frequency, rng, self._read_talker, self._read_file)
@@ -109,18 +109,18 @@ class Source:
             torch.default_generator.manual_seed(int(rng.integers(2**63)))
         return self._compute(heard, fe)[0], voiced
 
-    def _clean(self, clip: Clip, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A clip at a speed, (samples,), its features, (frames, dim), and its VAD, (frames,), without dither.
+    def _clean(self, clip: Clip, voice: Spec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A clip in a voice: (samples,), its features, (frames, dim), and its VAD, (frames,), without dither.
 
         The last result is kept, because copies of one recording follow each other.
         """
-        if self.kept[0] != (clip, speed):
+        if self.kept[0] != (clip, voice):
             self.kept = None, None  # so that two long recordings are not in memory at once
             fe, speech = self.without_dither, self._read(clip)
-            self._check_length(clip.source, len(speech), speed)
-            speech = change_speed(speech, speed)
+            self._check_length(clip.source, len(speech), voice.get("speed", 1.0))
+            speech = change_voice(speech, voice, fe.sample_frequency)
             feats, log_energy = self._compute(speech, fe)
-            self.kept = (clip, speed), (speech, feats, energy_vad(log_energy, fe.vad))
+            self.kept = (clip, voice), (speech, feats, energy_vad(log_energy, fe.vad))
         return self.kept[1]
 
     def _check_length(self, source: str, samples: int, speed: float) -> None:

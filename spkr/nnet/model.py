@@ -78,10 +78,19 @@ class SpeakerNet(nn.Module):
         return self.norms[i](x) if self.norm_place == "after_relu" else x
 
     def forward(
-        self, feats: torch.Tensor, lengths: torch.Tensor | None = None, speakers: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Logits (N, num_speakers) of (N, T, input_dim); the head applies its margin if `speakers` (N,) are given."""
-        return self.classify(self.embed(feats, lengths), speakers)
+        self,
+        feats: torch.Tensor,
+        lengths: torch.Tensor | None = None,
+        speakers: torch.Tensor | None = None,
+        with_embedding: bool = False,
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Logits (N, num_speakers) of (N, T, input_dim); the head applies its margin if `speakers` (N,) are given.
+
+        `with_embedding` returns the embeddings (N, dim), too, after the logits.
+        """
+        x = self.embed(feats, lengths)
+        logits = self.classify(x, speakers)
+        return (logits, x) if with_embedding else logits
 
     def classify(self, x: torch.Tensor, speakers: torch.Tensor | None = None) -> torch.Tensor:
         """Logits (N, num_speakers) of embeddings (N, dim)."""

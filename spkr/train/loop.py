@@ -11,7 +11,6 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -23,9 +22,11 @@ from spkr.nnet.model import Network
 from spkr.train.averaging import WeightAverage
 from spkr.train.batches import CropBatches, loader
 from spkr.train.checkpoint import RunFolder
+from spkr.train.distillation import Teacher, total_loss
 from spkr.train.distributed import Processes
 from spkr.train.evaluation import Evaluation
 from spkr.train.on_device import Waveforms
+from spkr.train.precision import Precision
 from spkr.train.prefetch import prefetch
 from spkr.train.schedule import learning_rate, make_optimizer
 from spkr.train.signals import stop_signals
@@ -44,7 +45,7 @@ class NoNumber(InputError):
 class Run:
     """A training run: its state, resumed from the folder's last checkpoint if there is one, and its steps.
 
-    `about` goes into the checkpoints: the version of the `code`, and other facts for a reader.
+    Only the first process has a folder. `about` goes into the checkpoints: the version of the `code`, and other facts.
     """
 
     def __init__(
@@ -56,17 +57,17 @@ class Run:
         batches: CropBatches,
         evaluation: Evaluation,
         about: dict,
+        teacher: Teacher | None = None,
     ):
-        self.processes, self.folder, self.about = processes, folder, about  # only the first process has a folder
+        self.processes, self.folder, self.about, self.teacher = processes, folder, about, teacher
         self.options, self.batches, self.evaluation, self.device = options, batches, evaluation, processes.device
         if self.device.type == "cpu":
             keep_freed_memory()
         self.net = net.to(self.device)
         spread = [processes.spread(member) for member in members(self.net)]
         self.trained = [torch.compile(member) if options.compile else member for member in spread]
-        half = not (self.device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False))
-        self.precision = torch.float16 if half else torch.bfloat16
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=half and options.mixed_precision)
+        self.precision = Precision(self.device, options.mixed_precision)
+        self.scaler = self.precision.scaler
         self.start = Start(self.net, options.tuning)
         self.optimizer = make_optimizer(self.start.groups(self.net), options)
         self.total = options.epochs * batches.steps_per_epoch
@@ -107,13 +108,12 @@ class Run:
         best = min(measured, key=lambda row: row["dev_eer"], default={"step": None})
         self.folder.save(self.step, state, best=best["step"] == self.step)
 
-    def run(self, stop_after: float | None = None) -> None:
+    def run(self, minutes: float) -> None:
         """Run the remaining steps, then set the weights to the average of the last epochs'.
 
-        On a signal to stop, or after `stop_after` minutes, it finishes the current step, saves a checkpoint and exits.
+        On a signal to stop, or after `minutes`, it finishes the current step, saves a checkpoint and exits.
         Raises InputError if the loss is not finite, or if a GPU has too little memory.
         """
-        minutes = math.inf if stop_after is None else stop_after
         end = time.monotonic() + 60 * minutes
         if self.step == 0 and self.folder and self.start.weights:
             self.measure()
@@ -215,14 +215,15 @@ class Run:
         for begin in range(0, len(feats), n):
             part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
             last, together = begin + n == len(feats), 0
+            with self.precision.autocast():
+                theirs = self.teacher and self.teacher.similarities(*part[:2])
             for trained in self.trained:
                 with nullcontext() if last else self.processes.apart(trained):
-                    with torch.autocast(self.device.type, self.precision, enabled=self.options.mixed_precision):
-                        logits = trained(*part)
-                    own = cross_entropy(logits, part[2], label_smoothing=self.options.label_smoothing)
-                    share = own / self.options.accumulate
-                    self.scaler.scale(share).backward()
-                loss = loss + share.detach() / len(self.trained)
+                    with self.precision.autocast():
+                        logits, x = trained(*part, with_embedding=True)
+                    own = total_loss(logits, x, part[2], theirs, self.options) / self.options.accumulate
+                    self.scaler.scale(own).backward()
+                loss = loss + own.detach() / len(self.trained)
                 together = together + logits.detach()
             right = right + (together.argmax(1) == part[2]).sum()
         return loss, right

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,31 +12,28 @@ import torch
 
 from spkr.audio.augment_sounds import read_sounds
 from spkr.code import code_version
-from spkr.config.front_end_options import FrontEnd
-from spkr.config.model_options import NetworkOptions
 from spkr.config.schema import Training
 from spkr.config.train_options import Running, TrainOptions
 from spkr.errors import InputError
-from spkr.feats.provenance import differing
 from spkr.feats.reader import FeatureReader
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
-from spkr.nnet import network_options
-from spkr.nnet.model import FORMAT, Network, init_from, load_model, make_network, read_model, save_model
+from spkr.nnet.model import FORMAT, Network, init_from, make_network, save_model
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
 from spkr.train.checkpoint import RunFolder
+from spkr.train.distillation import Teacher
 from spkr.train.distributed import Processes
 from spkr.train.evaluation import Evaluation
 from spkr.train.loop import Run
+from spkr.train.start import check_front_end, check_network, heard_before
 from spkr.train.training_log import DIGITS, LOG_COLUMNS
 from spkr.train.tuning import start_head
 from spkr.train.waveforms import WaveBatches
 from spkr.tsv import write_tsv
 
-FREE = ("preset", "head", "ensemble", "dropout")  # of model: may differ from init_from, or is checked there
 CODE = [PACKAGE / name for name in ("nnet", "train", "feats", "audio")]  # what computes a training's results
 
 logger = logging.getLogger(__name__)
@@ -81,7 +79,7 @@ def train(
     settings: Training,
     sets: Sets,
     seed: int,
-    stop_after: float | None = None,
+    stop_after: float = math.inf,
 ) -> None:
     """Train a speaker network and write final.pt, valid.json and train_log.tsv to `out_dir`.
 
@@ -112,14 +110,15 @@ def train(
     identity = _identity(settings, sets, batches, seed)
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
     about = {"code": code_version(*CODE), "settings": settings.to_dict(), "speakers": speakers}
-    run = Run(processes, folder, net, options, batches, evaluation, about)
+    teacher = Teacher(options.teacher, front_end, processes.device) if options.teacher else None
+    run = Run(processes, folder, net, options, batches, evaluation, about, teacher)
     if options.tuning.head == "means" and run.step == 0:
         start_head(run.net, reader, labels, num_frames, processes.device)
     run.run(stop_after)
     if folder:
         training = {"seed": seed, "sets": list(sets.train), "steps": run.step, "lr_factor": run.lr_factor}
         training["settings"] = _numbers(settings)["train"]
-        if options.init_from and (heard := read_model(options.init_from)["training"].get("trained_on")):
+        if heard := heard_before([model for model in (options.init_from, options.teacher) if model]):
             training["trained_on"] = heard
         save_model(Path(out_dir) / "final.pt", net, settings.model, front_end, speakers, training)
         _write_logs(Path(out_dir), run)
@@ -140,8 +139,9 @@ def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -
     data = sets.digests()
     if settings.train.waveforms:
         data["waveforms"] = batches.sources()
-    if settings.train.init_from:
-        data["init_from"] = sha256(settings.train.init_from)
+    for name in ("init_from", "teacher"):
+        if model := getattr(settings.train, name):
+            data[name] = sha256(model)
     return {"format": FORMAT, "seed": seed, "settings": _numbers(settings), "data": data}
 
 
@@ -164,32 +164,13 @@ def _network(settings: Training, speakers: list[str], seed: int) -> Network:
     torch.manual_seed(seed)
     net = make_network(settings.model, front_end.dim, len(speakers))
     if options.init_from:
-        _check_front_end(options.init_from, front_end)
-        _check_network(options.init_from, settings.model)
+        check_front_end("train.init_from", options.init_from, front_end)
+        check_network(options.init_from, settings.model)
         init_from(net, options.init_from, speakers)
     if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses CUDA's matrix products
     torch.use_deterministic_algorithms(options.deterministic)
     return net
-
-
-def _check_network(model: str, options: NetworkOptions) -> None:
-    """Raise InputError if the file's network has other options, also those that change no shape."""
-    theirs, ours = network_options(read_model(model)["settings"]).to_dict(), options.to_dict()
-    if wrong := [name for name in ours if name not in FREE and theirs.get(name) != ours[name]]:
-        name = min(wrong, key=lambda name: name != "type")
-        raise InputError(
-            f"train.init_from: {model} is a network with model.{name} {theirs.get(name)}, and the config has "
-            f"{ours[name]}; give it the same"
-        )
-
-
-def _check_front_end(model: str, front_end: FrontEnd) -> None:
-    for name, theirs, ours in differing(load_model(model)[1].numbers(), front_end.numbers()):
-        raise InputError(
-            f"train.init_from: {model} was trained with feats.{name} {theirs}, and the config has {ours}; give it the "
-            "same front end"
-        )
 
 
 def _numbers(settings: Training) -> dict:

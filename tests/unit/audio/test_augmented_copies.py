@@ -39,6 +39,21 @@ def test_copies_are_named_and_other_speeds_are_other_speakers():
     assert files["utt2dur"]["sp1.1-s0-u0-aug1"] == "2.000"
 
 
+def test_other_formants_are_other_speakers_at_each_speed():
+    files = augmented(DATA, Augmentation(speeds=(1.0, 1.1), formants=(0.9, 1.0)), 1)
+    assert {spk for spk in files["utt2spk"].values() if spk.endswith("s0")} == {
+        "s0",
+        "fm0.9-s0",
+        "sp1.1-s0",
+        "sp1.1-fm0.9-s0",
+    }
+    assert files["utt2aug"]["sp1.1-fm0.9-s0-u0"] == "speed=1.1 formants=0.9"
+    assert files["utt2dur"]["sp1.1-fm0.9-s0-u0"] == files["utt2dur"]["sp1.1-s0-u0"] == "2.000"
+    for values in ((0.9, 1.1), (1.0, 0.905)):
+        with pytest.raises(InputError, match=r"formants: .*; expected hundredths, and 1 among them"):
+            read_options(Augmentation, {"formants": values}, "x")
+
+
 def test_data_dir_of_copies_is_a_whole_one(tmp_path):
     write_data_dir(tmp_path / "clean", DATA)
     augment_data_dir(tmp_path / "clean", tmp_path / "copies", ALL, 1)

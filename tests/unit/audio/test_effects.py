@@ -46,6 +46,7 @@ def test_spec_of_files_is_read():
         ("slope=-1 babble=a snr=3", "expected some of"),
         ("speed=0", "speed=0; expected a number of hundredths from 0.1 to 10"),
         ("speed=0.905", "speed=0.905; expected a number of hundredths"),
+        ("formants=0.905", "formants=0.905; expected a number of hundredths from 0.5 to 2"),
         ("speed=-1", "speed=-1"),
         ("speed=nan", "speed=nan"),
         ("speed=1_0", "speed=1_0"),

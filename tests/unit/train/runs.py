@@ -1,6 +1,7 @@
 """Trainings of the toy corpus, for the tests of training."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def train_options(**changes):
     return read_options(TrainOptions, TRAIN | changes, "train")
 
 
-def run(toy, out, sets=("train",), model=None, data=None, seed=1, stop_after=None, **options):
+def run(toy, out, sets=("train",), model=None, data=None, seed=1, stop_after=math.inf, **options):
     """Train in this process; out/model gets the results, out/checkpoints the runs' folders. Returns out/model."""
     data_dirs = toy.data | (data or {})
     read = Sets(list(sets), data_dirs, toy.feats, f"{data_dirs['dev']}/trials_pairs")

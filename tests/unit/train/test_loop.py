@@ -179,7 +179,7 @@ def test_too_little_memory_of_a_gpu_names_batch_and_crop(toy, tmp_path, monkeypa
     def full(*args):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("spkr.train.loop.cross_entropy", lambda *args, **options: full())
+    monkeypatch.setattr("spkr.train.distillation.cross_entropy", lambda *args, **options: full())
     message = (
         r"step 0: .* too little memory for train.batches.batch_size 7 and crop \[0.2, 0.4\]; .* train.accumulate, 1"
     )
