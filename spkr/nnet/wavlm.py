@@ -4,8 +4,8 @@ Sources: S. Chen et al., "WavLM: Large-scale self-supervised pre-training for fu
 JSTSP 16(6), 2022, for the network, which torchaudio computes; S. Yang et al., "SUPERB: Speech processing universal
 performance benchmark", Interspeech 2021, section 3, for the sum with weights that are trained.
 
-A frame is 320 samples. WavLM computes it from 400, so 80 zeros follow the last one: then there are as many frames out as
-in. Of a padded batch each utterance goes through the convolutions alone, as the first one normalises over time; in the
+A frame is 320 samples. WavLM computes it from 400, so 80 zeros follow the last one: then there are as many frames out
+as in. Of a padded batch each utterance goes through the convolutions alone, as the first one normalises over time; in the
 attention, padding is masked. So an utterance gives the same alone as in a batch.
 """
 
@@ -49,13 +49,14 @@ class WavLM(nn.Module):
         x = torch.stack([encoder.feature_projection(pad(row, (0, 0, 0, t - len(row)))) for row in local])
         hidden = None if lengths is None else torch.arange(t, device=x.device) >= lengths[:, None]
         x = x if hidden is None else x.masked_fill(hidden[..., None], 0)
+        weights = None if hidden is None else torch.zeros(hidden.shape, device=x.device).masked_fill(hidden, -torch.inf)
         transformer = encoder.transformer
         x = x + transformer.pos_conv_embed(x)
         x = transformer.layer_norm(x) if transformer.layer_norm_first else x
         x, position = transformer.dropout(x), None
         found = [x]
         for layer in transformer.layers:
-            x, position = layer(x, position_bias=position, key_padding_mask=hidden)
+            x, position = layer(x, position_bias=position, key_padding_mask=weights)
             found.append(x)
         return torch.stack(found, dim=2)
 
@@ -97,7 +98,9 @@ class LayerSums(nn.Module):
         """Train the WavLM, all but its convolutions, at this part of the learning rate."""
         self.keep()
         self.lr = lr
-        self.wavlm.model.encoder.requires_grad_(True)
+        encoder = self.wavlm.model.encoder.requires_grad_(True)
+        if not encoder.transformer.layer_norm_first:
+            encoder.transformer.layer_norm.requires_grad_(False)  # it follows the last layer, and is not used here
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Sums (N, T, output_dim) of (N, T, 320); mask: (N, 1, T), true on real frames, or None if all are."""
