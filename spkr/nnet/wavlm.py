@@ -5,8 +5,8 @@ JSTSP 16(6), 2022, for the network, which torchaudio computes; S. Yang et al., "
 performance benchmark", Interspeech 2021, section 3, for the sum with weights that are trained.
 
 A frame is 320 samples. WavLM computes it from 400, so 80 zeros follow the last one: then there are as many frames out
-as in. Of a padded batch each utterance goes through the convolutions alone, as the first one normalises over time; in the
-attention, padding is masked. So an utterance gives the same alone as in a batch.
+as in. Of a padded batch each utterance goes through the convolutions alone, as the first one normalises over time; in
+the attention, padding is masked. So an utterance gives the same alone as in a batch.
 """
 
 from contextlib import nullcontext

@@ -24,9 +24,7 @@ STRIDES = 5, 2, 2, 2, 2, 2, 2
 KERNELS = 10, 3, 3, 3, 3, 2, 2
 MAX_DISTANCE = 800  # frames, of the relative positions
 DROPOUT = 0.1  # as in the pre-training; only of a WavLM that is trained
-EXPECTED = (
-    "a WavLM: Microsoft's WavLM-Base.pt, a file of microsoft/wavlm-base on Hugging Face, or torchaudio's"
-)
+EXPECTED = "a WavLM: Microsoft's WavLM-Base.pt, a file of microsoft/wavlm-base on Hugging Face, or torchaudio's"
 CONVOLUTION, LAYER = "feature_extractor.conv_layers", r"encoder\.(?:transformer\.)?layers\.(\d+)\."
 MICROSOFT = (  # names of Microsoft's checkpoint, as of Hugging Face's
     (r"^(feature_extractor\.conv_layers\.\d+)\.0\.", r"\1.conv."),

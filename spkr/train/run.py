@@ -54,9 +54,13 @@ class Sets:
     dev_trials: str | Path  # trial list of dev
     sounds: str | Path | None = None  # what `spkr sounds` wrote, for training on waveforms
 
-    def check(self, options: TrainOptions) -> None:
-        """Raise InputError unless each set has both folders, and recordings are given if the options name some."""
-        if any(options.on_the_fly.folders().values()) and not self.sounds:
+    def check(self, settings: Training) -> None:
+        """Raise InputError unless each set has both folders, recordings are given if the settings name some, and the
+        settings go with a WavLM if they name one.
+        """
+        for keys, message in wavlm_faults(settings.feats, settings.model, settings.train):
+            raise InputError(f"{'.'.join(keys)}: {message}")
+        if any(settings.train.on_the_fly.folders().values()) and not self.sounds:
             raise InputError(
                 "train.on_the_fly: names folders of recordings; expected --sounds, what `spkr sounds` wrote"
             )
@@ -96,9 +100,7 @@ def train(
     Raises InputError for wrong settings or data, and if the loss is not finite. Raises SystemExit, after a checkpoint:
     with 128 plus the signal's number on SIGTERM or SIGINT, and with STOPPED when the time is up.
     """
-    sets.check(settings.train)
-    for keys, message in wavlm_faults(settings.feats, settings.model, settings.train):
-        raise InputError(f"{'.'.join(keys)}: {message}")
+    sets.check(settings)
     options, front_end = settings.train, settings.feats
     reader, utt2spk, num_frames = _read(settings, sets)
     speakers = sorted(set(utt2spk.values()))

@@ -64,7 +64,10 @@ FAULTS = {
         r"layers.2.layer_norm.weight is missing, and 1 more",
     ),
     "an odd one": (lambda m: changed(m, odd=torch.ones(1)), "odd is left over"),
-    "another shape": (lambda m: changed(m, **{f"{POSITION}.bias": torch.ones(2)}), r"has the shape \(2,\), not \(24,\)"),
+    "another shape": (
+        lambda m: changed(m, **{f"{POSITION}.bias": torch.ones(2)}),
+        r"has the shape \(2,\), not",
+    ),
     "nan": (lambda m: changed(m, **{NORM: torch.full((WIDTH,), torch.nan)}), f"{NORM} holds values that are not fin"),
     "no convolutions": (
         lambda m: {k: v for k, v in m.state_dict().items() if "conv_layers" not in k},

@@ -7,16 +7,10 @@ from torch import nn
 from torchaudio.models import wavlm_model
 
 from spkr.feats import make_front_end
+from tests.unit.nnet.networks import SMALL_OF
 
 LAYERS, WIDTH = 3, 24
-MHFA = {
-    "type": "mhfa",
-    "compression": 8,
-    "heads": 3,
-    "pooling": "factorised",
-    "embedding_layers": [12],
-    "head": {"type": "aam", "scale": 30},
-}
+MHFA = SMALL_OF["mhfa"] | {"embedding_layers": [12], "head": {"type": "aam", "scale": 30}}
 
 
 def random_wavlm(large: bool = False, layers: int = LAYERS, seed: int = 1) -> nn.Module:
