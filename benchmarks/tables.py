@@ -13,6 +13,7 @@ A table stands between two marks. The first one says what it shows:
     runs NAME=RUN...          a row for each list and back-end, a column for each run; with `mean`, their mean, too
     grid TABLE                a row for each of a grid (exp/an4/grid/main), the chosen one in bold
     scale                     benchmarks/scale.py writes it
+    wavlm                     benchmarks/wavlm.py writes it
 
     config=FILE,FILE          the config files of the runs; a change of their values, too, makes the table old
     lists=LIST,LIST           these lists only; `primary`: the primary back-end only
@@ -41,7 +42,11 @@ from spkr.report.origin import origin
 ROOT = Path(__file__).parents[1]
 KINDS = {"results": of_results, "backends": of_backends, "runs": of_runs}
 GRID = "grid"
-PAGES = {"scale": ROOT / "docs/explanation/scale.md", "backends": ROOT / "docs/index.md"}  # beside the READMEs
+PAGES = {  # beside the READMEs
+    "scale": ROOT / "docs/explanation/scale.md",
+    "wavlm": ROOT / "docs/explanation/performance.md",
+    "backends": ROOT / "docs/index.md",
+}
 FLAGS = {"mean", "primary"}
 BLOCK = re.compile(r"(?P<begin><!-- table: (?P<words>.*?) -->\n)(?P<content>.*?)(?P<end><!-- /table -->)", re.S)
 
@@ -67,10 +72,10 @@ class Mark:
             named |= {} if word in flags else {name or word: value}
         config, lists = (tuple(filter(None, named.pop(key, "").split(","))) for key in ("config", "lists"))
         wanted = kind in (*KINDS, GRID) and (len(named) == 1 or kind == "runs" and named)
-        wanted = not named if kind == "scale" else wanted
+        wanted = not named if kind in ("scale", "wavlm") else wanted
         if not wanted or not config:
             raise InputError(
-                f"table: {words}: expected {', '.join(KINDS)} with their runs, grid TABLE or scale, and config=FILE"
+                f"table: {words}: expected {', '.join(KINDS)} with their runs, grid TABLE, scale or wavlm, and config=FILE"
             )
         return cls(kind, named, config, lists, frozenset(flags))
 
@@ -162,7 +167,7 @@ def main() -> None:
         "readmes",
         nargs="*",
         type=Path,
-        help="default: the README, those of the recipes, docs/index.md and docs/explanation/scale.md",
+        help="default: the README, those of the recipes, docs/index.md, docs/explanation/scale.md and performance.md",
     )
     parser.add_argument("--fill", action="store_true", help="write the tables whose runs are there")
     parser.add_argument("--directory", type=Path, default=ROOT, help="of exp/ (default: the repository)")

@@ -3,7 +3,7 @@
 Options of a single type of features are declared with that type, in spkr.feats.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -77,6 +77,8 @@ class FrontEnd(Reading):
     """Options that all types of features share. Frequencies in Hz, lengths in ms."""
 
     RENAMED = {"allow_downsample": "`resample`, down in place of true"}
+
+    in_arks: ClassVar[bool] = True  # False: arks hold energies only, and features are made of the recordings again
 
     preset: Word | None = option(None, "a file of conf/feats/")
     type: str

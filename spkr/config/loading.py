@@ -25,6 +25,7 @@ from spkr.config.pretrained import with_networks
 from spkr.config.schema import PRESETS, Config, merged, with_head_of_last_type
 from spkr.config.sources import Source, place, read_source, rest, typed
 from spkr.config.train_options import Train
+from spkr.config.wavlm_checks import check_wavlm
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 
@@ -161,6 +162,7 @@ def _read_one(root: Path, given: dict[str, Any], files: Sequence[str | Path], ru
         for name, variable in (("corpora", "SPKR_CORPORA"), ("models", "SPKR_MODELS"))
     )
     check_names(config, root, corpora, lambda *path: place(path, sources))
+    check_wavlm(config, models, lambda *path: place(path, sources))
     return Resolved(config, sources, _front_end_name(config, root), corpora, models)
 
 

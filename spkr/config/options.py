@@ -234,7 +234,8 @@ def _expected(error: Mapping[str, Any]) -> str:
     if kind == "missing":
         return "missing; expected a value"
     if kind == "literal_error":
-        return f"{shown(value)}; expected {context['expected'].replace(chr(39), '')}"
+        expected = context["expected"].replace("'", "")
+        return f"{shown(value)}; expected {'false' if expected == 'False' else expected}"
     if kind == "union_tag_invalid":
         return f"type {context['tag']!r}; expected {context['expected_tags'].replace(chr(39), '')}"
     if kind == "union_tag_not_found":

@@ -138,6 +138,9 @@ class TrainOptions(Running):
     )
     mixed_precision: Flag = option(False, "bfloat16, or float16 on GPUs without it")
     compile: Flag = option(False, "torch.compile the network")
+    wavlm_lr: Probability = option(
+        0.0, "with feats.type ssl: learning rate of the WavLM, as a part of lr; 0: it stays as it is"
+    )
     deterministic: Flag = option(False, "the same bytes each time on a GPU, too; slower there")
 
     @model_validator(mode="after")

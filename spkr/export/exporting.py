@@ -10,6 +10,7 @@ from torch import nn
 
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
+from spkr.export.front_graph import check_exportable
 from spkr.export.network_graph import EmbeddingGraph
 from spkr.export.onnx_file import EXAMPLE, add_metadata, to_onnx, write_onnx
 from spkr.export.quantisation import quantised
@@ -46,6 +47,7 @@ def export_network(
         int8: store the weights of the network in 8 bits
     Raises InputError for a front end that cannot be inside, or that the program does not have.
     """
+    check_exportable(fe)
     if program and features == "inside":
         raise InputError(f"--for {program}: it computes features itself; give --features outside")
     model = _whole(net, fe) if features == "inside" else _network(net, fe, program, language)

@@ -154,6 +154,15 @@ class SpeechBrainGraph(CentredGraph):
 GRAPHS = {"fbank": KaldiGraph, "mfcc": KaldiGraph, "logmel": LogMelGraph, "speechbrain": SpeechBrainGraph}
 
 
+def check_exportable(fe: FrontEnd) -> None:
+    """Raise InputError for a front end whose network is not exported, with features inside or outside."""
+    if not fe.in_arks:
+        raise InputError(
+            f"feats.type: {fe.type}; a network with a WavLM is not exported to ONNX; pack the run without --onnx, and "
+            "use it with torch"
+        )
+
+
 def front_graph(fe: FrontEnd) -> FrontGraph:
     """The graph of a front end. Raises InputError for one that cannot be a graph."""
     if getattr(fe, "engine", "spkr") != "spkr":

@@ -14,7 +14,7 @@ import torch
 
 from spkr.config.embed_options import MIN_CHUNK
 from spkr.config.front_end_options import FrontEnd
-from spkr.export.front_graph import front_graph
+from spkr.export.front_graph import check_exportable, front_graph
 from spkr.export.network_graph import NetworkGraph
 from spkr.export.onnx_file import EXAMPLE, add_metadata, to_onnx
 from spkr.nnet.model import Network, load_model
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 def packed_graphs(model: str | Path, front_end: FrontEnd) -> tuple[bytes, bytes]:
     """The graphs of a model file, front end and network; InputError for features that have no graph."""
+    check_exportable(front_end)
     net, *_ = load_model(model)
     front, network = front_onnx(front_end), network_onnx(net, front_end)
     return front.SerializeToString(deterministic=True), network.SerializeToString(deterministic=True)

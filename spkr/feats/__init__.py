@@ -1,4 +1,4 @@
-"""Filter banks, cepstra, energy VAD and normalisation.
+"""Filter banks, cepstra, samples for a WavLM, energy VAD and normalisation.
 
 `FEATURES` lists the types of features: for each, its class of options and the function that computes it. To add a
 type, write a module with a function of the type's name, and add a class and an entry here.
@@ -7,12 +7,12 @@ type, write a module with a function of the type's name, and add a class and an 
 from functools import reduce
 from operator import or_
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from spkr.config.front_end_options import FrontEnd
-from spkr.config.options import Flag, NonNegative, Size, option, read_options
+from spkr.config.front_end_options import CmvnOptions, FrontEnd
+from spkr.config.options import Flag, NonNegative, PathText, Size, option, read_options
 from spkr.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,12 +97,50 @@ class ReDimNet(FrontEnd):
     window_type: Literal["hamming"] = "hamming"
 
 
+class NoCmvn(CmvnOptions):
+    """No normalisation."""
+
+    type: Literal["none"] = option("none", "samples are not normalised")
+
+
+class Ssl(FrontEnd):
+    """Hidden layers of a WavLM, which is a part of the network: its input is the recording's samples, at 16 kHz."""
+
+    type: Literal["ssl"] = "ssl"
+    file: PathText = option(meaning="the WavLM's weights: a path, or the name of a file under `models`")
+    layers: Size = option(meaning="of the WavLM in this file: 12 of Base and Base+, 24 of Large")
+    width: Size = option(meaning="of its layers: 768 of Base and Base+, 1024 of Large")
+    sample_frequency: Literal[16000] = option(16000, "Hz; recordings of another rate: see resample")
+    frame_length: Literal[20] = option(20, "ms")
+    frame_shift: Literal[20] = option(20, "ms")
+    preemphasis_coefficient: Literal[0] = 0
+    window_type: Literal["rectangular"] = "rectangular"
+    num_mel_bins: Literal[0] = option(0, "there are no bands")
+    low_freq: Literal[0] = option(0, "Hz")
+    high_freq: Literal[0] = option(0, "Hz")
+    select_voiced: Literal[False] = option(False, "the WavLM hears the whole recording")
+    cmvn: NoCmvn = NoCmvn()
+
+    in_arks: ClassVar[bool] = False
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of the shortest recording that is used: what one frame of a WavLM is computed from."""
+        return 400
+
+    @property
+    def dim(self) -> int:
+        """Samples per frame."""
+        return self.window_shift
+
+
 FEATURES = {  # by type: the options, and module and function that compute features
     "fbank": (Fbank, "spkr.feats.fbank:fbank"),
     "mfcc": (Mfcc, "spkr.feats.fbank:mfcc"),
     "logmel": (LogMel, "spkr.feats.logmel:logmel"),
     "speechbrain": (SpeechBrain, "spkr.feats.speechbrain:speechbrain"),
     "redimnet": (ReDimNet, "spkr.feats.redimnet:redimnet"),
+    "ssl": (Ssl, "spkr.feats.ssl:ssl"),
 }
 DEFAULT = "fbank"
 

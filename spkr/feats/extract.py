@@ -15,6 +15,7 @@ from spkr.audio.fingerprint import check_fingerprint, fingerprints_of
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats import compute
+from spkr.feats.fbank import EPSILON
 from spkr.feats.vad import energy_vad
 from spkr.kaldi.datadir import Clip, check_data_dir, clips
 from spkr.kaldi.maps import write_map
@@ -47,7 +48,8 @@ def extract_shard(data_dir: str | Path, out_dir: str | Path, front_end: FrontEnd
     ):
         feats.facts |= {"upsampled": upsampled} if upsampled else {}
         for utt in utts:
-            feats[utt], voiced = source.features(utt)
+            found, voiced = source.features(utt)
+            feats[utt] = found if front_end.in_arks else _energies(found)
             vad[utt] = voiced
             num_frames[utt], num_voiced[utt] = len(voiced), int(voiced.sum())
             if not voiced.any():
@@ -70,31 +72,41 @@ class Source:
         self.clips, self.front_end, self.seed = clips(files, front_end.channel), front_end, seed
         self.without_dither = front_end.without_dither()
         self.audio_options = front_end.sample_frequency, front_end.resample, front_end.allow_pipes
-        self.specs, heard, parts = {}, {}, {}
+        self.data_dir, self.files, self.sums = data_dir, files, fingerprints_of(files)
+        self.specs: dict[str, dict] = {}
         self.extents: dict[Clip, Extent | None] = {}  # None for a command
+        self.check(utts)
+        self.kept: tuple = None, None  # the last clip and voice, and what `_clean` returned for it
+
+    def check(self, utts: Iterable[str]) -> None:
+        """Read what utt2aug says of utterances, and check their recordings by their headers; InputError if one fails.
+
+        `features` takes utterances that were checked.
+        """
+        files, data_dir = self.files, self.data_dir
+        new, heard, parts = {}, {}, {}
         for utt in utts:
             where = f"{data_dir}/utt2aug: {utt}"
-            self.specs[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
-            for name in (utt, *self.specs[utt].get("babble", ())):
+            new[utt] = parse_spec(files["utt2aug"][utt], where) if "utt2aug" in files else {}
+            for name in (utt, *new[utt].get("babble", ())):
                 if name not in self.clips:
                     raise InputError(f"{where}: babble of {name!r}, which is not in utt2spk")
                 heard.setdefault(self.clips[name], name)
-            for part in parts_of(self.specs[utt]):
+            for part in parts_of(new[utt]):
                 parts.setdefault(part, utt)
-        sums = fingerprints_of(files)
         for clip, utt in heard.items():
             with _naming(utt):
-                if clip.source in sums:
-                    check_fingerprint(clip.source, sums[clip.source])
+                if clip.source in self.sums:
+                    check_fingerprint(clip.source, self.sums[clip.source])
                 self.extents[clip] = check_audio(clip.source, *self.audio_options, *clip[1:])
-        for utt, spec in self.specs.items():
+        for utt, spec in new.items():
             if extent := self.extents[self.clips[utt]]:
                 with _naming(utt):
                     self._check_length(self.clips[utt].source, extent.samples, spec.get("speed", 1.0))
         for (file, start), utt in parts.items():
             with _naming(utt):
                 check_audio(file, *self.audio_options[:2], start=start, channel=0)
-        self.kept: tuple = None, None  # the last clip and voice, and what `_clean` returned for it
+        self.specs |= new
 
     def features(self, utt: str) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (frames, dim) and VAD (frames,). The VAD of an augmented copy is that of its clean speech."""
@@ -152,6 +164,12 @@ class Source:
 
     def _read(self, clip: Clip) -> np.ndarray:
         return read_audio(clip.source, *self.audio_options, *clip[1:])
+
+
+def _energies(frames: np.ndarray) -> np.ndarray:
+    """The log energy of frames of samples (frames, dim), as a matrix (frames, 1)."""
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    return np.log(np.maximum((centred**2).sum(axis=1, keepdims=True), EPSILON))
 
 
 @contextmanager

@@ -120,6 +120,17 @@ class ReDimNet2(NetworkOptions):
         return self
 
 
+class MHFA(NetworkOptions):
+    """Multi-head factorised attention over the layers of a WavLM; of feats.type ssl only."""
+
+    type: Literal["mhfa"]
+    compression: Size = option(meaning="coefficients of a key, and of a value")
+    heads: Size = option(meaning="of the attention")
+    pooling: Literal["factorised"] = option(meaning="from frames to one vector per utterance")
+    unbiased_std: Literal[False] = option(False, "this pooling has no standard deviation")
+    variance_floor: Literal[None] = option(None, "this pooling has no variance")
+
+
 ENCODERS = {  # by type: the options, and module and class of the encoder
     "quartznet": (QuartzNet, "spkr.nnet.quartznet:QuartzNet"),
     "tdnn": (TDNN, "spkr.nnet.tdnn:TDNN"),
@@ -129,6 +140,7 @@ ENCODERS = {  # by type: the options, and module and class of the encoder
     "campplus": (CAMPPlus, "spkr.nnet.campplus:CAMPPlus"),
     "eres2netv2": (ERes2NetV2, "spkr.nnet.eres2netv2:ERes2NetV2"),
     "redimnet2": (ReDimNet2, "spkr.nnet.redimnet2:ReDimNet2"),
+    "mhfa": (MHFA, "spkr.nnet.mhfa:MHFA"),
 }
 AnyNetwork = Annotated[reduce(or_, (options for options, _ in ENCODERS.values())), Field(discriminator="type")]
 

@@ -15,12 +15,14 @@ import torch
 from spkr.config.embed_options import MAX_CHUNK, MIN_CHUNK, Embed, Precision
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
+from spkr.feats.waveform_reader import open_features
 from spkr.files import check_same_keys
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.table import TableWriter
 from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, load_model
+from spkr.nnet.wavlm import CHUNKS
 
 WHOLE = Embed(shards=1)
 
@@ -42,7 +44,7 @@ def embed_set(
     """
     net, front_end, _ = load_model(model)
     utt2spk = read_map(Path(data_dir) / "utt2spk")
-    reader = FeatureReader([feats_dir], front_end)
+    reader = open_features([feats_dir], [data_dir], front_end)
     check_same_keys(Path(feats_dir) / "feats.scp", reader.feats, Path(data_dir) / "utt2spk", utt2spk)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
@@ -92,11 +94,15 @@ def embed_batches(
         feats: utterance -> (frames, dim) float32.
         precision: bfloat16 runs the encoder under autocast; pooling and the layers after it stay in float32.
     """
+    least, most = chunk_frames(net)
     for utts in batches:
-        if len(utts) == 1:
-            yield utts[0], embed_utterance(net, feats[utts[0]], device, precision)
+        found = [feats[utt] for utt in utts]
+        if len(utts) == 1 or max(map(len, found)) > most:
+            yield from (
+                (utt, embed_utterance(net, one, device, precision)) for utt, one in zip(utts, found, strict=True)
+            )
             continue
-        chunks = [_at_least(MIN_CHUNK, feats[utt]) for utt in utts]
+        chunks = [_at_least(least, one) for one in found]
         lengths = torch.tensor([len(chunk) for chunk in chunks])
         padded = torch.zeros(len(chunks), int(lengths.max()), chunks[0].shape[1])
         for row, chunk in zip(padded, chunks, strict=True):
@@ -109,11 +115,17 @@ def embed_utterance(
     net: Network, feats: np.ndarray, device: str | torch.device = "cpu", precision: Precision = "float32"
 ) -> np.ndarray:
     """Embed (frames, dim) as (embedding dim,): the average over chunks, weighted by their frames (Kaldi's)."""
-    chunks = [feats[start : start + MAX_CHUNK] for start in range(0, len(feats), MAX_CHUNK)]
+    least, most = chunk_frames(net)
+    chunks = [feats[start : start + most] for start in range(0, len(feats), most)]
     vectors = [
-        _embed(net, torch.from_numpy(_at_least(MIN_CHUNK, chunk))[None], None, device, precision)[0] for chunk in chunks
+        _embed(net, torch.from_numpy(_at_least(least, chunk))[None], None, device, precision)[0] for chunk in chunks
     ]
     return np.average(vectors, axis=0, weights=[len(chunk) for chunk in chunks]).astype(np.float32)
+
+
+def chunk_frames(net: Network) -> tuple[int, int]:
+    """The fewest and the most frames that a network embeds at once."""
+    return (MIN_CHUNK, MAX_CHUNK) if getattr(net, "front", None) is None else CHUNKS
 
 
 @torch.inference_mode()

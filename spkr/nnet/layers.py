@@ -22,10 +22,14 @@ class Encoder(nn.Module):
     stride           frames of input for each frame of output
     affine_norm      batch norm of the affine layers after the pooling: "before_relu", "after_relu" or "none"
     attention_norm   whether `channel_attentive` pooling applies ReLU and batch norm before the tanh of its attention
+    sums             of a WavLM's layers that the encoder reads, side by side (feats.type ssl)
+    heads            of `factorised` pooling: the first channels that the encoder puts out are their scores
     multiple         the encoder sees the first frames of an utterance, as many as are a multiple of this
     """
 
     stride = 1
+    sums = 1
+    heads = 0
     multiple = 1
     affine_norm = "before_relu"
     attention_norm = False

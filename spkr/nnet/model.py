@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -21,6 +23,8 @@ from spkr.nnet.heads import Margin, make_head, margin_share
 from spkr.nnet.layers import frame_mask, in_multiples, strided
 from spkr.nnet.pooling import Deviation, make_pooling
 from spkr.nnet.torch_file import read_torch
+from spkr.nnet.wavlm import INSIDE, LayerSums, WavLM
+from spkr.nnet.wavlm_file import wavlm_of
 
 FORMAT = "spkr model 2"
 OLDER = "spkr model 1"  # the same file, but networks of the types RECOMPUTED gave other numbers
@@ -37,13 +41,17 @@ class SpeakerNet(nn.Module):
         options: the config's section `model`; `make_network` reads its `ensemble`.
         input_dim: coefficients per frame.
         num_speakers: training speakers.
+        wavlm: what turns samples into the encoder's input, for feats.type ssl; `input_dim` is then not used.
     """
 
-    def __init__(self, options: NetworkOptions, input_dim: int, num_speakers: int):
+    def __init__(self, options: NetworkOptions, input_dim: int, num_speakers: int, wavlm: WavLM | None = None):
         super().__init__()
-        self.encoder = _make_encoder(options, input_dim)
-        deviation = Deviation(options.unbiased_std, options.variance_floor)
-        self.pooling = make_pooling(options.pooling, self.encoder.output_dim, self.encoder.attention_norm, deviation)
+        front = LayerSums(wavlm, resolve_name(ENCODERS[options.type][1]).sums) if wavlm else None
+        self.encoder = _make_encoder(options, front.output_dim if front else input_dim)
+        deviation = Deviation(options.unbiased_std, options.variance_floor or 0.0)
+        self.pooling = make_pooling(
+            options.pooling, self.encoder.output_dim, self.encoder.attention_norm, deviation, self.encoder.heads
+        )
         dims = [self.pooling.output_dim, *options.embedding_layers]
         self.affine = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
         self.norm_place = options.embedding_norm or self.encoder.affine_norm
@@ -53,6 +61,7 @@ class SpeakerNet(nn.Module):
         self.relu = options.head.type == "softmax"  # before the head; angles need both signs
         self.margin_growth = getattr(options.head, "margin_growth", (0.0, 0.0))
         self.apply(_xavier)
+        self.front = front  # whose weights are kept
 
     def embed(self, feats: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Embed (N, T, input_dim) as (N, dim): the first affine layer, and its batch norm if that is before ReLU.
@@ -62,6 +71,7 @@ class SpeakerNet(nn.Module):
         """
         mask = frame_mask(lengths, feats.shape[1])
         feats = feats if mask is None else torch.where(mask.transpose(1, 2), feats, 0)
+        feats = feats if self.front is None else self.front(feats, mask)
         feats, mask = in_multiples(feats, mask, self.encoder.multiple)
         x = self.encoder(feats, mask)
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few digits for moments of many frames
@@ -109,9 +119,9 @@ class SpeakerNet(nn.Module):
 Network = SpeakerNet | Ensemble
 
 
-def make_network(options: NetworkOptions, input_dim: int, num_speakers: int) -> Network:
-    """The network of the section `model`; an ensemble if `ensemble` is above 1."""
-    members = [SpeakerNet(options, input_dim, num_speakers) for _ in range(options.ensemble)]
+def make_network(options: NetworkOptions, input_dim: int, num_speakers: int, wavlm: WavLM | None = None) -> Network:
+    """The network of the section `model`; an ensemble if `ensemble` is above 1. The arguments are SpeakerNet's."""
+    members = [SpeakerNet(options, input_dim, num_speakers, wavlm) for _ in range(options.ensemble)]
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
@@ -179,13 +189,41 @@ def read_model(path: str | Path) -> dict[str, Any]:
 def load_model(path: str | Path) -> tuple[Network, FrontEnd, list[str]]:
     """A trained network in evaluation mode, its front end and training speakers; raises InputError as `read_model`."""
     model = read_model(path)
+    with _buildable(path):
+        front_end, options = make_front_end(model["front_end"]), network_options(model["settings"])
+        weights, speakers = model["weights"], model["speakers"]
+    wavlm = wavlm_of(front_end, weights)
+    with _buildable(path):
+        net = make_network(options, front_end.dim, len(speakers), wavlm)
+        load_weights(net, weights)
+    return net.eval(), front_end, speakers
+
+
+@contextmanager
+def _buildable(path: str | Path) -> Iterator[None]:
+    """Turn the errors of a block into an InputError that says that the file is not such a network."""
     try:
-        front_end = make_front_end(model["front_end"])
-        net = make_network(network_options(model["settings"]), front_end.dim, len(model["speakers"]))
-        net.load_state_dict(model["weights"])
+        yield
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise InputError(f"{path}: not a network that this version can build ({_first_line(e)}); train again") from None
-    return net.eval(), front_end, model["speakers"]
+
+
+def whole_weights(model: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The weights of what `read_model` returned, with those of its WavLM; InputError as of `load_model`."""
+    wavlm = wavlm_of(make_front_end(model["front_end"]), model["weights"])
+    inside = {f"{INSIDE}{name}": tensor for name, tensor in wavlm.state_dict().items()} if wavlm else {}
+    return inside | model["weights"]
+
+
+def load_weights(net: Network, weights: dict[str, torch.Tensor], strict: bool = True) -> tuple[list[str], list[str]]:
+    """Give a network the weights of a model file; those of a WavLM are kept if they are there.
+
+    Returns the names that are missing and those that are left over, if not `strict`; otherwise they are an error, as
+    shapes that differ are.
+    """
+    if any(name.startswith(INSIDE) for name in weights):
+        net.front.keep()
+    return net.load_state_dict(weights, strict=strict)
 
 
 def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
@@ -198,6 +236,8 @@ def init_from(net: Network, path: str | Path, speakers: list[str]) -> None:
     theirs, ours = (len(one.members) if isinstance(one, Ensemble) else 1 for one in (given, net))
     if theirs != ours:
         raise InputError(f"{path}: trained with model.ensemble: {theirs}, and the config has {ours}; give it the same")
+    if any(name.startswith(INSIDE) for name in given.state_dict()):
+        net.front.keep()
     old, new = given.state_dict(), net.state_dict()
     before_head = [{(k, v.shape) for k, v in state.items() if not HEAD.match(k)} for state in (old, new)]
     if differing := sorted(name for name, _ in before_head[0] ^ before_head[1]):

@@ -7,6 +7,7 @@
                      statistics pooling for deep speaker embedding", Interspeech 2018)
 `channel_attentive`  the same with an attention for each channel, which also reads the mean and standard deviation of
                      the utterance (B. Desplanques et al., "ECAPA-TDNN", Interspeech 2020, section 3.1)
+`factorised`         means of all values, weighted by the attention of each head; of the encoder `mhfa` only
 
 The standard deviation of T frames is the biased one: the sum of squares is divided by T, as in Kaldi and in the two
 papers on attention. NeMo 0.11's "xvector", wespeaker's TSTP (ResNet34) and 3D-Speaker's CAM++ divide by T - 1
@@ -34,12 +35,15 @@ class Deviation:
 
 
 def make_pooling(
-    mode: str, channels: int, attention_norm: bool = False, deviation: Deviation = Deviation()
+    mode: str, channels: int, attention_norm: bool = False, deviation: Deviation = Deviation(), heads: int = 0
 ) -> nn.Module:
     """The pooling of a config's `model.pooling`: from (N, channels, T) to (N, output_dim).
 
-    `attention_norm` is the encoder's (spkr.nnet.layers.Encoder) and concerns `channel_attentive` only.
+    `attention_norm` and `heads` are the encoder's (spkr.nnet.layers.Encoder) and concern `channel_attentive` and
+    `factorised` only.
     """
+    if mode == "factorised":
+        return FactorisedAttention(channels, heads)
     if mode in Pooling.MODES:
         return Pooling(mode, channels, deviation)
     if mode == "attentive":
@@ -149,3 +153,23 @@ class ChannelAttentiveStatistics(AttentiveStatistics):
         h = real(h, mask)
         context = self.context(self.statistics(h, mask))
         return self.norm(self.pool(h, self.w(h) + context[:, :, None], mask))  # eqs. (1) to (4)
+
+
+class FactorisedAttention(nn.Module):
+    """For each head, the mean of all values, weighted by the softmax over time of the head's scores.
+
+    Source: J. Peng et al., SLT 2022, as in spkr.nnet.mhfa.
+
+    Args: channels are `heads` (H) scores, then the values (C).
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.heads, self.output_dim = heads, heads * (channels - heads)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Pool float32 (N, H + C, T) to (N, H C); mask: (N, 1, T), true on real frames, or None if all are."""
+        scores, values = x[:, : self.heads], real(x[:, self.heads :], mask)
+        if mask is not None:
+            scores = torch.where(mask, scores, -torch.inf)
+        return (scores.softmax(dim=2) @ values.transpose(1, 2)).flatten(1)

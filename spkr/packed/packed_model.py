@@ -139,7 +139,7 @@ class PackedModel:
         else:
             voiced = energy_vad(log_energy, fe.vad) > 0
         speech, warnings = check_speech(sound, voiced, fe, self.vad, self.least_speech)
-        feats, used = as_stored(raw, fe.compress), voiced if fe.select_voiced else np.ones_like(voiced)
+        feats, used = as_stored(raw, fe.compress and fe.in_arks), voiced if fe.select_voiced else np.ones_like(voiced)
         if self.vad == "silero":
             feats, used = feats[voiced], np.ones(voiced.sum(), bool)
         return Prepared(replace(sound, samples=NO_SAMPLES), speech, warnings, feats, used)

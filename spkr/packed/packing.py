@@ -16,7 +16,7 @@ from spkr.feats import make_front_end
 from spkr.kaldi.table import TableReader
 from spkr.kaldi.trials import read_models
 from spkr.manifest import check_files
-from spkr.nnet.model import HEAD, read_model
+from spkr.nnet.model import HEAD, read_model, whole_weights
 from spkr.packed import examples
 from spkr.packed.about import About
 from spkr.packed.card import card
@@ -50,7 +50,7 @@ def pack(
             f"{files.network}: trained with feats.cmvn.type speaker, which needs all recordings of a speaker; a packed "
             "model hears one at a time: train with utterance or sliding"
         )
-    weights = {name: tensor.numpy() for name, tensor in model["weights"].items() if not HEAD.match(name)}
+    weights = {name: tensor.numpy() for name, tensor in whole_weights(model).items() if not HEAD.match(name)}
     arrays = _backend_arrays(files)
     parts = {WEIGHTS: as_arrays(weights), PART: as_arrays(arrays)}
     if onnx:

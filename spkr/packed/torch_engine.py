@@ -13,7 +13,8 @@ from spkr.nnet import network_options
 from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
-from spkr.nnet.model import HEAD, Network, make_network
+from spkr.nnet.model import HEAD, Network, load_weights, make_network
+from spkr.nnet.wavlm_file import wavlm_of
 from spkr.packed.about import About
 from spkr.packed.container import WEIGHTS, WRITE_AGAIN, Container
 
@@ -56,9 +57,9 @@ def network_of(container: Container, about: About, front_end: FrontEnd) -> Netwo
     Raises InputError if the weights do not fit it.
     """
     try:
-        net = make_network(network_options(about.network), front_end.dim, num_speakers=1)
         weights = {name: torch.from_numpy(array) for name, array in container.arrays(WEIGHTS).items()}
-        missing, unexpected = net.load_state_dict(weights, strict=False)
+        net = make_network(network_options(about.network), front_end.dim, 1, wavlm_of(front_end, weights))
+        missing, unexpected = load_weights(net, weights, strict=False)
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         if isinstance(e, InputError):
             raise

@@ -18,6 +18,7 @@ import torch
 from spkr.config.front_end_options import FrontEnd
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
+from spkr.feats.waveform_reader import open_features
 from spkr.files import check_same_keys
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.trials import Trials, read_trials
@@ -160,6 +161,6 @@ def _read_set(
 ) -> tuple[FeatureReader, dict[str, str]]:
     """The features and the utt2spk of a set, which must have the same utterances."""
     utt2spk = read_map(Path(data_dirs[name]) / "utt2spk")
-    reader = FeatureReader([feats_dirs[name]], front_end)
+    reader = open_features([feats_dirs[name]], [data_dirs[name]], front_end)
     check_same_keys(f"{feats_dirs[name]}/feats.scp", reader.feats, f"{data_dirs[name]}/utt2spk", utt2spk)
     return reader, utt2spk

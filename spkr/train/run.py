@@ -14,13 +14,16 @@ from spkr.audio.augment_sounds import read_sounds
 from spkr.code import code_version
 from spkr.config.schema import Training
 from spkr.config.train_options import Running, TrainOptions
+from spkr.config.wavlm_checks import wavlm_faults
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
+from spkr.feats.waveform_reader import open_features
 from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
 from spkr.nnet.model import FORMAT, Network, init_from, make_network, save_model
+from spkr.nnet.wavlm_file import wavlm_of
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
 from spkr.train.checkpoint import RunFolder
@@ -49,9 +52,13 @@ class Sets:
     dev_trials: str | Path  # trial list of dev
     sounds: str | Path | None = None  # what `spkr sounds` wrote, for training on waveforms
 
-    def check(self, options: TrainOptions) -> None:
-        """Raise InputError unless each set has both folders, and recordings are given if the options name some."""
-        if any(options.on_the_fly.folders().values()) and not self.sounds:
+    def check(self, settings: Training) -> None:
+        """Raise InputError unless each set has both folders, recordings are given if the settings name some, and the
+        settings go with a WavLM if they name one.
+        """
+        for keys, message in wavlm_faults(settings.feats, settings.model, settings.train):
+            raise InputError(f"{'.'.join(keys)}: {message}")
+        if any(settings.train.on_the_fly.folders().values()) and not self.sounds:
             raise InputError(
                 "train.on_the_fly: names folders of recordings; expected --sounds, what `spkr sounds` wrote"
             )
@@ -91,7 +98,7 @@ def train(
     Raises InputError for wrong settings or data, and if the loss is not finite. Raises SystemExit, after a checkpoint:
     with 128 plus the signal's number on SIGTERM or SIGINT, and with STOPPED when the time is up.
     """
-    sets.check(settings.train)
+    sets.check(settings)
     options, front_end = settings.train, settings.feats
     reader, utt2spk, num_frames = _read(settings, sets)
     speakers = sorted(set(utt2spk.values()))
@@ -107,7 +114,7 @@ def train(
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}
     batches = _batches(options, sets, reader, labels, num_frames, options.batches, seed, processes.rank, processes.size)
     net = _network(settings, speakers, seed)
-    identity = _identity(settings, sets, batches, seed)
+    identity = _identity(settings, sets, batches, seed, net)
     folder = RunFolder(checkpoints, identity, Arks([reader.feats, reader.vad])) if processes.first else None
     about = {"code": code_version(*CODE), "settings": settings.to_dict(), "speakers": speakers}
     teacher = Teacher(options.teacher, front_end, processes.device) if options.teacher else None
@@ -118,12 +125,25 @@ def train(
     if folder:
         training = {"seed": seed, "sets": list(sets.train), "steps": run.step, "lr_factor": run.lr_factor}
         training["settings"] = _numbers(settings)["train"]
-        if heard := heard_before([model for model in (options.init_from, options.teacher) if model]):
+        if heard := _heard(net, settings):
             training["trained_on"] = heard
         save_model(Path(out_dir) / "final.pt", net, settings.model, front_end, speakers, training)
         _write_logs(Path(out_dir), run)
         folder.finish()
     processes.leave()
+
+
+def _heard(net: Network, settings: Training) -> str:
+    """What a network has heard before this training, in words; also logs which layers of a WavLM it listens to."""
+    models = settings.train.init_from, settings.train.teacher
+    heard = heard_before([model for model in models if model]) or ""
+    if not (front := getattr(net, "front", None)):
+        return heard
+    for number, shares in enumerate(front.shares().tolist(), 1):
+        logger.info("weights of the WavLM's layers, sum %d: %s", number, " ".join(f"{share:.3f}" for share in shares))
+    name, digest = Path(settings.feats.file).name, front.wavlm.sha256.hex()[:8]
+    wavlm = f"The WavLM is {name} (sha256 {digest}); docs/howto/wavlm.md says what the published ones have heard."
+    return heard if wavlm in heard else f"{heard} {wavlm}".strip()
 
 
 def _batches(options: TrainOptions, sets: Sets, *shared) -> CropBatches:
@@ -134,7 +154,7 @@ def _batches(options: TrainOptions, sets: Sets, *shared) -> CropBatches:
     return WaveBatches(*folders, options.on_the_fly, read_sounds(sets.sounds) if sets.sounds else {}, *shared)
 
 
-def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -> dict:
+def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int, net: Network) -> dict:
     """All that decides the run's results; only a run of the same identity is resumed."""
     data = sets.digests()
     if settings.train.waveforms:
@@ -142,12 +162,14 @@ def _identity(settings: Training, sets: Sets, batches: CropBatches, seed: int) -
     for name in ("init_from", "teacher"):
         if model := getattr(settings.train, name):
             data[name] = sha256(model)
+    if front := getattr(net, "front", None):
+        data["wavlm"] = front.wavlm.sha256.hex()
     return {"format": FORMAT, "seed": seed, "settings": _numbers(settings), "data": data}
 
 
 def _read(settings: Training, sets: Sets) -> tuple[FeatureReader, dict[str, str], dict[str, int]]:
     """The features of the training sets, and the speaker and number of frames of each utterance to train on."""
-    reader = FeatureReader(sets.of_train(sets.feats), settings.feats)
+    reader = open_features(sets.of_train(sets.feats), sets.of_train(sets.data), settings.feats)
     utt2spk = read_maps(sets.of_train(sets.data, "utt2spk"))
     check_same_keys("feats.scp", reader.feats, "utt2spk", utt2spk)
     num_voiced = read_maps(sets.of_train(sets.feats, "utt2num_voiced"))
@@ -161,12 +183,15 @@ def _read(settings: Training, sets: Sets) -> tuple[FeatureReader, dict[str, str]
 def _network(settings: Training, speakers: list[str], seed: int) -> Network:
     """A network with random weights, or those of `init_from`. Raises InputError if that has another front end."""
     options, front_end = settings.train, settings.feats
+    wavlm = wavlm_of(front_end)
     torch.manual_seed(seed)
-    net = make_network(settings.model, front_end.dim, len(speakers))
+    net = make_network(settings.model, front_end.dim, len(speakers), wavlm)
     if options.init_from:
         check_front_end("train.init_from", options.init_from, front_end)
         check_network(options.init_from, settings.model)
         init_from(net, options.init_from, speakers)
+    if options.wavlm_lr:
+        net.front.train_wavlm(options.wavlm_lr)
     if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses CUDA's matrix products
     torch.use_deterministic_algorithms(options.deterministic)

@@ -19,6 +19,7 @@ from spkr.nnet.embed import embed_batches, plan_batches
 from spkr.nnet.ensemble import members
 from spkr.nnet.heads import Margin
 from spkr.nnet.model import HEAD, Network
+from spkr.nnet.wavlm import INSIDE
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +37,24 @@ class Start:
         self.best: tuple[float, int, dict] | None = None  # with `select`: lowest EER on dev, its epoch, the weights
 
     def groups(self, net: Network) -> list[dict]:
-        """The parameters as groups of an optimiser: all together, or those before the head and those of the head."""
-        if not self.weights:
-            return [{"params": list(net.parameters()), "is_head": True}]
-        before = [parameter for name, parameter in net.named_parameters() if not HEAD.match(name)]
-        head = [parameter for name, parameter in net.named_parameters() if HEAD.match(name)]
-        return [{"params": before, "is_head": False}, {"params": head, "is_head": True}]
+        """The parameters as groups of an optimiser: of a WavLM that is trained, before the head, and of the head.
+
+        Without options of fine-tuning all that is not of a WavLM is one group.
+        """
+        trained = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
+        wavlm = [name for name in trained if name.startswith(INSIDE)]
+        head = [name for name in trained if name not in wavlm and (not self.weights or HEAD.match(name))]
+        before = [name for name in trained if name not in wavlm and name not in head]
+        of_wavlm = {"is_head": not self.weights, "share": net.front.lr} if wavlm else {}
+        kinds = (wavlm, of_wavlm), (before, {"is_head": False}), (head, {"is_head": True})
+        return [{"params": [trained[name] for name in names]} | facts for names, facts in kinds if names]
 
     def factor(self, group: Mapping, step: int) -> float:
         """The factor of a group's learning rate at step `step` (from 0)."""
+        share = group.get("share", 1.0)
         if group["is_head"]:
-            return 1.0
-        return self.options.encoder_lr if step >= self.options.head_steps else 0.0
+            return share
+        return share * self.options.encoder_lr if step >= self.options.head_steps else 0.0
 
     def train_mode(self, net: Network) -> None:
         """Set a network to training mode; with `freeze_norms`, batch norm keeps its statistics."""

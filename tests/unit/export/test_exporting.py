@@ -12,11 +12,11 @@ from spkr.export.exporting import export_network
 from spkr.export.onnx_file import to_onnx
 from spkr.export.packed_graphs import front_onnx
 from spkr.feats import compute, make_front_end
-from spkr.nnet import ENCODERS, network_options
+from spkr.nnet import network_options
 from spkr.nnet.embed import embed_utterance
 from spkr.nnet.model import make_network
 from tests.unit.export.pipeline import DIM, FRONT_ENDS, RATE, distance, embedding, front_end, sound
-from tests.unit.nnet.networks import POOLINGS, SMALL_OF, network, stir
+from tests.unit.nnet.networks import FRAME_ENCODERS, POOLINGS, SMALL_OF, network, stir
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -154,7 +154,7 @@ def test_every_front_end_is_exported(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
-    [*({"type": kind} for kind in ENCODERS), *({"type": "ecapa", "pooling": pooling} for pooling in POOLINGS),
+    [*({"type": kind} for kind in FRAME_ENCODERS), *({"type": "ecapa", "pooling": pooling} for pooling in POOLINGS),
      {"type": "ecapa", "padding": "reflect", "aggregation_norm": True}],
     ids=lambda settings: "-".join(map(str, settings.values())),
 )  # fmt: skip

@@ -10,10 +10,9 @@ from spkr.export.network_graph import EmbeddingGraph, NetworkGraph, SelectingGra
 from spkr.export.whole_graph import WholeGraph
 from spkr.feats import make_front_end
 from spkr.feats.vad import energy_vad
-from spkr.nnet import ENCODERS
 from spkr.nnet.embed import embed_utterance
 from tests.unit.export.pipeline import DIM, FRONT_ENDS, distance, embedding, front_end, sound
-from tests.unit.nnet.networks import network
+from tests.unit.nnet.networks import FRAME_ENCODERS, network
 
 
 @pytest.mark.parametrize("frames", [1, 4, 30, 300])
@@ -28,7 +27,7 @@ def test_voiced_frames_come_first_and_keep_their_order(frames):
         assert order[k].tolist() == [*np.flatnonzero(voiced), *np.flatnonzero(~voiced)]
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", FRAME_ENCODERS)
 @torch.no_grad()
 def test_every_encoder_gives_the_embedding_of_the_pipeline(kind):
     net, fe = network(kind), front_end("fbank")

@@ -3,7 +3,7 @@
 import torch
 import yaml
 
-from spkr.nnet import network_options
+from spkr.nnet import ENCODERS, network_options
 from spkr.nnet.model import SpeakerNet
 from tests.conftest import ROOT
 
@@ -48,7 +48,9 @@ SMALL_OF = {
         "widths": [8, 4, 4],
     }
     | TAIL,
+    "mhfa": {"type": "mhfa", "compression": 8, "heads": 3} | TAIL | {"pooling": "factorised"},
 }
+FRAME_ENCODERS = [kind for kind in ENCODERS if kind != "mhfa"]  # whose pooling may be any; test_wavlm.py has the other
 for path in sorted((CONF / "model").glob("*.yaml")):  # an encoder that is not here is tested as a preset has it
     settings = yaml.safe_load(path.read_text())["model"]
     SMALL_OF.setdefault(settings["type"], settings | TAIL)

@@ -18,8 +18,8 @@ from spkr.kaldi.table import read_vectors
 from spkr.kaldi.xvectors import merge_xvectors
 from spkr.nnet import embed, network_options
 from spkr.nnet.embed import Precision, embed_batches, embed_set, embed_utterance, plan_batches
-from spkr.nnet.model import ENCODERS, SpeakerNet, load_model, save_model
-from tests.unit.nnet.networks import SMALL
+from spkr.nnet.model import SpeakerNet, load_model, save_model
+from tests.unit.nnet.networks import FRAME_ENCODERS, SMALL
 from tests.unit.nnet.networks import network as stirred
 
 torch.set_num_threads(1)
@@ -170,7 +170,7 @@ def plan(utterances, batch_frames=embed.WHOLE.batch_frames):
     return plan_batches({utt: len(feats) for utt, feats in utterances.items()}, batch_frames)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", FRAME_ENCODERS)
 def test_embeddings_in_batches_are_those_of_one_by_one(kind, utterances, monkeypatch):
     monkeypatch.setattr(embed, "MAX_CHUNK", 400)
     net = stirred(kind)

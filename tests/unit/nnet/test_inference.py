@@ -6,14 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from spkr.nnet import ENCODERS
 from spkr.nnet.inference import Pointwise, Scale, for_inference
-from tests.unit.nnet.networks import POOLINGS, network
+from tests.unit.nnet.networks import FRAME_ENCODERS, POOLINGS, network
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(("kind", "pooling"), [*((kind, "xvector") for kind in ENCODERS),
+@pytest.mark.parametrize(("kind", "pooling"), [*((kind, "xvector") for kind in FRAME_ENCODERS),
                                                *(("ecapa", pooling) for pooling in POOLINGS)])  # fmt: skip
 def test_embeddings_are_the_same(kind, pooling):
     net = network(kind, pooling=pooling)

@@ -7,8 +7,8 @@ import torch
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.nnet import network_options
-from spkr.nnet.model import ENCODERS, FORMAT, init_from, load_model, read_model, save_model
-from tests.unit.nnet.networks import SMALL, SMALL_OF, network
+from spkr.nnet.model import FORMAT, init_from, load_model, read_model, save_model
+from tests.unit.nnet.networks import FRAME_ENCODERS, SMALL, SMALL_OF, network
 
 torch.set_num_threads(1)
 
@@ -20,7 +20,7 @@ def save(path, net=None, settings=SMALL):
     return path
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", FRAME_ENCODERS)
 def test_a_model_file_carries_all_of_a_network(kind, tmp_path):
     net = network(kind, pooling="channel_attentive")
     path = save(tmp_path / "final.pt", net, SMALL_OF[kind] | {"pooling": "channel_attentive"})
@@ -77,7 +77,7 @@ def test_a_model_file_with_an_options_old_name_is_read(tmp_path):
     assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", FRAME_ENCODERS)
 def test_a_network_that_was_computed_differently_is_refused(kind, tmp_path):
     path = save(tmp_path / "final.pt", network(kind), SMALL_OF[kind])
     torch.save(read_model(path) | {"format": "spkr model 1"}, path)

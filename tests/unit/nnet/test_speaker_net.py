@@ -10,12 +10,12 @@ from torch.nn.functional import linear, pad
 from spkr.errors import InputError
 from spkr.nnet import embed, network_options
 from spkr.nnet.embed import embed_utterance
-from spkr.nnet.model import ENCODERS, SpeakerNet
-from tests.unit.nnet.networks import POOLINGS, SMALL, network
+from spkr.nnet.model import SpeakerNet
+from tests.unit.nnet.networks import FRAME_ENCODERS, POOLINGS, SMALL, network
 
 torch.set_num_threads(1)
 
-TYPES = pytest.mark.parametrize("kind", ENCODERS)
+TYPES = pytest.mark.parametrize("kind", FRAME_ENCODERS)
 
 
 @TYPES
