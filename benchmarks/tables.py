@@ -75,7 +75,7 @@ class Mark:
         wanted = not named if kind in ("scale", "wavlm") else wanted
         if not wanted or not config:
             raise InputError(
-                f"table: {words}: expected {', '.join(KINDS)} with their runs, grid TABLE, scale or wavlm, and config=FILE"
+                f"table: {words}: expected {', '.join(KINDS)} with runs, grid TABLE, scale or wavlm, and config=FILE"
             )
         return cls(kind, named, config, lists, frozenset(flags))
 

@@ -22,7 +22,7 @@ from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
-from spkr.nnet.model import FORMAT, Network, init_from, make_network, save_model
+from spkr.nnet.model import FORMAT, Network, make_network, save_model
 from spkr.nnet.wavlm_file import wavlm_of
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
@@ -31,7 +31,7 @@ from spkr.train.distillation import Teacher
 from spkr.train.distributed import Processes
 from spkr.train.evaluation import Evaluation
 from spkr.train.loop import Run
-from spkr.train.start import check_front_end, check_network, heard_before
+from spkr.train.start import check_front_end, check_network, heard_before, init_from
 from spkr.train.training_log import DIGITS, LOG_COLUMNS
 from spkr.train.tuning import start_head
 from spkr.train.waveforms import WaveBatches

@@ -12,7 +12,8 @@ from spkr.feats.reader import FeatureReader
 from spkr.kaldi.maps import read_map
 from spkr.nnet import network_options
 from spkr.nnet.ensemble import Ensemble
-from spkr.nnet.model import SpeakerNet, init_from, load_model, make_network, save_model
+from spkr.nnet.model import SpeakerNet, load_model, make_network, save_model
+from spkr.train.start import init_from
 from tests.unit.nnet.networks import SMALL, network, stir
 from tests.unit.train.runs import MODEL, STEPS_PER_EPOCH, crash, log_without_speed, run
 

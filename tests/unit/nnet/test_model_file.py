@@ -7,7 +7,8 @@ import torch
 from spkr.errors import InputError
 from spkr.feats import make_front_end
 from spkr.nnet import network_options
-from spkr.nnet.model import FORMAT, init_from, load_model, read_model, save_model
+from spkr.nnet.model import FORMAT, load_model, read_model, save_model
+from spkr.train.start import init_from
 from tests.unit.nnet.networks import FRAME_ENCODERS, SMALL, SMALL_OF, network
 
 torch.set_num_threads(1)
