@@ -106,9 +106,7 @@ def train(
         sets.data, sets.feats, sets.dev_trials, front_end, utt2spk, speakers, sets.train, reader
     )
     if options.tuning.select == "dev" and not evaluation.trials:
-        raise InputError(
-            "train.tuning.select: dev, and the network is trained on dev; take last, or train.sets without dev"
-        )
+        raise InputError("train.tuning.select: dev, which is trained on, too; take last, or train.sets without dev")
     processes = Processes.join(options.batches.batch_size, options.accumulate)
     index = {spk: i for i, spk in enumerate(speakers)}
     labels = {utt: index[spk] for utt, spk in utt2spk.items()}

@@ -119,7 +119,7 @@ def test_options_that_cannot_be_are_refused(toy, tmp_path, options, message):
 
 
 def test_no_epoch_is_chosen_on_dev_where_dev_is_trained_on(toy, start, tmp_path):
-    with pytest.raises(InputError, match="train.tuning.select: dev, and the network is trained on dev"):
+    with pytest.raises(InputError, match="train.tuning.select: dev, which is trained on, too"):
         run(toy, tmp_path, ["train", "dev"], ANGULAR, init_from=start, tuning={"select": "dev"})
 
 
