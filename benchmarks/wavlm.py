@@ -3,8 +3,7 @@
     python benchmarks/wavlm.py                 # WavLM Base with random weights, MHFA on it, two threads
     python benchmarks/wavlm.py --fill          # and write the table of docs/explanation/performance.md
 
-Each row is a process of its own, so that its peak memory is its own; half of a gigabyte is torch's. Recordings are
-noise in memory. Base+ has the same sizes as Base.
+Each row is a process of its own, so that its peak memory is its own. Recordings are noise in memory.
 """
 
 import os

@@ -7,6 +7,8 @@ from jsonschema import Draft202012Validator
 from spkr.config.generate import default_yaml, schema_yaml
 from spkr.config.loading import read_config
 from spkr.config.pretrained import read_pretrained
+from spkr.config.schema import merged
+from spkr.errors import InputError
 from tests.conftest import ROOT
 
 NETWORKS = sorted(ROOT.glob("conf/pretrained/*.yaml"))
@@ -57,3 +59,35 @@ def test_the_config_that_a_run_keeps_gives_the_same_run_and_says_who_set_what(tm
     kept = tmp_path / "config.yaml"
     kept.write_text(text)
     assert read_config(ROOT, yaml.safe_load(text), [kept]).config == resolved.config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            "feats: {file: none.pt}",
+            r"feats.file: no such file 'none.pt' here, under models, .*docs/howto/wavlm.md says",
+        ),
+        ("train: {waveforms: false}", "train.waveforms: false; expected true with feats.type ssl"),
+        ("train: {compile: true}", "train.compile: true; expected false with feats.type ssl"),
+        ("train: {batches: {time_masks: 1}}", "train.batches.time_masks: 1; expected 0 with feats.type ssl"),
+        ("finetune: {preset: wavlm, train: {waveforms: false}}", "finetune.train.waveforms: false; expected true"),
+        ("feats: {select_voiced: true}", "feats.select_voiced: true; expected false"),
+        ("feats: {sample_frequency: 8000}", "feats.sample_frequency: 8000; expected 16000"),
+        ("model: {preset: ecapa512, ensemble: 2}", "model.ensemble: 2; expected 1 with feats.type ssl"),
+        ("feats: {preset: fbank80}", "model.type: mhfa, which reads a WavLM; expected feats.type ssl, not fbank"),
+        ("model: {pooling: attentive}", "model.pooling: 'attentive'; expected factorised"),
+        ("model: {unbiased_std: true}", "model.unbiased_std: true; expected false"),
+    ],
+)
+def test_what_does_not_go_with_a_wavlm_is_refused_where_it_is_set(tmp_path, changes, message):
+    (tmp_path / "WavLM-Base.pt").touch()
+    base = {"feats": {"preset": "wavlm_base"}, "model": {"preset": "mhfa"}, "train": {"preset": "wavlm"}}
+    given = merged({"recipe": "mini", "models": str(tmp_path)} | base, yaml.safe_load(changes))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump(given))
+    with pytest.raises(InputError, match=message) as raised:
+        read_config(ROOT, given, [mine])
+    assert ".yaml:" in str(raised.value)
+    mine.write_text(yaml.safe_dump({"recipe": "mini", "models": str(tmp_path)} | base))
+    assert read_config(ROOT, yaml.safe_load(mine.read_text()), [mine]).config.feats.width == 768
