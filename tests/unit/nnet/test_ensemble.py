@@ -72,7 +72,7 @@ def test_members_learn_one_after_another(toy, tmp_path, monkeypatch):
     """So that the activations of one alone are held."""
     order = []
 
-    def seen(self, *args, forward=SpeakerNet.forward):
+    def seen(self, *args, forward=SpeakerNet.forward, **options):
         logits = forward(self, *args)
         if logits.requires_grad:
             order.append("forward")
