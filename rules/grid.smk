@@ -68,7 +68,7 @@ rule grid:
         results=[f"{of_run.RUN}/results/{file}" for of_run in RUNS.values() for file in ("results.json", "lists.json")],
         trials=f"{EXP}/data/{LISTS[CHOOSING][0]}/trials_{LISTS[CHOOSING][1]}",
         utt2spk=f"{EXP}/data/{LISTS[CHOOSING][0]}/utt2spk",
-        scores=[f"{of_run.RUN}/scores/{CHOOSING}.{of_run.settings.backend.primary}" for of_run in RUNS.values()],
+        scores=[of_run.list_files(CHOOSING)["scores"][of_run.settings.backend.primary] for of_run in RUNS.values()],
     output:
         text=f"{OF_GRID}.txt",
         tsv=f"{OF_GRID}.tsv",
