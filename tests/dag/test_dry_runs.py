@@ -239,7 +239,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ("model: {type: ecapa}", "model.kernels: no such key; "),
         ("model: final.txt", "mine.yaml:1: model: 'final.txt'; expected the path of a trained network, *.pt"),
         ("model: {preset: tdn}", "mine.yaml:1: model.preset: no such preset 'tdn'; did you mean tdnn?"),
-        ("train: {augment: speed9}", "mine.yaml:1: train.augment: no such augmentation 'speed9'; did you mean speed3?"),
+        ("train: {augment: speed9}", "mine.yaml:1: train.augment: no such augmentation 'speed9'; did you mean speed5?"),
         (
             "train: {dev_trials: pair}",
             "mine.yaml:1: train.dev_trials: no such trial list of dev 'pair'; did you",
@@ -253,7 +253,7 @@ def test_a_trained_back_end_is_taken(snakemake, tmp_path):
         ),
         (
             "backend: {kinds: [cosine_snorm], primary: cosine_snorm, score: {cohort: train_speed9}}",
-            "mine.yaml:1: backend.score.cohort: no such set 'train_speed9'; did you mean train_speed3?",
+            "mine.yaml:1: backend.score.cohort: no such set 'train_speed9'; did you mean train_speed5?",
         ),
         (
             "calibration: {trials: pair}",

@@ -8,7 +8,9 @@ from spkr.errors import InputError
 from tests.conftest import ROOT
 from tests.unit.config_of_an4 import an4
 
-PRESETS = sorted((ROOT / "conf/finetune").glob("*.yaml"))
+PRESETS = sorted(set((ROOT / "conf/finetune").glob("*.yaml")) - {ROOT / "conf/finetune/wavlm.yaml"})  # needs other features
+    path for path in sorted((ROOT / "conf/finetune").glob("*.yaml")) if path.stem != "wavlm"
+]  # see tests/e2e/test_wavlm.py
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)

@@ -13,10 +13,10 @@ AAM = {"type": "aam", "margin": 0.2, "scale": 30.0, "margin_growth": [0.2, 0.6]}
 def test_the_margin_grows_with_the_steps(toy, tmp_path, monkeypatch):
     shares = []
 
-    def seen(self, *args, forward=SpeakerNet.forward):
+    def seen(self, *args, forward=SpeakerNet.forward, **options):
         if self.training:
             shares.append(float(self.head.share))
-        return forward(self, *args)
+        return forward(self, *args, **options)
 
     monkeypatch.setattr(SpeakerNet, "forward", seen)
     run(toy, tmp_path, model={"head": AAM}, epochs=2)
