@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import layer_norm, pad
+from torch.nn.functional import cross_entropy, layer_norm, pad
 
 from spkr.config.embed_options import MIN_CHUNK
 from spkr.nnet import embed, network_options
@@ -134,3 +134,14 @@ def test_an_encoder_of_one_sum_reads_as_many_coefficients_as_a_layer_has(wavlm):
     assert LayerSums(wavlm[1], 1).output_dim == WIDTH
     assert LayerSums(wavlm[1], 2).output_dim == 2 * WIDTH
     torch.testing.assert_close(LayerSums(wavlm[1], 2).shares(), torch.full((2, LAYERS + 1), 1 / (LAYERS + 1)))
+
+
+def test_a_few_recordings_are_learned_by_heart(wavlm):
+    net, x, speakers = network(wavlm[1], speakers=6).train(), samples(n=6), torch.arange(6)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = cross_entropy(net(x, None, speakers), speakers)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
