@@ -1,8 +1,13 @@
-"""What the benchmarks share: CPU seconds of a function, and the line that says how they compare with a peer's."""
+"""What the benchmarks share: CPU seconds of a function, a process of its own, the line that compares with a peer."""
 
+import re
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any
 
 
 def median_cpu(*functions: Callable[[], object], repeats: int = 5) -> list[float]:
@@ -19,6 +24,23 @@ def median_cpu(*functions: Callable[[], object], repeats: int = 5) -> list[float
             function()
             taken.append(time.process_time() - begun)
     return [statistics.median(taken) for taken in seconds]
+
+
+def apart(context: BaseContext, name: str, function: Callable[..., Any], *arguments: object) -> tuple[Any, float]:
+    """What a function returns in a process of its own, and that process' peak memory in GB; exits if it fails."""
+    results = context.SimpleQueue()
+    process = context.Process(target=_put, args=(results, function, arguments))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"{name}: failed")
+    return results.get()
+
+
+def _put(results, function: Callable[..., Any], arguments: tuple) -> None:
+    found = function(*arguments)
+    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
+    results.put((found, int(peak) / 1e6))
 
 
 def report(work: str, ours: float, peer: str, theirs: float, bar: float) -> None:

@@ -14,18 +14,16 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
 import multiprocessing
-import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import prepare_himia
+from common import apart
 from results_table import header, line
-from tables import PAGES, recipe_digest, tables_of, write
+from tables import PAGES, fill_page
 
 from spkr.feats import Fbank
 from spkr.feats.reader import FeatureReader
@@ -33,7 +31,6 @@ from spkr.kaldi.datadir import check_data_dir, write_data_dir
 from spkr.kaldi.maps import write_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableWriter, read_vectors
-from spkr.report.origin import origin
 
 SPEAKERS, SHARDS, DIM = 254, 100, 256
 PAGE = PAGES["scale"]
@@ -69,12 +66,11 @@ def embed(folder: Path, n: int) -> None:
             table[f"SV{i:08d}"] = vectors[i % 1000]
 
 
-def timed(step: Callable[[], object], results) -> None:
-    """Put a step's seconds and its process' peak memory in GB."""
+def timed(step: Callable[[], object]) -> float:
+    """The seconds that a step takes."""
     begun = time.monotonic()
     step()
-    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
-    results.put((time.monotonic() - begun, int(peak) / 1e6))
+    return time.monotonic() - begun
 
 
 def rows(n: int) -> dict[str, tuple[float, float | None]]:
@@ -96,13 +92,7 @@ def rows(n: int) -> dict[str, tuple[float, float | None]]:
             "reading them for the back-end": lambda: read_vectors(folder / "xvector.scp"),
         }
         for name, step in steps.items():
-            results = fork.SimpleQueue()
-            process = fork.Process(target=timed, args=(step, results))
-            process.start()
-            process.join()
-            if process.exitcode:
-                sys.exit(f"{name}: failed")
-            found[name] = results.get()
+            found[name] = apart(fork, name, timed, step)
     return found
 
 
@@ -117,11 +107,7 @@ def main() -> None:
         table.append(line(step, f"{seconds:.1f}", "" if memory is None else f"{memory:.2f}"))
     print("\n".join(table))
     if args.fill:
-        ((block, mark),) = tables_of(PAGE)
-        machine, code, recipe = origin()["machine"], origin()["code"], recipe_digest(mark.config)
-        table += ["", f"Measured on {date.today()}; {machine}; code {code}, recipe {recipe}."]
-        content = "\n".join(table)
-        write(PAGE, PAGE.read_text(encoding="utf-8").replace(block[0], f"{block['begin']}{content}\n{block['end']}"))
+        fill_page(PAGE, table)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -126,6 +127,14 @@ def write(readme: Path, text: str) -> None:
     if text != readme.read_text(encoding="utf-8"):
         with replacing(readme) as f:
             f.write(text)
+
+
+def fill_page(page: Path, table: list[str]) -> None:
+    """Write the lines of a benchmark's own table to its page, the only one there, with date, machine and digests."""
+    ((block, mark),) = tables_of(page)
+    machine, code, recipe = origin()["machine"], origin()["code"], recipe_digest(mark.config)
+    content = "\n".join([*table, "", f"Measured on {date.today()}; {machine}; code {code}, recipe {recipe}."])
+    write(page, page.read_text(encoding="utf-8").replace(block[0], f"{block['begin']}{content}\n{block['end']}"))
 
 
 def recipe_digest(files: tuple[str, ...]) -> str:

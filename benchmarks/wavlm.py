@@ -12,17 +12,14 @@ os.environ["OMP_NUM_THREADS"] = "2"
 
 import argparse
 import multiprocessing
-import re
-import sys
 import time
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
+from common import apart
 from results_table import header, line
-from tables import PAGES, ROOT, recipe_digest, tables_of, write
+from tables import PAGES, ROOT, fill_page
 from torch.nn.functional import cross_entropy
 
 from spkr.nnet import network_options
@@ -31,7 +28,6 @@ from spkr.nnet.inference import for_inference
 from spkr.nnet.memory import keep_freed_memory
 from spkr.nnet.model import Network, make_network
 from spkr.nnet.wavlm import WavLM
-from spkr.report.origin import origin
 
 PAGE = PAGES["wavlm"]
 RATE, FRAME, SPEAKERS = 50, 320, 1000  # frames a second, samples of each, training speakers
@@ -97,13 +93,11 @@ ROWS = {  # the function, its arguments, and seconds of audio
 }
 
 
-def measured(function, arguments, results) -> None:
-    """Put what a function returns, and its process' peak memory in GB."""
+def on_two_threads(function, arguments) -> float:
+    """What a function returns, with torch as in a job of two threads."""
     torch.set_num_threads(2)
     keep_freed_memory()
-    found = function(*arguments)
-    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
-    results.put((found, int(peak) / 1e6))
+    return function(*arguments)
 
 
 def rows() -> list[str]:
@@ -111,13 +105,7 @@ def rows() -> list[str]:
     table = header("WavLM Base and MHFA, two threads", "CPU seconds", "seconds of audio per CPU second", "memory, GB")
     spawn = multiprocessing.get_context("spawn")
     for name, (function, arguments, audio) in ROWS.items():
-        results = spawn.SimpleQueue()
-        process = spawn.Process(target=measured, args=(function, arguments, results))
-        process.start()
-        process.join()
-        if process.exitcode:
-            sys.exit(f"{name}: failed")
-        seconds, memory = results.get()
+        seconds, memory = apart(spawn, name, on_two_threads, function, arguments)
         table.append(line(name, f"{seconds:.2f}", f"{audio / seconds:.1f}", f"{memory:.2f}"))
     return table
 
@@ -130,11 +118,7 @@ def main() -> None:
     table = rows()
     print("\n".join(table))
     if args.fill:
-        ((block, mark),) = tables_of(PAGE)
-        machine, code, recipe = origin()["machine"], origin()["code"], recipe_digest(mark.config)
-        table += ["", f"Measured on {date.today()}; {machine}; code {code}, recipe {recipe}."]
-        content = "\n".join(table)
-        write(PAGE, PAGE.read_text(encoding="utf-8").replace(block[0], f"{block['begin']}{content}\n{block['end']}"))
+        fill_page(PAGE, table)
 
 
 if __name__ == "__main__":

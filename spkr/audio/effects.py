@@ -112,8 +112,9 @@ def _number(word: str, text: str, limits: tuple[float, float], where: str) -> fl
         value = decimal(text)
     except ValueError:
         value = math.nan
-    if not low <= value <= high or (word.rstrip("=") in VOICES and not is_hundredth(value)):
-        kind = "a number of hundredths" if word.rstrip("=") in VOICES else "a number"
+    of_voice = word.rstrip("=") in VOICES
+    if not low <= value <= high or (of_voice and not is_hundredth(value)):
+        kind = "a number of hundredths" if of_voice else "a number"
         raise InputError(f"{where}: {word}{text}; expected {kind} from {low:g} to {high:g}")
     return value
 

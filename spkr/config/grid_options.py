@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from spkr.config.options import Count, Options, Text, Word, entries_of, option, unique
 
-OF_GRID = ("seed", "run")  # keys of a config that the grid itself sets
+SET_BY_GRID = ("seed", "run")  # keys of a config
 SHARED = ("recipe", "name", "corpora", "models", "corpus", "trials", "augment", "grid")  # one for all runs, as data are
 SHARED_LISTS = (("train", "with"), ("finetune", "train", "with"))
 

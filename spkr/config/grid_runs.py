@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from spkr.config.grid_options import OF_GRID, SHARED, SHARED_LISTS, Grid
+from spkr.config.grid_options import SET_BY_GRID, SHARED, SHARED_LISTS, Grid
 from spkr.config.options import suggest
 from spkr.config.pretrained import with_networks
 from spkr.config.schema import Config
@@ -61,10 +61,11 @@ def changes(entry: str, sources: Sequence[Source], root: Path) -> list[Source]:
             lines = {key[len(above) :]: line for key, line in source.lines.items() if key[: len(above)] == above}
             settings = source.settings["grid"]["runs"][entry] or {}
             found.append(with_networks(Source(source.name, settings, lines), root))
-    for keys in [*((key,) for key in (*OF_GRID, *SHARED)), *SHARED_LISTS]:
+    for keys in [*((key,) for key in (*SET_BY_GRID, *SHARED)), *SHARED_LISTS]:
         if any(source.sets(keys) for source in found):
             key = ".".join(keys)
-            why = "the grid sets it itself" if key in OF_GRID else "it is the same in all runs; set it beside `grid`"
+            of_grid = key in SET_BY_GRID
+            why = "the grid sets it itself" if of_grid else "it is the same in all runs; set it beside `grid`"
             raise InputError(f"{place(keys, found)}no run of a grid changes this: {why}")
     return found
 
@@ -73,7 +74,7 @@ def check_differ(configs: Mapping[str, Config], sources: Sequence[Source]) -> No
     """Raise InputError if two entries, of which these are configs with one seed, make the same runs."""
     known: dict[str, str] = {}
     for entry, config in configs.items():
-        settings = json.dumps({k: v for k, v in config.to_dict().items() if k not in OF_GRID}, sort_keys=True)
+        settings = json.dumps({k: v for k, v in config.to_dict().items() if k not in SET_BY_GRID}, sort_keys=True)
         if other := known.get(settings):
             raise InputError(
                 f"{place((*RUNS, entry), sources)}has the settings of {other}; expected other ones: leave one out"

@@ -21,8 +21,9 @@ class Teacher:
     """
 
     def __init__(self, path: str, front_end: FrontEnd, device: torch.device):
-        check_front_end("train.teacher", path, front_end)
-        self.net = load_model(path)[0].to(device).requires_grad_(False)
+        net, its_own, _ = load_model(path)
+        check_front_end("train.teacher", path, its_own, front_end)
+        self.net = net.to(device).requires_grad_(False)
 
     def similarities(self, feats: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         """Cosines (N, N) of the teacher's embeddings of a batch (N, T, dim), less their mean."""

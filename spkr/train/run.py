@@ -22,7 +22,7 @@ from spkr.files import check_same_keys, replacing, sha256
 from spkr.kaldi.select import filter_utterances, read_maps
 from spkr.kaldi.specifiers import table_in
 from spkr.manifest import PACKAGE
-from spkr.nnet.model import FORMAT, Network, make_network, save_model
+from spkr.nnet.model import FORMAT, Network, load_model, make_network, save_model
 from spkr.nnet.wavlm_file import wavlm_of
 from spkr.train.arks import Arks
 from spkr.train.batches import CropBatches
@@ -121,14 +121,18 @@ def train(
         start_head(run.net, reader, labels, num_frames, processes.device)
     run.run(stop_after)
     if folder:
-        training = {"seed": seed, "sets": list(sets.train), "steps": run.step, "lr_factor": run.lr_factor}
-        training["settings"] = _numbers(settings)["train"]
-        if heard := _heard(net, settings):
-            training["trained_on"] = heard
+        training = _about_training(run, settings, sets, seed)
         save_model(Path(out_dir) / "final.pt", net, settings.model, front_end, speakers, training)
         _write_logs(Path(out_dir), run)
         folder.finish()
     processes.leave()
+
+
+def _about_training(run: Run, settings: Training, sets: Sets, seed: int) -> dict:
+    """What a model file says of a training that has ended."""
+    about = {"seed": seed, "sets": list(sets.train), "steps": run.step, "lr_factor": run.lr_factor}
+    heard = _heard(run.net, settings)
+    return about | {"settings": _numbers(settings)["train"]} | ({"trained_on": heard} if heard else {})
 
 
 def _heard(net: Network, settings: Training) -> str:
@@ -185,7 +189,7 @@ def _network(settings: Training, speakers: list[str], seed: int) -> Network:
     torch.manual_seed(seed)
     net = make_network(settings.model, front_end.dim, len(speakers), wavlm)
     if options.init_from:
-        check_front_end("train.init_from", options.init_from, front_end)
+        check_front_end("train.init_from", options.init_from, load_model(options.init_from)[1], front_end)
         check_network(options.init_from, settings.model)
         init_from(net, options.init_from, speakers)
     if options.wavlm_lr:

@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 FREE = ("preset", "head", "ensemble", "dropout")  # of model: may differ from init_from, or is checked there
 
 
-def check_front_end(option: str, model: str, front_end: FrontEnd) -> None:
-    """Raise InputError if the model file that `option` names has another front end than the config."""
-    for name, theirs, ours in differing(load_model(model)[1].numbers(), front_end.numbers()):
+def check_front_end(option: str, model: str, found: FrontEnd, expected: FrontEnd) -> None:
+    """Raise InputError if the front end of the model file that `option` names is not the one of the config."""
+    for name, theirs, ours in differing(found.numbers(), expected.numbers()):
         raise InputError(
             f"{option}: {model} was trained with feats.{name} {theirs}, and the config has {ours}; give it the same "
             "front end"

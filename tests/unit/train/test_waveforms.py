@@ -24,12 +24,11 @@ from spkr.kaldi.copy_data_dir import copy_data_dir
 from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.shards import merge_shards
-from spkr.kaldi.trials import all_pairs, write_trials
 from spkr.train.batches import CropBatches, loader
 from spkr.train.on_device import margin, power
 from spkr.train.waveforms import Recordings, WaveBatches, steps
 from tests.unit.train.runs import BATCHES, crash, run, same
-from tests.unit.train.speech import RATE, spoken
+from tests.unit.train.speech import RATE, spoken, write_spoken
 
 CLEAN = {"speeds": [1.0], "copies": 0}
 NOISY = {"speeds": [1.0], "copies": 3, "babble_probability": 0.5}
@@ -62,17 +61,8 @@ class Spoken:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    root, data = tmp_path_factory.mktemp("spoken"), {}
-    for seed, (name, speakers, count) in enumerate((("train", "abc", 5), ("valid", "abc", 1), ("dev", "xy", 3))):
-        rng, wav = np.random.default_rng(seed), {}
-        for utt in (f"{spk}-{name}{i}" for spk in speakers for i in range(count)):
-            soundfile.write(root / f"{utt}.wav", spoken(rng, int(rng.integers(6000, 20000))), RATE)
-            wav[utt] = str(root / f"{utt}.wav")
-        utt2spk = {utt: utt[0] for utt in wav}
-        utt2dur = {utt: soundfile.info(path).duration for utt, path in wav.items()}
-        data[name] = str(root / "data" / name)
-        write_data_dir(data[name], {"wav.scp": wav, "utt2spk": utt2spk, "utt2dur": utt2dur})
-        write_trials(f"{data[name]}/trials_pairs", all_pairs(utt2spk))
+    root = tmp_path_factory.mktemp("spoken")
+    data = write_spoken(root, 20000)
     data["speeds"] = str(root / "data/speeds")
     augment_data_dir(data["train"], data["speeds"], Augmentation(speeds=(0.9, 1.0, 1.13)), 1)
     return Spoken(root, data)

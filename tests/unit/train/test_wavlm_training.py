@@ -18,12 +18,11 @@ from spkr.kaldi.datadir import write_data_dir
 from spkr.kaldi.maps import read_map
 from spkr.kaldi.shards import merge_shards
 from spkr.kaldi.table import TableReader
-from spkr.kaldi.trials import all_pairs, write_trials
 from spkr.nnet.embed import embed_set
 from spkr.nnet.model import load_model, read_model
 from tests.unit.nnet.wavlms import LAYERS, MHFA, front_end, random_wavlm
 from tests.unit.train.runs import BATCHES, crash, run
-from tests.unit.train.speech import RATE, spoken
+from tests.unit.train.speech import RATE, spoken, write_spoken
 
 WAVES = {"waveforms": True, "epochs": 2, "batches": BATCHES | {"time_masks": 0, "freq_masks": 0, "batch_size": 5}}
 
@@ -47,18 +46,9 @@ def make_features(data, out, fe):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    root, data = tmp_path_factory.mktemp("recorded"), {}
+    root = tmp_path_factory.mktemp("recorded")
+    data = write_spoken(root, 12000)
     torch.save(random_wavlm().state_dict(), root / "small.pt")
-    for seed, (name, speakers, count) in enumerate((("train", "abc", 5), ("valid", "abc", 1), ("dev", "xy", 3))):
-        rng, wav = np.random.default_rng(seed), {}
-        for utt in (f"{spk}-{name}{i}" for spk in speakers for i in range(count)):
-            soundfile.write(root / f"{utt}.wav", spoken(rng, int(rng.integers(6000, 12000))), RATE)
-            wav[utt] = str(root / f"{utt}.wav")
-        utt2spk = {utt: utt[0] for utt in wav}
-        data[name] = str(root / "data" / name)
-        durations = {utt: soundfile.info(path).duration for utt, path in wav.items()}
-        write_data_dir(data[name], {"wav.scp": wav, "utt2spk": utt2spk, "utt2dur": durations})
-        write_trials(f"{data[name]}/trials_pairs", all_pairs(utt2spk))
     fe = front_end(root / "small.pt")
     feats = {name: make_features(folder, root / "feats" / name, fe) for name, folder in data.items()}
     return Corpus(data, feats, fe)
