@@ -156,6 +156,8 @@ def read_text(path: str | Path) -> str:
     """
     path = Path(path)
     try:
+        if path.is_char_device() or path.is_block_device():
+            raise InputError(f"{path}: a device, which may have no end; expected a text file")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

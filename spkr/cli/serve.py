@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from spkr.cli.arguments import add_listening, positive, positive_number
-from spkr.cli.packed import add_rule, model_of
+from spkr.cli.packed import add_least, add_rule, model_of
 from spkr.cli.voices import add_margin
 from spkr.errors import InputError
 
@@ -33,6 +33,7 @@ def add_verbs(verb) -> None:
                    help="requests in work at the same time (default: the number of processor cores)")  # fmt: skip
     p.add_argument("--queue", type=_not_negative, metavar="N",
                    help="further requests that wait; more are told to come back (default: 64)")  # fmt: skip
+    add_least(p)
     add_margin(p)
     add_rule(p)
 
@@ -56,7 +57,7 @@ def _serve(args) -> None:
     names = ("max_upload", "max_seconds", "rate", "at_once", "queue")
     limits = Limits(**{name: value for name in names if (value := getattr(args, name)) is not None})
     args.threads = args.threads or 1  # of each request; several are in work at once
-    model = model_of(args)
+    model = model_of(args, args.min_speech)
     rule = model.rule(args.prior, args.threshold, args.false_alarms)
     with private_folder() as folder, listen(args.host, args.port) as listening:
         reader = Reader(folder, model.front_end, limits.max_seconds, args.channel)

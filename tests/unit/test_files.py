@@ -144,6 +144,12 @@ def test_folder_in_place_of_a_file_is_refused(tmp_path):
         list(read_lines(tmp_path))
 
 
+def test_a_device_in_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / "file").symlink_to("/dev/zero")  # which never ends
+    with pytest.raises(InputError, match="file: a device, which may have no end; expected a text file"):
+        list(read_lines(tmp_path / "file"))
+
+
 def test_digest(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     assert sha256(tmp_path / "file") == hashlib.sha256(b"content").hexdigest()

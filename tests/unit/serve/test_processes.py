@@ -82,6 +82,14 @@ def test_more_clients_than_may_wait_come_back(tmp_path, http):
     assert None not in tried and sum(tried) > 0
 
 
+def test_recordings_with_too_little_speech(tmp_path, http):
+    short, longer = recorded("ann", 0.7), recorded("ann", 2.0)
+    with running(tmp_path, "--min-speech", "1") as server:
+        assert verify(http, server, WAV, longer).status_code == 200
+        answer = verify(http, server, WAV, short)
+        assert answer.status_code == 422 and "expected 1 s or more" in answer.json()["error"]
+
+
 def test_kill_9_in_the_middle_of_enrolments(tmp_path, http):
     rng, known = random.Random(1), set()
     several = {voice: form(files=[recorded(voice, 1.5, seed) for seed in range(3)]) for voice in PITCHES}
