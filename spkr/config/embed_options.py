@@ -15,5 +15,7 @@ class Embed(Options):
 
     shards: Shards = option(1, "number of arks per set, and of jobs that write them")
     batch_frames: Positive = option(10_000, "frames in a batch of utterances of similar length, with padding")
-    precision: Precision = option("float32", "of the encoder; bfloat16 is faster, but has only three digits")
+    precision: Precision = option(
+        "float32", "of the encoder; bfloat16 is faster if the device has it, but with three digits"
+    )
     silent: Literal["warn", "refuse"] = option("warn", "what to do about utterances without a voiced frame")

@@ -136,7 +136,7 @@ class TrainOptions(Running):
     accumulate: Positive = option(
         1, "parts of a batch that are computed one after another: less memory, the same steps"
     )
-    mixed_precision: Flag = option(False, "bfloat16, or float16 on GPUs without it")
+    mixed_precision: Flag = option(False, "bfloat16; without it, float16 on GPUs and float32 on processors")
     compile: Flag = option(False, "torch.compile the network")
     wavlm_lr: Probability = option(
         0.0, "with feats.type ssl: learning rate of the WavLM, as a part of lr; 0: it stays as it is"

@@ -34,8 +34,12 @@ def test_the_loss_is_of_smoothed_labels(toy, tmp_path):
     assert losses[1.0] != pytest.approx(losses[0.0], rel=1e-3)
 
 
-def test_mixed_precision_is_bfloat16_in_training_alone(toy, tmp_path):
-    dtypes = set()
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", "sve_bf16", "avx2"])
+def test_mixed_precision_is_bfloat16_in_training_alone(toy, tmp_path, monkeypatch, caplog, flag):
+    """On processors that have it."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {flag: True, "architecture": "any", "avx512_f": True})
+    dtypes, expected = set(), torch.float32 if flag == "avx2" else torch.bfloat16
     # Not those of DepthwiseConv1d, which are of float32 where there are few channels
     hook = torch.nn.modules.module.register_module_forward_hook(
         lambda module, args, out: (
@@ -43,12 +47,14 @@ def test_mixed_precision_is_bfloat16_in_training_alone(toy, tmp_path):
         )
     )
     try:
-        for mixed, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        for mixed, dtype in ((True, expected), (False, torch.float32)):
             dtypes.clear()
             run(toy, tmp_path / str(mixed), mixed_precision=mixed, epochs=1)
             assert dtypes == {(True, dtype), (False, torch.float32)}
     finally:
         hook.remove()
+    said = caplog.text.count("this processor has no bfloat16: mixed_precision is float32 here")
+    assert said == (expected == torch.float32)
 
 
 def test_compile_is_torchs(toy, tmp_path, monkeypatch):
