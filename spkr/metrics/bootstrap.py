@@ -85,8 +85,11 @@ def resample(
 
     first = in_draw(draws[0])  # computes what all draws share
     trials = sum(len(side) for system in systems.values() for side in system.sides)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if trials > IN_PARALLEL else 1) as pool:
-        all_draws = [first, *pool.map(in_draw, draws[1:])]
+    if trials > IN_PARALLEL:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            all_draws = [first, *pool.map(in_draw, draws[1:])]
+    else:
+        all_draws = [first, *map(in_draw, draws[1:])]
     names = dict.fromkeys(name for of_draw in all_draws for name in of_draw)
     return {name: np.array([of_draw.get(name, math.nan) for of_draw in all_draws]) for name in names}
 
