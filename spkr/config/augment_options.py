@@ -97,6 +97,8 @@ class Augmentation(Options):
             values = getattr(self, name)
             if 1 not in values or not all(map(is_hundredth, values)):
                 raise InputError(f"{name}: {list(values)}; expected hundredths, and 1 among them")
+            if len({round(100 * value) for value in values}) < len(values):
+                raise InputError(f"{name}: {list(values)}; expected each once")
         if self.babble_probability + self.music_probability > 1:
             raise InputError("music_probability: more than 1 with babble_probability; make one of them less")
         return self

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from spkr.config.grid_options import SET_BY_GRID, SHARED, SHARED_LISTS, Grid
@@ -21,6 +22,9 @@ def check_grid(config: Config, sources: Sequence[Source]) -> None:
         raise InputError(f"{place(RUNS, given)}no runs; expected at least one, such as {{main: {{}}}}, or no grid")
     if not grid.runs:
         return
+    for key, instead in zip(SET_BY_GRID, ("grid.seeds", "grid.runs"), strict=True):
+        if any(source.sets((key,)) for source in sources):
+            raise InputError(f"{place((key,), sources)}a grid sets it itself, by {instead}; leave it out")
     lists = config.lists()
     of_dev = [name for name, (s, _) in lists.items() if s == "dev"]
     chosen, where = choosing_list(config), place(("grid", "choose_by"), sources)
@@ -68,6 +72,43 @@ def changes(entry: str, sources: Sequence[Source], root: Path) -> list[Source]:
             why = "the grid sets it itself" if of_grid else "it is the same in all runs; set it beside `grid`"
             raise InputError(f"{place(keys, found)}no run of a grid changes this: {why}")
     return found
+
+
+def check_runs(runs: Mapping[str, tuple[Config, Sequence[Source]]]) -> None:
+    """Raise InputError if a run is trained on dev, which is to choose, or if runs need each other's models.
+
+    Args: runs: by name, each with its sources.
+    """
+    folders = {Path("exp", config.experiment, run).resolve(): run for run, (config, _) in runs.items()}
+    needs: dict[str, set[str]] = {}
+    for run, (config, sources) in runs.items():
+        for keys, names in _heard(config):
+            if heard := [name for name in names if name.partition("_")[0] == "dev"]:
+                raise InputError(
+                    f"{place(keys, sources)}{heard[0]}, and a list of dev is to choose a row; expected other sets (the "
+                    f"run {run} of the grid)"
+                )
+        models = [] if config.pretrained else [config.train.init_from, config.train.teacher]
+        parents = [Path(path).resolve().parents[1] for path in models if path]
+        needs[run] = {folders[folder] for folder in parents if folder in folders}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as e:
+        circle, config = " and ".join(e.args[1][1:]), next(iter(runs.values()))
+        raise InputError(
+            f"{place(RUNS, config[1])}{circle}: each is trained with the model of another, and none comes first"
+        ) from None
+
+
+def _heard(config: Config) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
+    """The sets that a run learns from, each with the keys of what says so."""
+    if not config.pretrained:
+        yield ("train", "sets"), config.train.sets
+        if config.finetune.preset:
+            yield ("finetune", "train", "sets"), config.tuned("final.pt")[0].sets
+    if not config.backend.trained:
+        yield ("backend", "sets"), config.backend.sets
+    yield ("backend", "adapt_to"), [config.backend.adapt_to or ""]
 
 
 def check_differ(configs: Mapping[str, Config], sources: Sequence[Source]) -> None:

@@ -9,11 +9,13 @@ from typing import get_args
 from spkr.audio.augment_sounds import REMEDY, locate_folder, no_folder
 from spkr.config.augment_options import Augmentation
 from spkr.config.calibration_options import AUTO
+from spkr.config.grid_runs import runs_of
 from spkr.config.options import Options, SetName, read_options, suggest
 from spkr.config.pretrained import pretrained_networks, read_pretrained
 from spkr.config.pretrained_options import model_file
 from spkr.config.schema import Config
 from spkr.config.sources import read_source
+from spkr.config.train_options import Train
 from spkr.errors import InputError
 
 UNPACKED = "exp/corpora"  # where archives are unpacked
@@ -44,11 +46,35 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
             )
     for path, made in _used_augmentations(config):
         _check_folders(made, corpora, lambda key, path=path: place(*path, key))
+    for path, train in _trainings(config):
+        made = config.augment.get(train.augment or "", Augmentation())
+        if train.waveforms and (made.copies or made.formants != (1,)):
+            raise InputError(
+                f"{place(*path, 'augment')}{train.augment} changes more than the speed; expected speeds alone with "
+                "train.waveforms, which takes copies from train.on_the_fly"
+            )
+    _check_files(config, root, place)
+    _check_backends(config, place)
+
+
+def _check_files(config: Config, root: Path, place: Place) -> None:
+    """Raise InputError for a model that neither exists nor is made, and for one that a training would replace.
+
+    Snakemake deletes what a job writes before the job starts: it must not be what the job reads.
+    """
+    of_grid = [run for run, _, _ in runs_of(config.grid)]
+    trains = not config.pretrained and (not of_grid or config.run in of_grid)  # what a grid's runs share is no run
+    own = Path("exp", config.experiment, config.run).resolve()
     made = {model_file(name) for name in pretrained_networks(root)}
+    made |= {f"exp/{config.experiment}/{run}/model/final.pt" for run in of_grid}
     for path, value in _files(config):
+        if value and trains and path[0] == "train" and Path(value).resolve().is_relative_to(own):
+            raise InputError(
+                f"{place(*path)}{value} is what this run writes, the run {config.run}; expected the model of another "
+                "run: give this one a name of its own, such as `run: student`"
+            )
         if value and value not in made and not Path(value).is_file():
             raise InputError(f"{place(*path)}{_missing(value)}")
-    _check_backends(config, place)
 
 
 def _check_backends(config: Config, place: Place) -> None:
@@ -150,19 +176,23 @@ def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None
     yield ("finetune", "train", "augment"), config.finetune.train.get("augment")
 
 
+def _trainings(config: Config) -> Iterable[tuple[tuple[str, ...], Train]]:
+    """The trainings of this config, each with the keys of its section."""
+    if not config.pretrained:
+        yield ("train",), config.train
+        if config.finetune.preset:
+            yield ("finetune", "train"), config.tuned("final.pt")[0]
+
+
 def _used_augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], Augmentation]]:
-    names = [] if config.pretrained else [config.train.augment]
-    if not config.pretrained and config.finetune.preset:
-        names.append(config.finetune.train.get("augment"))
+    trainings = list(_trainings(config))
+    names = [train.augment for _, train in trainings]
     if not config.backend.trained:
         names.append(config.backend.augment)
     names += [value.partition("_")[2] for _, value in _sets(config) if value]  # dev_loud: of the augmentation loud
     for name in dict.fromkeys(filter(None, names)):
         yield ("augment", name), config.augment[name]
-    if not config.pretrained:
-        yield ("train", "on_the_fly"), config.train.on_the_fly
-        if config.finetune.preset:
-            yield ("finetune", "train", "on_the_fly"), config.tuned("final.pt")[0].on_the_fly
+    yield from (((*path, "on_the_fly"), train.on_the_fly) for path, train in trainings)
 
 
 def _check_folders(made: Augmentation, corpora: str | None, place: Place) -> None:

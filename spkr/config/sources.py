@@ -83,7 +83,7 @@ def rest(given: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(known.get(key), dict):
             if below := rest(value, known[key]):
                 result[key] = below
-        elif key not in known or value != known[key]:
+        elif key not in known or (value != known[key] and repr(value) != repr(known[key])):  # .nan is not .nan
             result[key] = value
     return result
 

@@ -157,6 +157,15 @@ class TrainOptions(Running):
             raise InputError(f"min_lr: {self.min_lr:g}; expected at most lr, {self.lr:g}")
         if self.on_the_fly.copies and not self.waveforms:
             raise InputError("on_the_fly: copies, of features from arks; set waveforms to true with them")
+        for name in ("speeds", "formants"):
+            if (values := getattr(self.on_the_fly, name)) != (1,):
+                raise InputError(
+                    f"on_the_fly.{name}: {list(values)}; expected [1.0]; set train.augment for other voices"
+                )
+        if self.batches.batch_size % self.accumulate:
+            raise InputError(
+                f"accumulate: {self.accumulate}; expected equal parts of a batch of {self.batches.batch_size}"
+            )
         return self
 
 

@@ -93,9 +93,15 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
             raise InputError(f"{path}: {damaged}") from None
     found = read_torch(path, path, f"expected {EXPECTED}", damaged)
     found = found.get("model", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(_is_weight(*item) for item in found.items()):
         raise InputError(f"{path}: not a state dict; expected {EXPECTED}")
     return found
+
+
+def _is_weight(name: Any, value: Any) -> bool:
+    """Whether an entry of a state dict is a name and real numbers."""
+    plain = isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+    return isinstance(name, str) and plain and not value.is_complex()
 
 
 def as_torchaudio(state: Mapping[str, torch.Tensor], path: str | Path) -> dict[str, torch.Tensor]:

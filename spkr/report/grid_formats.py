@@ -55,8 +55,10 @@ def _notes(table: GridTable) -> list[str]:
     if table.resolved is not None:
         verb = "is better than" if table.resolved else "cannot be told apart from"
         notes.append(f"{table.chosen} {verb} {first} on {choosing}" + ("" if table.resolved else _why(table)))
-    if len(table.rows[first].runs) > 1:
-        seeds = table.rows[first].label("seed")
+    seeds = table.rows[first].label("seed")
+    if len(table.rows[first].runs) == 1:
+        notes.append(f"seed {seeds} alone: another may turn the order round")
+    else:
         notes.append(f"means over the seeds {seeds}; ±: standard deviation over them; (): the lowest and the highest")
     if compared and compared[0].draws:
         corrected = f", corrected by Holm's method over {len(compared)} rows" if len(compared) > 1 else ""

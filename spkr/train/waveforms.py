@@ -103,10 +103,6 @@ def steps(rate: int, new_rate: int, percent: int) -> tuple[int, int]:
 
 def check_copies(copies: Augmentation) -> None:
     """Raise InputError if `train.on_the_fly` asks for what the device does not compute."""
-    if copies.speeds != (1,):
-        raise InputError(
-            f"train.on_the_fly.speeds: {list(copies.speeds)}; expected [1.0]; set train.augment for other speeds"
-        )
     effects = ["telephone"] if copies.codec_probability else [name for name in EFFECTS if name in copies.copy_names()]
     if effects:
         raise InputError(

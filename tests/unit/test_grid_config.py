@@ -106,6 +106,20 @@ def grid(**changes):
             r"grid.choose_by: 'dev_trials_pair' no such list of dev; did you mean dev_",
         ),
         (grid(choose_by="trials_pairs"), r"grid.choose_by: 'trials_pairs' is of test, and nothing is chosen on test; "),
+        ({"seed": 7} | grid(), r"grid.yaml:1: seed: a grid sets it itself, by grid.seeds; leave it out"),
+        ({"run": "large"} | grid(), r"grid.yaml:1: run: a grid sets it itself, by grid.runs; leave it out"),
+        (
+            grid(runs=RUNS | {"a": {"train": {"sets": ["train", "dev"]}}}),
+            r"grid.yaml:13: train.sets: dev, and a list of dev is to choose a row; .* \(the run a-s1 of the grid\)",
+        ),
+        (
+            grid(runs=RUNS | {"a": {"backend": {"sets": ["train", "dev"]}}}),
+            r"backend.sets: dev, and a list of dev is to",
+        ),
+        (
+            grid(runs={"a": {"backend": {"adapt_to": "dev_speed3", "kinds": ["plda", "plda_adapted"]}}}),
+            r"backend.adapt_to: dev_speed3, and a list of dev",
+        ),
         (grid(lists=["trials_mic"]), r"grid.lists: no such list 'trials_mic'; did you mean"),
         (grid(lists=["trials_pairs"] * 2), r"grid.lists: .*; expected each once"),
         (grid(seed=[1]), r"grid.yaml:\d+: grid.seed: no such key; did you mean seeds"),
@@ -131,3 +145,52 @@ def test_two_runs_of_one_name_are_an_error_with_both_lines(tmp_path):
     path.write_text("grid:\n  runs:\n    main: {}\n    tdnn: {model: {preset: tdnn}}\n    main: {seed: 2}\n")
     with pytest.raises(InputError, match=r"grid.yaml:5: grid.runs.main: is set in line 3, too; keep one of them"):
         read_config(ROOT, yaml.safe_load(path.read_text()), [path])
+
+
+def test_a_run_may_learn_from_another_of_the_grid_but_from_none_that_learns_from_it(tmp_path, monkeypatch):
+    """Its model need not be there yet: a rule makes it."""
+    monkeypatch.chdir(tmp_path)
+
+    def of(run, **more):
+        return {"train": {"teacher": f"exp/an4/{run}/model/final.pt"} | more}
+
+    found = read(tmp_path, **grid(runs={"main": {}, "student": of("main-s1")}))
+    assert found.runs["student-s2"].config.train.teacher == "exp/an4/main-s1/model/final.pt"
+    wrong = {
+        "exp/an4/main-s9/model/final.pt'.*; expected one that exists": {"main": {}, "student": of("main-s9")},
+        "main-s1/model/final.pt is what this run writes, the run main-s1": {"main": of("main-s1")},
+        "(a-s1 and b-s1|b-s1 and a-s1): each is trained with": {"a": of("b-s1"), "b": of("a-s1", epochs=9)},
+    }
+    for message, runs in wrong.items():
+        with pytest.raises(InputError, match=message):
+            read(tmp_path, **(grid(runs=runs) | {"grid": {"seeds": [1], "runs": runs}}))
+
+
+@pytest.mark.parametrize("key", ["teacher", "init_from"])
+def test_a_run_that_would_replace_what_it_learns_from_is_refused(tmp_path, monkeypatch, key):
+    """However its path is written: Snakemake deletes the outputs of a job before it starts."""
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "exp/an4/main/model/final.pt"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    for path in ("exp/an4/main/model/final.pt", "./exp/an4/main/model/final.pt", str(model)):
+        with pytest.raises(InputError, match=rf"grid.yaml:\d: train.{key}: .* is what this run writes, the run main; "):
+            read(tmp_path, train={key: path})
+        assert getattr(read(tmp_path, train={key: path}, run="student").config.train, key) == path
+    assert read(tmp_path, model=str(model)).config.pretrained  # nothing is trained then
+
+
+def test_a_number_that_is_none_is_of_the_file_that_sets_it(tmp_path):
+    with pytest.raises(InputError, match=r"grid.yaml:2: train.lr: nan; expected a number"):
+        read(tmp_path, train={"lr": float("nan")})
+
+
+def test_waveforms_take_copies_at_other_speeds_only(tmp_path):
+    voices = {"voices": {"speeds": [1.0], "formants": [0.9, 1.0]}, "rooms": {"copies": 1}}
+    for name in voices:
+        with pytest.raises(
+            InputError, match=rf"train.augment: {name} changes more than the speed; expected speeds alone"
+        ):
+            read(tmp_path, augment=voices, train={"augment": name, "waveforms": True})
+    with pytest.raises(InputError, match=r"train.accumulate: 3; expected equal parts of a batch of 64"):
+        read(tmp_path, train={"accumulate": 3})

@@ -52,6 +52,8 @@ def test_other_formants_are_other_speakers_at_each_speed():
     for values in ((0.9, 1.1), (1.0, 0.905)):
         with pytest.raises(InputError, match=r"formants: .*; expected hundredths, and 1 among them"):
             read_options(Augmentation, {"formants": values}, "x")
+    with pytest.raises(InputError, match="formants: .*; expected each once"):  # the copies would have one name
+        read_options(Augmentation, {"formants": [1, 0.9, 0.9 + 1e-13]}, "x")
 
 
 def test_data_dir_of_copies_is_a_whole_one(tmp_path):

@@ -80,6 +80,10 @@ FAULTS = {
     ),
     "no state dict": (lambda m: [1, 2], "not a state dict; expected a WavLM"),
     "settings": (lambda m: {"a": 1}, "not a state dict; expected a WavLM"),
+    "a number as a name": (lambda m: {1: torch.zeros(2)}, "not a state dict; expected a WavLM"),
+    "sparse": (lambda m: changed(m, odd=torch.zeros(2).to_sparse()), "not a state dict; expected a WavLM"),
+    "complex": (lambda m: changed(m, odd=torch.zeros(2) * 1j), "not a state dict; expected a WavLM"),
+    "no values": (lambda m: changed(m, odd=torch.zeros(2, device="meta")), "not a state dict; expected a WavLM"),
 }
 
 

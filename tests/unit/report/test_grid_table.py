@@ -120,6 +120,7 @@ def test_the_difference_is_paired_by_seeds(corpus):
 def test_one_row_and_one_seed(corpus, capsys):
     text, content, table = made(capsys, {"main": row(corpus, "main", (1, 1), seeds=(1,))})
     assert content["chosen"] == "main" and "±" not in text
+    assert "seed 1 alone: another may turn the order round" in text
     assert table[0]["eer_sd"] == "" and content["rows"][0]["lists"][DEV]["eer"]["sd"] is None
 
 

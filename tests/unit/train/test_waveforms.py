@@ -264,6 +264,10 @@ def test_a_run_that_crashed_goes_on_and_ends_with_the_same_bytes(corpus, tmp_pat
     [
         ({"waveforms": False}, "train.on_the_fly: copies, of features from arks; set waveforms"),
         ({"on_the_fly": CLEAN | {"speeds": [0.9, 1.0]}}, r"train.on_the_fly.speeds: \[0.9, 1.0\]; expected \[1.0\]"),
+        (
+            {"on_the_fly": NOISY | {"formants": [0.9, 1.0]}},
+            r"train.on_the_fly.formants: \[0.9, 1.0\]; expected \[1.0\]",
+        ),
         ({"on_the_fly": CLEAN | {"copies": ["telephone"]}}, "train.on_the_fly: telephone"),
         ({"on_the_fly": NOISY | {"codec_probability": 0.1}}, "train.on_the_fly: telephone"),
         ({"on_the_fly": NOISY | {"snrs": 3}}, "train.on_the_fly.snrs: no such key"),
