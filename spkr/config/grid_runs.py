@@ -89,7 +89,7 @@ def check_runs(runs: Mapping[str, tuple[Config, Sequence[Source]]]) -> None:
                     f"run {run} of the grid)"
                 )
         models = [] if config.pretrained else [config.train.init_from, config.train.teacher]
-        parents = [Path(path).resolve().parents[1] for path in models if path]
+        parents = [Path(path).resolve().parent.parent for path in models if path]
         needs[run] = {folders[folder] for folder in parents if folder in folders}
     try:
         TopologicalSorter(needs).prepare()
