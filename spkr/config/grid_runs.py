@@ -74,41 +74,39 @@ def changes(entry: str, sources: Sequence[Source], root: Path) -> list[Source]:
     return found
 
 
-def check_runs(runs: Mapping[str, tuple[Config, Sequence[Source]]]) -> None:
-    """Raise InputError if a run is trained on dev, which is to choose, or if runs need each other's models.
+def check_unheard(run: str, config: Config, sources: Sequence[Source]) -> None:
+    """Raise InputError if a run of a grid learns from dev, by which a row is chosen."""
+    for keys, names in _heard(config):
+        if heard := [name for name in names if name.partition("_")[0] == "dev"]:
+            raise InputError(
+                f"{place(keys, sources)}{heard[0]}, and a list of dev is to choose a row; expected other sets (the run "
+                f"{run} of the grid)"
+            )
 
-    Args: runs: by name, each with its sources.
-    """
-    folders = {Path("exp", config.experiment, run).resolve(): run for run, (config, _) in runs.items()}
+
+def _heard(config: Config) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
+    """The sets that a run learns from, each with the keys of what says so."""
+    yield from (((*keys, "sets"), train.sets) for keys, train in config.trainings())
+    if not config.backend.trained:
+        yield ("backend", "sets"), config.backend.sets
+    yield ("backend", "adapt_to"), [config.backend.adapt_to or ""]
+
+
+def check_order(runs: Mapping[str, Config], sources: Sequence[Source]) -> None:
+    """Raise InputError if runs, by name, are trained with each other's models, so that none can be the first."""
+    folders = {Path("exp", config.experiment, run).resolve(): run for run, config in runs.items()}
     needs: dict[str, set[str]] = {}
-    for run, (config, sources) in runs.items():
-        for keys, names in _heard(config):
-            if heard := [name for name in names if name.partition("_")[0] == "dev"]:
-                raise InputError(
-                    f"{place(keys, sources)}{heard[0]}, and a list of dev is to choose a row; expected other sets (the "
-                    f"run {run} of the grid)"
-                )
+    for run, config in runs.items():
         models = [] if config.pretrained else [config.train.init_from, config.train.teacher]
         parents = [Path(path).resolve().parent.parent for path in models if path]
         needs[run] = {folders[folder] for folder in parents if folder in folders}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as e:
-        circle, config = " and ".join(e.args[1][1:]), next(iter(runs.values()))
+        circle = " and ".join(e.args[1][1:])
         raise InputError(
-            f"{place(RUNS, config[1])}{circle}: each is trained with the model of another, and none comes first"
+            f"{place(RUNS, sources)}{circle}: each is trained with the model of another, and none comes first"
         ) from None
-
-
-def _heard(config: Config) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
-    """The sets that a run learns from, each with the keys of what says so."""
-    if not config.pretrained:
-        yield ("train", "sets"), config.train.sets
-        if config.finetune.preset:
-            yield ("finetune", "train", "sets"), config.tuned("final.pt")[0].sets
-    if not config.backend.trained:
-        yield ("backend", "sets"), config.backend.sets
-    yield ("backend", "adapt_to"), [config.backend.adapt_to or ""]
 
 
 def check_differ(configs: Mapping[str, Config], sources: Sequence[Source]) -> None:

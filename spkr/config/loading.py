@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from spkr.config.augment_options import AUGMENTATIONS
 from spkr.config.front_end_options import Reading
-from spkr.config.grid_runs import changes, check_differ, check_grid, check_runs, runs_of
+from spkr.config.grid_runs import changes, check_differ, check_grid, check_order, check_unheard, runs_of
 from spkr.config.names import check_names
 from spkr.config.options import first_error, suggest
 from spkr.config.others import check_other, entries, on_corpus_of, recipes, settings_of
@@ -113,7 +113,9 @@ def read_config(root: str | Path, given: dict[str, Any], files: Sequence[str | P
             raise InputError(f"{e} (the run {entry} of the grid)") from None
     first = {entry: resolved.runs[run].config for run, entry, _ in reversed([*runs_of(resolved.config.grid)])}
     check_differ(dict(reversed(first.items())), resolved.sources)
-    check_runs({run: (one.config, one.sources) for run, one in resolved.runs.items()})
+    for run, one in resolved.runs.items():
+        check_unheard(run, one.config, one.sources)
+    check_order({run: one.config for run, one in resolved.runs.items()}, resolved.sources)
     return resolved
 
 

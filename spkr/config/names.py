@@ -15,7 +15,6 @@ from spkr.config.pretrained import pretrained_networks, read_pretrained
 from spkr.config.pretrained_options import model_file
 from spkr.config.schema import Config
 from spkr.config.sources import read_source
-from spkr.config.train_options import Train
 from spkr.errors import InputError
 
 UNPACKED = "exp/corpora"  # where archives are unpacked
@@ -46,15 +45,20 @@ def check_names(config: Config, root: Path, corpora: str | None, place: Place) -
             )
     for path, made in _used_augmentations(config):
         _check_folders(made, corpora, lambda key, path=path: place(*path, key))
-    for path, train in _trainings(config):
+    _check_waveforms(config, place)
+    _check_files(config, root, place)
+    _check_backends(config, place)
+
+
+def _check_waveforms(config: Config, place: Place) -> None:
+    """Raise InputError if a training on waveforms is to use copies that it would refuse."""
+    for path, train in config.trainings():
         made = config.augment.get(train.augment or "", Augmentation())
         if train.waveforms and (made.copies or made.formants != (1,)):
             raise InputError(
                 f"{place(*path, 'augment')}{train.augment} changes more than the speed; expected speeds alone with "
                 "train.waveforms, which takes copies from train.on_the_fly"
             )
-    _check_files(config, root, place)
-    _check_backends(config, place)
 
 
 def _check_files(config: Config, root: Path, place: Place) -> None:
@@ -176,16 +180,8 @@ def _augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], str | None
     yield ("finetune", "train", "augment"), config.finetune.train.get("augment")
 
 
-def _trainings(config: Config) -> Iterable[tuple[tuple[str, ...], Train]]:
-    """The trainings of this config, each with the keys of its section."""
-    if not config.pretrained:
-        yield ("train",), config.train
-        if config.finetune.preset:
-            yield ("finetune", "train"), config.tuned("final.pt")[0]
-
-
 def _used_augmentations(config: Config) -> Iterable[tuple[tuple[str, ...], Augmentation]]:
-    trainings = list(_trainings(config))
+    trainings = list(config.trainings())
     names = [train.augment for _, train in trainings]
     if not config.backend.trained:
         names.append(config.backend.augment)

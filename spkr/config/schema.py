@@ -1,6 +1,6 @@
 """The whole config: its sections, and what follows from more than one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -95,6 +95,13 @@ class Config(Options):
             raise InputError(f"head.{min(changes)}: model.head.type softmax has no margin; expected another head")
         own = {k: v for k, v in changes.items() if k in type(self.network.head).model_fields}
         return train, self.network.replace(head=self.network.head.to_dict() | own)
+
+    def trainings(self) -> Iterator[tuple[tuple[str, ...], Train]]:
+        """The trainings of a run, each with the keys of its section; none if a trained network is used as it is."""
+        if not self.pretrained:
+            yield ("train",), self.train
+            if self.finetune.preset:
+                yield ("finetune", "train"), self.tuned("final.pt")[0]
 
     def sets(self, root: Path) -> list[str]:
         """The sets of the corpus: those in `corpus.data`, or all. Args: root is the folder of the Snakefile."""

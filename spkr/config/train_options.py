@@ -162,11 +162,17 @@ class TrainOptions(Running):
                 raise InputError(
                     f"on_the_fly.{name}: {list(values)}; expected [1.0]; set train.augment for other voices"
                 )
-        if self.batches.batch_size % self.accumulate:
+        if not has_equal_parts(self.batches.batch_size, self.accumulate):
             raise InputError(
-                f"accumulate: {self.accumulate}; expected equal parts of a batch of {self.batches.batch_size}"
+                f"accumulate: {self.accumulate}; expected equal parts of a batch of {self.batches.batch_size}, of two "
+                "utterances or more"
             )
         return self
+
+
+def has_equal_parts(rows: int, parts: int) -> bool:
+    """Whether rows of a batch can be computed in equal parts, each of two or more, which batch norm needs."""
+    return rows % parts == 0 and rows >= 2 * parts
 
 
 class Train(TrainOptions):

@@ -15,6 +15,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from spkr.config.train_options import has_equal_parts
 from spkr.errors import InputError
 
 PATIENCE = timedelta(hours=2)  # how long the others wait while the first one measures and saves
@@ -38,7 +39,7 @@ class Processes:
         size, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_RANK", 0))
         if batch_size % size:
             raise InputError(f"train.batches.batch_size: {batch_size} is no multiple of the {size} processes")
-        if batch_size // size % accumulate or batch_size // size < 2 * accumulate:
+        if not has_equal_parts(batch_size // size, accumulate):
             raise InputError(
                 f"train.accumulate: {accumulate}; expected equal parts, of two utterances or more, of the "
                 f"{batch_size // size} of a batch in each process"

@@ -8,8 +8,6 @@ from spkr.nnet.model import SpeakerNet
 from tests.conftest import ROOT
 
 CONF = ROOT / "conf"
-# A 1x1 convolution with a stride has 8 channels or more: with fewer, torch 2.11 on processors without AVX-512 writes
-# beyond its buffer in the backward pass (oneDNN's jit_1x1:avx2, channels last).
 SMALL = {
     "type": "quartznet",
     "filters": 8,
@@ -23,6 +21,8 @@ SMALL = {
     "head": {"type": "softmax"},
 }
 TAIL = {k: SMALL[k] for k in ("pooling", "embedding_layers", "head")}
+# A 1x1 convolution with a stride has 8 channels or more: with fewer, torch 2.11 on processors without AVX-512 writes
+# beyond its buffer in the backward pass (oneDNN's jit_1x1:avx2, channels last).
 SMALL_OF = {
     "quartznet": SMALL,
     "tdnn": {"type": "tdnn", "filters": 8, "last_filters": 6} | TAIL,
