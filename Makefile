@@ -35,7 +35,7 @@ test-real: install
 	$(BIN)/pytest -m "real and not long" -n 2 --dist loadfile
 
 test-slow: install
-	$(BIN)/pytest -m slow -n 2
+	$(BIN)/pytest -m "slow and not long" -n 2 --dist loadfile
 
 test-long: install
 	$(BIN)/pytest -m long

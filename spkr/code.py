@@ -4,6 +4,7 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from spkr.errors import InputError
 from spkr.files import sha256
@@ -21,7 +22,7 @@ def code_digest(*paths: str | Path) -> str:
         if not (found := {module.resolve() for module in found}):
             raise InputError(f"{path}: no Python module in this folder")
         modules |= found
-    digests = sorted(_source_digest(module, _read(module)) for module in modules)
+    digests = sorted(_read(module).digest for module in modules)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
 
@@ -51,10 +52,11 @@ def code_of(*modules: str | Path, root: str | Path) -> str:
         path = left.pop()
         if path and path not in found:
             found.add(path)
-            left += [_path(root, name, path.parent) for name in _imports(path)]
+            left += [_path(root, name, path.parent) for name in _read(path).imports]
     return code_digest(*found)
 
 
+@cache
 def _path(root: Path, name: str, beside: Path | None = None) -> Path | None:
     """The file of a module that affects numbers, in spkr or beside a script; None for any other module."""
     package, *parts = name.split(".")
@@ -67,35 +69,35 @@ def _path(root: Path, name: str, beside: Path | None = None) -> Path | None:
     return path if path and path.is_file() else None
 
 
-@cache
-def _imports(path: Path) -> list[str]:
-    """The names that a module imports anywhere; `from spkr.kaldi import trials` also gives spkr.kaldi.trials."""
-    names = []
-    for node in ast.walk(ast.parse(_read(path), str(path))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
+class _Module(NamedTuple):
+    """What counts of a module's text."""
+
+    digest: str
+    imports: list[str]  # names, imported anywhere; `from spkr.kaldi import trials` also gives spkr.kaldi.trials
 
 
-def _read(module: Path) -> bytes:
+def _read(module: Path) -> _Module:
     try:
-        return module.read_bytes()
+        return _parsed(module.read_bytes())
     except OSError as e:
         raise InputError(f"{module}: cannot be read ({e.strerror})") from None
+    except (SyntaxError, ValueError) as e:
+        raise InputError(f"{module}: not a Python module ({e})") from None
 
 
 @cache
-def _source_digest(module: Path, source: bytes) -> str:
-    try:
-        tree = ast.parse(source, str(module))
-    except (SyntaxError, ValueError) as e:
-        raise InputError(f"{module}: not a Python module ({e})") from None
+def _parsed(source: bytes) -> _Module:
+    """Cached by the text, as copies of a checkout have the same."""
+    tree, imports = ast.parse(source, "this module"), []
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):  # the body of a lambda is an expression
             node.body = [s for s in body if not _is_docstring(s)] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()  # unlike ast.dump, the same in all versions of Python
+        elif isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    text = ast.unparse(tree)  # unlike ast.dump, the same in all versions of Python
+    return _Module(hashlib.sha256(text.encode()).hexdigest(), imports)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

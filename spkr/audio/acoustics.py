@@ -1,21 +1,20 @@
 """Rooms, noise and telephones, applied to (samples,) on the scale of 16-bit integers."""
 
 import math
+from functools import cache
 from io import BytesIO
 from types import ModuleType
 
 import numpy as np
-import scipy.fft
+import scipy  # which imports scipy.signal at its first use: half a second
 import soundfile
 from scipy.fft import irfft, next_fast_len
-from scipy.signal import butter, sosfilt
 
 from spkr.audio.resampling import resample
 
 POWER_FLOOR = 1e-18  # of reverberated speech; avoids a division by zero for silence
 TAIL_DELAY = 0.0025  # seconds from the direct sound to the tail: less than a metre of extra path
 TELEPHONE_RATE = 8000  # Hz
-TELEPHONE_BAND = butter(4, (300, 3400), "bandpass", fs=TELEPHONE_RATE, output="sos")  # edges of ITU-T G.712
 CODECS = {"mulaw": "ULAW", "alaw": "ALAW", "gsm": "GSM610"}  # ITU-T G.711 and GSM 06.10, as libsndfile calls them
 
 
@@ -77,7 +76,7 @@ def telephone(samples: np.ndarray, rate: int, codec: str) -> np.ndarray:
     narrow = samples.astype(np.float32, copy=False)
     if rate != TELEPHONE_RATE:
         narrow = resample(narrow, rate, TELEPHONE_RATE)
-    sent = np.clip(np.rint(sosfilt(TELEPHONE_BAND, narrow)), -32768, 32767).astype(np.int16)
+    sent = np.clip(np.rint(scipy.signal.sosfilt(telephone_band(), narrow)), -32768, 32767).astype(np.int16)
     line = BytesIO()
     soundfile.write(line, sent, TELEPHONE_RATE, format="WAV", subtype=CODECS[codec])
     line.seek(0)
@@ -85,3 +84,9 @@ def telephone(samples: np.ndarray, rate: int, codec: str) -> np.ndarray:
     if rate != TELEPHONE_RATE:
         heard = resample(heard, TELEPHONE_RATE, rate)
     return heard[: len(samples)]  # GSM 06.10 pads its last block
+
+
+@cache
+def telephone_band() -> np.ndarray:
+    """The band of a telephone, 300 to 3400 Hz as in ITU-T G.712, as second-order sections (4, 6) at 8 kHz."""
+    return scipy.signal.butter(4, (300, 3400), "bandpass", fs=TELEPHONE_RATE, output="sos")

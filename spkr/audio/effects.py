@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pkgutil import resolve_name
 
 import numpy as np
-from scipy.signal import fftconvolve
+import scipy  # which imports scipy.signal at its first use: half a second
 
 from spkr.audio import EFFECTS
 from spkr.audio.acoustics import coloured_noise, in_loop, power, reverberate, room_response
@@ -161,7 +161,7 @@ def distort(
     """
     out, response = samples, room_of(spec, rate, rng, read_file)
     if "rt60" in spec:
-        out = fftconvolve(out, response)[: len(samples)]
+        out = scipy.signal.fftconvolve(out, response)[: len(samples)]
     elif "rir" in spec:
         out = reverberate(out, response)
     if "snr" in spec:

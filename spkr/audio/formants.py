@@ -4,9 +4,8 @@ Speed moves pitch and formants together, as if a body grew as a whole. Formants 
 """
 
 import numpy as np
+import scipy  # which imports scipy.signal at its first use: half a second
 from scipy.fft import irfft, rfft
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
 WINDOW, SHIFT = 0.032, 0.008  # seconds
 PITCH_LIMIT = 0.002  # seconds: shorter quefrencies are the vocal tract, longer ones the pitch, up to 500 Hz
@@ -25,8 +24,8 @@ def shift_formants(samples: np.ndarray, ratio: float, rate: int) -> np.ndarray:
     """
     if ratio == 1:
         return samples
-    window = hann(round(WINDOW * rate), sym=False)
-    stft = ShortTimeFFT(window, hop=round(SHIFT * rate), fs=rate, scale_to="magnitude")
+    window = scipy.signal.windows.hann(round(WINDOW * rate), sym=False)
+    stft = scipy.signal.ShortTimeFFT(window, hop=round(SHIFT * rate), fs=rate, scale_to="magnitude")
     whole = np.pad(samples.astype(np.float64), (0, max(0, len(window) - len(samples))))
     spectrum = stft.stft(whole)
     envelope = smooth_envelope(spectrum, rate, len(window))

@@ -14,7 +14,8 @@ from tests.dag.dry_run import run_snakemake
 def snakemake(tmp_path_factory):
     """As the fixture of this name of all tests; `at` is another copy of the repository, and `directory` may be it."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["snakemake.cli", "snakemake.executors.dryrun", "spkr.config", "pytest"])
+    ours = ["spkr.config.loading", "spkr.audio.recordings", "tests.dag.preloaded"]
+    context.set_forkserver_preload(["pytest", "snakemake.cli", "snakemake.executors.dryrun", *ours])
     printed = tmp_path_factory.mktemp("snakemake") / "output"
 
     def run(directory: Path, *args: str, snakefile: str = "Snakefile", ok: bool = True, at: Path = ROOT, **env: str):

@@ -145,12 +145,6 @@ def test_a_wrong_grid_is_an_error_before_any_job(snakemake, tmp_path, changes, m
     assert message in snakemake(tmp_path, "-n", "--configfile", grid(tmp_path, grid=changes), ok=False)
 
 
-def test_the_grid_of_an4_can_be_read(snakemake, tmp_path):
-    found = jobs(snakemake(tmp_path, "-n", "--configfile", str(ROOT / "recipes/an4/grid.yaml")))
-    trained = {name for name in found if name.endswith("_train")}
-    assert {"main_s1_train", "softmax_s3_train", "ecapa512_s2_train"} <= trained and len(trained) == 3 * 14
-
-
 def test_a_run_that_learns_from_another_is_trained_after_it(snakemake, tmp_path):
     runs = {"main": {}, "student": {"train": {"teacher": "exp/mini/main-s1/model/final.pt"}}}
     config = grid(tmp_path, grid={"seeds": [1], "runs": runs})

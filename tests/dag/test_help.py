@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 
 INVENTED = {"exp/an4/data/all", "exp/an4/data/train_5k"}  # what `spkr data` writes; no recipe does
 ADAPTED = "{recipe: himia, backend: {kinds: [plda, plda_adapted], adapt_to: train}}"
+GRID = "{recipe: an4, grid: {seeds: [1, 2], runs: {main: {}, softmax: {model: {head: {type: softmax}}}}}}"
 
 
 def examples(of: argparse.ArgumentParser) -> str:
@@ -24,10 +25,11 @@ def written(output: str) -> set[str]:
 
 
 def test_examples_name_files_that_the_recipes_write(snakemake, tmp_path):
-    (tmp_path / "adapted.yaml").write_text(ADAPTED)
     known = written(snakemake(tmp_path, "-n", "--summary", "--config", "recipe=an4"))
-    known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", str(tmp_path / "adapted.yaml")))
-    for name in ("pretrained", "with_standin", "grid"):
+    for name, config in (("adapted", ADAPTED), ("grid", GRID)):
+        (tmp_path / f"{name}.yaml").write_text(config)
+        known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", str(tmp_path / f"{name}.yaml")))
+    for name in ("pretrained", "with_standin"):
         config = str(ROOT / f"recipes/an4/{name}.yaml")
         known |= written(snakemake(tmp_path, "-n", "--summary", "--configfile", config))
     known |= INVENTED | {"exp/an4/main/model/checkpoints"}

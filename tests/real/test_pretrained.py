@@ -35,6 +35,7 @@ def test_an4(snakemake, corpora, models, tmp_path):
     assert "200,000 speakers" in (tmp_path / "exp/an4/pretrained/results/table.txt").read_text()
 
 
+@pytest.mark.long
 def test_the_stand_in(snakemake, corpora, models, tmp_path):
     found = eers(snakemake, corpora, models, tmp_path, "himia/standin.yaml", "himia/standin_pretrained.yaml")
     assert found["trials_1m_averaged"] == pytest.approx(3.70, abs=0.01)

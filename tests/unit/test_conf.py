@@ -1,5 +1,8 @@
 """conf/default.yaml and conf/schema.yaml are what the classes of options say."""
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -18,6 +21,14 @@ FILES = sorted({*ROOT.glob("recipes/*/*.yaml"), *ROOT.glob("conf/*/*.yaml")} - {
 def test_the_files_are_those_that_make_conf_writes():
     assert (ROOT / "conf/default.yaml").read_text() == default_yaml()
     assert (ROOT / "conf/schema.yaml").read_text() == schema_yaml()
+
+
+def test_reading_a_config_imports_neither_torch_nor_scipy_signal():
+    code = "import pathlib, sys; from spkr.config.loading import read_config\n"
+    code += "for recipe in ('an4', 'himia', 'mini'): read_config(pathlib.Path(), {'recipe': recipe})\n"
+    code += "print(sys.modules.keys() & {'torch', 'scipy.signal', 'scipy.stats'})"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
 
 
 def test_the_defaults_can_be_read():

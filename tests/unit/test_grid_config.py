@@ -194,3 +194,13 @@ def test_waveforms_take_copies_at_other_speeds_only(tmp_path):
             read(tmp_path, augment=voices, train={"augment": name, "waveforms": True})
     with pytest.raises(InputError, match=r"train.accumulate: 3; expected equal parts of a batch of 64"):
         read(tmp_path, train={"accumulate": 3})
+
+
+@pytest.mark.parametrize(
+    ("files", "runs", "teachers"),
+    [(["grid"], 3 * 14, 0), (["dev24", "few_speakers"], 10, 0), (["dev24", "four_networks"], 3, 1)],
+)
+def test_the_grids_of_an4_can_be_read(files, runs, teachers):
+    found = read_config(ROOT, {}, [ROOT / f"recipes/an4/{file}.yaml" for file in files])
+    assert len(found.runs) == runs
+    assert sum(run.config.train.teacher is not None for run in found.runs.values()) == teachers

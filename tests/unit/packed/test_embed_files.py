@@ -106,7 +106,7 @@ def test_nothing_that_could_be_done_is_an_error(packed_model, folder, tmp_path, 
 
 
 def test_a_full_disk_is_one_line(packed_model, folder, tmp_path):
-    """Beyond a limit on the size of files, writing fails as on a full disk."""
+    """Beyond a limit on the size of files, writing fails as on a full disk. Without -B, Python would cut its .pyc."""
     code = f"""if True:
         import resource, signal
         from spkr.cli import main
@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_line(packed_model, folder, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
         main(argv)
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and "spkr embed-files: error: all.npy: cannot be written (File too large)" in line
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
