@@ -1,13 +1,14 @@
 """What more networks give: EERs of a finished run with every choice of the networks of its ensemble (`model.ensemble`).
 
     python benchmarks/ensemble_sizes.py recipes/himia/standin.yaml
-    python benchmarks/ensemble_sizes.py recipes/an4/few_speakers_four.yaml --run four-s1 --list dev_trials_pairs
+    python benchmarks/ensemble_sizes.py recipes/an4/dev24.yaml recipes/an4/four_networks.yaml --run four-s1
 
 For each choice the primary back-end is trained on the embeddings of these networks alone. The list is one of `dev`.
 """
 
 import argparse
 import itertools
+import sys
 import tempfile
 from pathlib import Path
 from statistics import fmean
@@ -19,8 +20,7 @@ from spkr.backend.pipeline import Backend
 from spkr.backend.score import score_trials
 from spkr.backend.train import train_backend
 from spkr.config.backend_options import BackendOptions
-from spkr.config.loading import read_config
-from spkr.config.schema import Config
+from spkr.config.loading import Resolved, read_config
 from spkr.kaldi.table import TableReader, TableWriter
 from spkr.kaldi.trials import read_trials
 from spkr.metrics.eer import eer_kaldi
@@ -29,43 +29,49 @@ ROOT = Path(__file__).parents[1]
 
 
 class Run:
-    """A run's tables of embeddings, and its primary back-end on some of the dimensions."""
+    """A run's tables of embeddings, and its primary back-end on a part of the dimensions."""
 
-    def __init__(self, config: Config, run: str, trials: str):
-        self.exp, self.run, self.backend = Path(f"exp/{config.experiment}"), run, config.backend
+    def __init__(self, resolved: Resolved, trials: str):
+        config = resolved.config
+        self.backend, self.members = config.backend, config.model.ensemble
         self.chain = config.backend.used_chains()[config.backend.primary]
         self.set, name = config.lists()[trials]
-        self.trials = self.exp / f"data/{self.set}/trials_{name}"
+        if self.set != "dev" or self.members == 1 or self.chain.is_adapted or config.backend.trained:
+            sys.exit("expected a list of dev, an ensemble, and a back-end that is trained and not adapted")
+        exp = Path(f"exp/{config.experiment}")
+        self.data, self.xvectors = exp / "data", exp / config.run / "xvectors"
+        self.feats = exp / "feats" / resolved.front_end_name
+        self.trials = self.data / f"dev/trials_{name}"
+        self.models = self.data / f"dev/models_{name}" if config.trials[name].models else None
         self.sets = config.augmented(config.backend.sets, config.backend.augment)
-        self.members = config.model.ensemble
+        self.cohort_sets = config.backend.cohort_sets() if self.chain.norm else ()
 
     def eer(self, members: tuple[int, ...], folder: Path) -> float:
         """The EER in percent of these networks; what is made for it goes to a folder."""
-        options = BackendOptions(**self.backend.only(BackendOptions))
         scps = {name: self._part(name, members, folder) for name in {*self.sets, self.set, *self.cohort_sets}}
-        utt2spks = [self.exp / f"data/{name}/utt2spk" for name in self.sets]
-        xvectors, trained = [scps[name] for name in self.sets], self.chain.before_adaptation()
-        train_backend(xvectors, utt2spks, folder, options, chain=trained)
-        cohort = self.chain.norm and Cohort(
-            self.chain.norm,
-            [scps[name] for name in self.cohort_sets],
-            [self.exp / f"data/{name}/spk2utt" for name in self.cohort_sets],
-            None if self.chain.norm.number else self.backend.score.top_n,
-            self.exp / f"data/{self.set}/utt2spk",
+        train_backend(
+            [scps[name] for name in self.sets],
+            [self.data / f"{name}/utt2spk" for name in self.sets],
+            folder,
+            BackendOptions(**self.backend.only(BackendOptions)),
+            [self.feats / f"{name}/utt2num_voiced" for name in self.sets],
+            self.chain.before_adaptation(),
         )
         backend = Backend.read(self.chain, folder, smoothing=self.backend.score.smoothing)
-        score_trials(backend, self.trials, [scps[self.set]], folder / "scores", cohort=cohort)
+        given = {"models_path": self.models, "ignore_num_utts": self.backend.score.ignore_num_utts}
+        cohort = self._cohort(scps) if self.chain.norm else None
+        score_trials(backend, self.trials, [scps[self.set]], folder / "scores", cohort=cohort, **given)
         scores = np.array([float(line.split()[2]) for line in (folder / "scores").read_text().splitlines()])
         target = read_trials(self.trials).target
         return 100 * eer_kaldi(scores[target], scores[~target])[0]
 
-    @property
-    def cohort_sets(self) -> tuple[str, ...]:
-        """The sets of the cohort, where the back-end has one."""
-        return self.backend.cohort_sets() if self.chain.norm else ()
+    def _cohort(self, scps: dict[str, Path]) -> Cohort:
+        norm, speakers = self.chain.norm, [self.data / f"{name}/spk2utt" for name in self.cohort_sets]
+        top_n = self.backend.score.top_n if norm.name == "as-norm" and not norm.number else None
+        return Cohort(norm, [scps[name] for name in self.cohort_sets], speakers, top_n, self.data / "dev/utt2spk")
 
     def _part(self, name: str, members: tuple[int, ...], folder: Path) -> Path:
-        table = TableReader(self.exp / self.run / f"xvectors/{name}/xvector.scp")
+        table = TableReader(self.xvectors / f"{name}/xvector.scp")
         with TableWriter(folder / f"{name}.ark") as part:
             for utt in table:
                 parts = np.split(table[utt], self.members)
@@ -76,8 +82,8 @@ class Run:
 def main() -> None:
     """Print a line for each number of networks."""
     args = _arguments()
-    config = read_config(ROOT, {}, args.configs).config
-    run = Run(config, args.run or config.run, args.list)
+    resolved = read_config(ROOT, {}, args.configs)
+    run = Run(resolved.runs[args.run] if args.run else resolved, args.list)
     for size in range(1, run.members + 1):
         found = []
         for members in itertools.combinations(range(run.members), size):
@@ -89,7 +95,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("configs", nargs="+", help="config files of the run, as Snakemake's --configfile takes them")
-    p.add_argument("--run", help="a run of its grid (default: the config's)")
+    p.add_argument("--run", help="a run of its grid, such as four-s1")
     p.add_argument("--list", default="dev_trials_pairs")
     return p.parse_args()
 

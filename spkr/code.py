@@ -87,7 +87,7 @@ def _read(module: Path) -> _Module:
 
 @cache
 def _parsed(source: bytes) -> _Module:
-    """Cached by the text, as copies of a checkout have the same."""
+    """Parse a module's text once; copies of a checkout share texts, and so results."""
     tree, imports = ast.parse(source, "this module"), []
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):  # the body of a lambda is an expression

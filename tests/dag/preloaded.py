@@ -1,4 +1,4 @@
-"""Imported by the process that Snakemake's are forked from: they find the digests of unchanged modules there."""
+"""The process that Snakemake's are forked from imports this: they inherit the digests of all modules."""
 
 from spkr.code import code_digest
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ from spkr.kaldi.maps import read_map
 from spkr.nnet.model import read_model
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.real, pytest.mark.long]  # tests/e2e/test_with.py does it with small corpora
+pytestmark = pytest.mark.real
 
 BOTH = [str(ROOT / path) for path in ("recipes/an4/with_standin.yaml", "tests/real/with_standin_short.yaml")]
 STANDIN = [str(ROOT / path) for path in ("recipes/himia/standin.yaml", "tests/real/standin_short.yaml")]

@@ -198,9 +198,18 @@ def test_waveforms_take_copies_at_other_speeds_only(tmp_path):
 
 @pytest.mark.parametrize(
     ("files", "runs", "teachers"),
-    [(["grid"], 3 * 14, 0), (["dev24", "few_speakers"], 10, 0), (["dev24", "four_networks"], 3, 1)],
+    [
+        (["an4/grid"], 3 * 14, set()),
+        (["an4/dev24", "an4/few_speakers"], 10, set()),
+        (["an4/dev24", "an4/four_networks"], 3, {"distilled-s1"}),
+        (["himia/standin", "himia/standin_grid"], 5, {"distilled-s1"}),
+    ],
 )
-def test_the_grids_of_an4_can_be_read(files, runs, teachers):
-    found = read_config(ROOT, {}, [ROOT / f"recipes/an4/{file}.yaml" for file in files])
+def test_the_grids_of_the_recipes_can_be_read(tmp_path, monkeypatch, files, runs, teachers):
+    teacher = tmp_path / "exp/himia-standin/main/model/final.pt"
+    teacher.parent.mkdir(parents=True)
+    teacher.touch()
+    monkeypatch.chdir(tmp_path)
+    found = read_config(ROOT, {}, [ROOT / f"recipes/{file}.yaml" for file in files])
     assert len(found.runs) == runs
-    assert sum(run.config.train.teacher is not None for run in found.runs.values()) == teachers
+    assert {name for name, run in found.runs.items() if run.config.train.teacher} == teachers
