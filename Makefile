@@ -18,6 +18,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SPLIT := -n 2 --dist loadfile --no-loadscope-reorder  # the long files are not the last ones
 INSTALLED := .venv/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' -)
 
 .PHONY: help demo test numbers test-real test-slow test-long test-faults test-slurm slurm test-browser browser docs image lint conf tutorial install clean
@@ -29,19 +30,19 @@ demo: install
 	$(BIN)/snakemake --cores 2 -s Snakefile --config recipe=mini
 
 test: install
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest $(SPLIT) $(PYTEST_ARGS)
 
 test-real: install
-	$(BIN)/pytest -m "real and not long" -n 2 --dist loadfile
+	$(BIN)/pytest -m "real and not long" $(SPLIT)
 
 test-slow: install
-	$(BIN)/pytest -m "slow and not long" -n 2 --dist loadfile
+	$(BIN)/pytest -m "slow and not long" $(SPLIT)
 
 test-long: install
 	$(BIN)/pytest -m long
 
 test-faults: install
-	$(BIN)/pytest -m faults -n 2 --dist loadfile tests/faults
+	$(BIN)/pytest -m faults $(SPLIT) tests/faults
 
 test-slurm: install slurm
 	$(BIN)/pytest -m slurm tests/slurm

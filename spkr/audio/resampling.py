@@ -6,7 +6,6 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
-import scipy  # which imports scipy.signal at its first use: half a second
 
 PIECE = 1 << 22  # samples resampled at once
 CROSSINGS = 6  # zero crossings of the filter on either side
@@ -45,10 +44,12 @@ def resample_pieces(pieces: Iterator[np.ndarray], n: int, rate: int, new_rate: i
 
 
 def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    from scipy.signal import upfirdn  # takes a fifth of a second
+
     own, new = _step(rate, new_rate)
     taps, centre = _filter(own, new)
     first = centre // own
-    return scipy.signal.upfirdn(taps, samples, new, own)[first : first + resampled_length(len(samples), rate, new_rate)]
+    return upfirdn(taps, samples, new, own)[first : first + resampled_length(len(samples), rate, new_rate)]
 
 
 @lru_cache(maxsize=8)
