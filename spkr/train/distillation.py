@@ -5,6 +5,8 @@ products of activations are compared, each row of length one; here they are cosi
 a back-end compares. Teacher and student may have other training speakers, and embeddings of other dimensions.
 """
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
@@ -25,10 +27,17 @@ class Teacher:
         check_front_end("train.teacher", path, its_own, front_end)
         self.net = net.to(device).requires_grad_(False)
 
-    def similarities(self, feats: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-        """Cosines (N, N) of the teacher's embeddings of a batch (N, T, dim), less their mean."""
-        with torch.no_grad():
-            x = self.net.embed(feats, lengths).float()
+    @torch.no_grad()
+    def similarities(
+        self, feats: torch.Tensor, lengths: torch.Tensor | None, autocast: AbstractContextManager
+    ) -> torch.Tensor:
+        """Cosines (N, N), float32, of the teacher's embeddings of a batch (N, T, dim), less their mean.
+
+        `autocast` is the precision of its network alone: cosines in bfloat16 have two digits.
+        """
+        with autocast:
+            x = self.net.embed(feats, lengths)
+        x = x.float()
         return cosines(x - x.mean(dim=0))
 
 

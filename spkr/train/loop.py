@@ -215,8 +215,7 @@ class Run:
         for begin in range(0, len(feats), n):
             part = [None if rows is None else rows[begin : begin + n] for rows in (feats, lengths, speakers)]
             last, together = begin + n == len(feats), 0
-            with self.precision.autocast():
-                theirs = self.teacher and self.teacher.similarities(*part[:2])
+            theirs = self.teacher and self.teacher.similarities(*part[:2], self.precision.autocast())
             for trained in self.trained:
                 with nullcontext() if last else self.processes.apart(trained):
                     with self.precision.autocast():

@@ -1,5 +1,6 @@
 """Learning from a teacher: train.teacher."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from spkr.errors import InputError
 from spkr.feats.reader import FeatureReader
 from spkr.nnet.model import load_model, read_model
+from spkr.train import precision
 from spkr.train.distillation import Teacher, cosines, total_loss
 from tests.unit.train.runs import crash, run, train_options
 
@@ -39,12 +41,22 @@ def test_the_student_finds_similar_what_its_teacher_does(toy, teacher, tmp_path)
         net = load_model(run(toy, tmp_path / name, model=ANGULAR, **options) / "final.pt")[0]
         reader = FeatureReader([toy.feats["train"]], toy.front_end)
         feats = torch.stack([torch.from_numpy(reader[utt][:20]) for utt in reader.feats])
-        theirs = Teacher(teacher, toy.front_end, torch.device("cpu")).similarities(feats, None)
+        theirs = Teacher(teacher, toy.front_end, torch.device("cpu")).similarities(feats, None, nullcontext())
         with torch.no_grad():
             return float((cosines(net.embed(feats)) - theirs).square().mean())
 
     taught, alone = distance("taught", teacher=teacher, teacher_weight=200.0), distance("alone")
     assert taught < 0.5 * alone, (taught, alone)
+
+
+def test_networks_of_bfloat16_compare_their_embeddings_in_float32(toy, teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)  # as torch emulates it where it is not
+    path = run(toy, tmp_path, model=ANGULAR, teacher=teacher, epochs=1, mixed_precision=True) / "final.pt"
+    assert read_model(path)["training"]["settings"]["mixed_precision"]
+    cpu = torch.device("cpu")
+    feats = torch.randn(4, 20, toy.front_end.num_mel_bins)
+    short = precision.Precision(cpu, True).autocast()
+    assert Teacher(teacher, toy.front_end, cpu).similarities(feats, None, short).dtype == torch.float32
 
 
 def test_a_killed_student_ends_with_the_same_bytes(toy, teacher, tmp_path, monkeypatch):
