@@ -16,7 +16,7 @@ def test_simulated_scores_have_the_error_rates_that_the_model_says():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_speakers", [20, 44])
+@pytest.mark.parametrize("n_speakers", [20, pytest.param(44, marks=pytest.mark.long)])
 def test_intervals_of_the_eer_cover_the_truth_as_often_as_they_say(n_speakers):
     hits = list(simulation.covered(n_speakers, 0.1, 500))
     for name in ("eer", "actdcf"):
