@@ -24,6 +24,7 @@ from spkr.config.loading import Resolved, read_config
 from spkr.kaldi.table import TableReader, TableWriter
 from spkr.kaldi.trials import read_trials
 from spkr.metrics.eer import eer_kaldi
+from spkr.metrics.scores import read_scores
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,8 +36,8 @@ class Run:
         config = resolved.config
         self.backend, self.members = config.backend, config.model.ensemble
         self.chain = config.backend.used_chains()[config.backend.primary]
-        self.set, name = config.lists()[trials]
-        if self.set != "dev" or self.members == 1 or self.chain.is_adapted or config.backend.trained:
+        of, name = config.lists()[trials]
+        if of != "dev" or self.members == 1 or self.chain.is_adapted or config.backend.trained:
             sys.exit("expected a list of dev, an ensemble, and a back-end that is trained and not adapted")
         exp = Path(f"exp/{config.experiment}")
         self.data, self.xvectors = exp / "data", exp / config.run / "xvectors"
@@ -48,7 +49,7 @@ class Run:
 
     def eer(self, members: tuple[int, ...], folder: Path) -> float:
         """The EER in percent of these networks; what is made for it goes to a folder."""
-        scps = {name: self._part(name, members, folder) for name in {*self.sets, self.set, *self.cohort_sets}}
+        scps = {name: self._part(name, members, folder) for name in {*self.sets, "dev", *self.cohort_sets}}
         train_backend(
             [scps[name] for name in self.sets],
             [self.data / f"{name}/utt2spk" for name in self.sets],
@@ -60,10 +61,10 @@ class Run:
         backend = Backend.read(self.chain, folder, smoothing=self.backend.score.smoothing)
         given = {"models_path": self.models, "ignore_num_utts": self.backend.score.ignore_num_utts}
         cohort = self._cohort(scps) if self.chain.norm else None
-        score_trials(backend, self.trials, [scps[self.set]], folder / "scores", cohort=cohort, **given)
-        scores = np.array([float(line.split()[2]) for line in (folder / "scores").read_text().splitlines()])
-        target = read_trials(self.trials).target
-        return 100 * eer_kaldi(scores[target], scores[~target])[0]
+        score_trials(backend, self.trials, [scps["dev"]], folder / "scores", cohort=cohort, **given)
+        trials = read_trials(self.trials)
+        scores = read_scores(folder / "scores", trials)
+        return 100 * eer_kaldi(scores[trials.target], scores[~trials.target])[0]
 
     def _cohort(self, scps: dict[str, Path]) -> Cohort:
         norm, speakers = self.chain.norm, [self.data / f"{name}/spk2utt" for name in self.cohort_sets]

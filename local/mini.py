@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # which imports scipy.signal at its first use: half a second
 import soundfile
+from scipy.signal import resample_poly
 
 from spkr.corpus.archive import replacing_folder
 from spkr.corpus.fetch import write_record
@@ -145,7 +145,7 @@ def record(espeak: Espeak, speaker: Speaker, text: str, random: np.random.Random
     speech = espeak.say(spoken, speaker.voice, pitch, rate)
     # A longer vocal tract has lower resonances, so the sound is played slower.
     up, down = SAMPLE_RATE // 50, round(espeak.sample_rate / 50 / speaker.tract)
-    speech = scipy.signal.resample_poly(speech, up, down)
+    speech = resample_poly(speech, up, down)
     before, after = random.randint(SAMPLE_RATE // 10, SAMPLE_RATE // 2, size=2)
     rms = np.sqrt(np.mean(speech**2))
     noise = random.standard_normal(before + len(speech) + after)

@@ -213,3 +213,5 @@ def test_the_grids_of_the_recipes_can_be_read(tmp_path, monkeypatch, files, runs
     found = read_config(ROOT, {}, [ROOT / f"recipes/{file}.yaml" for file in files])
     assert len(found.runs) == runs
     assert {name for name, run in found.runs.items() if run.config.train.teacher} == teachers
+    if files == ["an4/grid"]:
+        assert {"main-s1", "softmax-s3", "ecapa512-s2"} <= found.runs.keys()
