@@ -1,9 +1,11 @@
-"""What more networks give: EERs of a finished run with every choice of the networks of its ensemble (`model.ensemble`).
+"""What more networks give: EERs with every choice of the networks of finished runs with `model.ensemble`.
 
     python benchmarks/ensemble_sizes.py recipes/himia/standin.yaml
     python benchmarks/ensemble_sizes.py recipes/an4/dev24.yaml recipes/an4/four_networks.yaml --run four-s1
+    python benchmarks/ensemble_sizes.py CONFIGS --run four-s1 four-s2
 
-For each choice the primary back-end is trained on the embeddings of these networks alone. The list is one of `dev`.
+The networks of several runs of a grid, which differ in the seed alone, count as those of one ensemble. For each choice
+the primary back-end is trained on the embeddings of these networks alone. The list is one of `dev`.
 """
 
 import argparse
@@ -27,20 +29,21 @@ from spkr.metrics.eer import eer_kaldi
 from spkr.metrics.scores import read_scores
 
 ROOT = Path(__file__).parents[1]
+SHOWN = 10  # choices whose EERs are printed one by one
 
 
-class Run:
-    """A run's tables of embeddings, and its primary back-end on a part of the dimensions."""
+class Networks:
+    """The tables of embeddings of runs that differ in the seed, and their primary back-end on some of the networks."""
 
-    def __init__(self, resolved: Resolved, trials: str):
-        config = resolved.config
-        self.backend, self.members = config.backend, config.model.ensemble
+    def __init__(self, runs: list[Resolved], trials: str):
+        resolved, config = runs[0], runs[0].config
+        self.backend, self.members = config.backend, len(runs) * config.model.ensemble
         self.chain = config.backend.used_chains()[config.backend.primary]
         of, name = config.lists()[trials]
-        if of != "dev" or self.members == 1 or self.chain.is_adapted or config.backend.trained:
+        if of != "dev" or config.model.ensemble == 1 or self.chain.is_adapted or config.backend.trained:
             sys.exit("expected a list of dev, an ensemble, and a back-end that is trained and not adapted")
         exp = Path(f"exp/{config.experiment}")
-        self.data, self.xvectors = exp / "data", exp / config.run / "xvectors"
+        self.data, self.xvectors = exp / "data", [exp / run.config.run / "xvectors" for run in runs]
         self.feats = exp / "feats" / resolved.front_end_name
         self.trials = self.data / f"dev/trials_{name}"
         self.models = self.data / f"dev/models_{name}" if config.trials[name].models else None
@@ -72,10 +75,10 @@ class Run:
         return Cohort(norm, [scps[name] for name in self.cohort_sets], speakers, top_n, self.data / "dev/utt2spk")
 
     def _part(self, name: str, members: tuple[int, ...], folder: Path) -> Path:
-        table = TableReader(self.xvectors / f"{name}/xvector.scp")
+        tables = [TableReader(xvectors / f"{name}/xvector.scp") for xvectors in self.xvectors]
         with TableWriter(folder / f"{name}.ark") as part:
-            for utt in table:
-                parts = np.split(table[utt], self.members)
+            for utt in tables[0]:
+                parts = np.split(np.concatenate([table[utt] for table in tables]), self.members)
                 part[utt] = np.concatenate([parts[k] for k in members])
         return folder / f"{name}.scp"
 
@@ -84,19 +87,20 @@ def main() -> None:
     """Print a line for each number of networks."""
     args = _arguments()
     resolved = read_config(ROOT, {}, args.configs)
-    run = Run(resolved.runs[args.run] if args.run else resolved, args.list)
-    for size in range(1, run.members + 1):
+    networks = Networks([resolved.runs[run] for run in args.run] or [resolved], args.list)
+    for size in range(1, networks.members + 1):
         found = []
-        for members in itertools.combinations(range(run.members), size):
+        for members in itertools.combinations(range(networks.members), size):
             with tempfile.TemporaryDirectory() as folder:
-                found.append(run.eer(members, Path(folder)))
-        print(f"{size} of {run.members}: mean {fmean(found):.2f} %, of {', '.join(f'{eer:.2f}' for eer in found)}")
+                found.append(networks.eer(members, Path(folder)))
+        eers = ", ".join(f"{eer:.2f}" for eer in found) if len(found) <= SHOWN else f"{len(found)} choices"
+        print(f"{size} of {networks.members}: mean {fmean(found):.2f} %, of {eers}", flush=True)
 
 
 def _arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("configs", nargs="+", help="config files of the run, as Snakemake's --configfile takes them")
-    p.add_argument("--run", help="a run of its grid, such as four-s1")
+    p.add_argument("--run", nargs="+", default=[], help="runs of its grid, such as four-s1")
     p.add_argument("--list", default="dev_trials_pairs")
     return p.parse_args()
 

@@ -1,9 +1,11 @@
-"""Snakemake's command line in a process of its own, and what it prints."""
+"""Snakemake's command line in a process of its own, its config files, and what it prints."""
 
 import os
 import re
 import sys
 from pathlib import Path
+
+import yaml
 
 
 def run_snakemake(args: list[str], env: dict[str, str], output: Path) -> None:
@@ -17,6 +19,13 @@ def run_snakemake(args: list[str], env: dict[str, str], output: Path) -> None:
         os.dup2(f.fileno(), 2)
     sys.argv = ["snakemake", *args]
     main(args)
+
+
+def config_file(folder: Path, **settings) -> str:
+    """Write a config file of these settings; its path."""
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return str(path)
 
 
 def jobs(output: str) -> dict[str, int]:
