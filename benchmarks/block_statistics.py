@@ -31,7 +31,7 @@ def main() -> None:
     args = arguments(__doc__).parse_args()
     (run,) = resolve(args)
     backend, exp = DevBackend(run, args.list), Path(f"exp/{run.config.experiment}/{run.config.run}")
-    net, front_end, _ = load_model(exp / "model/final.pt")
+    net, front_end, _ = load_model(exp / ("finetuned" if run.config.finetune.preset else "model") / "final.pt")
     if not backend.options.pca_dim or not all(isinstance(network.encoder, QuartzNet) for network in members(net)):
         sys.exit("expected a QuartzNet, and a back-end with backend.pca_dim")
     tables = {name: TableReader(exp / f"xvectors/{name}/xvector.scp") for name in backend.sets}

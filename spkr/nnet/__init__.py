@@ -34,6 +34,7 @@ class QuartzNet(NetworkOptions):
     last_filters: Size = option(meaning="channels that are pooled")
     dropout: Probability = option(meaning="after every ReLU but the last")
     separable: Flag = option(meaning="depthwise separable convolutions, not plain ones")
+    multi_level: Flag = option(False, "the outputs of all blocks are pooled, not only the last one's")
 
 
 class TDNN(NetworkOptions):

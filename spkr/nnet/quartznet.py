@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from spkr.errors import InputError
-from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d
+from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d, join
 from spkr.nnet.dropout import Dropout
 from spkr.nnet.layers import Encoder, SqueezeExcitation, real
 
@@ -99,6 +99,8 @@ class QuartzNet(Encoder):
         last_filters: channels of the last, pointwise layer, which has no residual connection.
         dropout: probability, after every ReLU but that of the last layer, which is pooled.
         separable: depthwise separable convolutions (QuartzNet's) or plain ones.
+        multi_level: put out the channels of all blocks, side by side, not only those of the last: Y. Tang et al., "Deep
+            speaker embedding learning with multi-level pooling for text-independent speaker verification", ICASSP 2019.
 
     Raises InputError for an even kernel, which has no middle frame.
     """
@@ -113,6 +115,7 @@ class QuartzNet(Encoder):
         last_filters: int,
         dropout: float,
         separable: bool,
+        multi_level: bool = False,
     ):
         super().__init__()
         check_odd(kernels)
@@ -123,11 +126,14 @@ class QuartzNet(Encoder):
         ]
         blocks.append(Block(filters, last_filters, 1, 1, dropout=0.0, separable=separable, residual=False))
         self.blocks = nn.ModuleList(blocks)
-        self.output_dim = last_filters
+        self.multi_level = multi_level
+        self.output_dim = len(kernels) * filters + last_filters if multi_level else last_filters
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Map features (N, T, input_dim) to (N, output_dim, T); mask: (N, 1, T), true on real frames."""
-        x = x.transpose(1, 2)
+        x, levels = x.transpose(1, 2), []
         for block in self.blocks:
             x = block(x, mask)
-        return x
+            if self.multi_level:
+                levels.append(x)
+        return join(levels) if levels else x

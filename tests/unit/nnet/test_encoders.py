@@ -9,7 +9,7 @@ from spkr.nnet import network_options
 from spkr.nnet.campplus import CAMPPlus, ContextAwareMasking
 from spkr.nnet.ecapa import ECAPA, Res2
 from spkr.nnet.eres2netv2 import ERes2NetV2, Fusion, Res2Block
-from spkr.nnet.layers import SqueezeExcitation
+from spkr.nnet.layers import SqueezeExcitation, frame_mask
 from spkr.nnet.model import SpeakerNet
 from spkr.nnet.redimnet2 import Attention, WeightedSum, to_image, to_map
 from spkr.nnet.resnet import BasicBlock, ResNet
@@ -125,6 +125,25 @@ def test_weights_of_titanet_s():
 
 
 # -------------------------------------------------------------------------------------------------- QuartzNet
+
+
+@pytest.mark.parametrize("lengths", [None, [40, 23]])
+def test_multi_level_quartznet_pools_what_each_block_puts_out(lengths):
+    settings = preset("quartznet3x1_small") | {"filters": 8, "last_filters": 12, "multi_level": True}
+    net = stir(SpeakerNet(network_options(settings), 5, 2)).eval()
+    encoder, lengths = net.encoder, lengths and torch.tensor(lengths)
+    feats, mask = torch.randn(2, 40, 5), frame_mask(lengths, 40)
+    with torch.no_grad():
+        levels = encoder(feats, mask)
+        x, first = feats.transpose(1, 2), 0
+        for block in encoder.blocks:
+            x = block(x, mask)
+            torch.testing.assert_close(levels[:, first : first + x.shape[1]], x)
+            first += x.shape[1]
+    assert levels.shape == (2, encoder.output_dim, 40) == (2, 4 * 8 + 12, 40)
+    if lengths is not None:
+        alone = net.embed(feats[1:, : lengths[1]])
+        torch.testing.assert_close(net.embed(feats, lengths)[1:], alone)
 
 
 @pytest.mark.parametrize("separable", [True, False])
