@@ -19,7 +19,9 @@ from spkr.feats.reader import FeatureReader
 from spkr.kaldi.table import TableReader
 from spkr.nnet.ensemble import members
 from spkr.nnet.model import SpeakerNet, load_model
+from spkr.nnet.pooling import Pooling
 from spkr.nnet.quartznet import QuartzNet
+from spkr.packed.run_files import find_run_files
 
 LEAST = 1e-6  # standard deviation of a statistic
 
@@ -31,7 +33,7 @@ def main() -> None:
     args = arguments(__doc__).parse_args()
     (run,) = resolve(args)
     backend, exp = DevBackend(run, args.list), Path(f"exp/{run.config.experiment}/{run.config.run}")
-    net, front_end, _ = load_model(exp / ("finetuned" if run.config.finetune.preset else "model") / "final.pt")
+    net, front_end, _ = load_model(find_run_files(exp).network)
     if not backend.options.pca_dim or not all(isinstance(network.encoder, QuartzNet) for network in members(net)):
         sys.exit("expected a QuartzNet, and a back-end with backend.pca_dim")
     tables = {name: TableReader(exp / f"xvectors/{name}/xvector.scp") for name in backend.sets}
@@ -43,7 +45,7 @@ def main() -> None:
     for k in range(number):
         print(f"block {k + 1} of {number}: {_eer(backend, statistics, [k]):.2f} %", flush=True)
     print(f"all blocks: {_eer(backend, statistics, range(number)):.2f} %")
-    print(f"embeddings: {backend.eer({name: {utt: t[utt] for utt in t} for name, t in tables.items()}):.2f} %")
+    print(f"embeddings: {backend.eer(tables):.2f} %")
 
 
 @torch.inference_mode()
@@ -54,7 +56,7 @@ def _statistics(networks: list[SpeakerNet], feats: np.ndarray) -> list[np.ndarra
         x, rows = torch.from_numpy(feats)[None].transpose(1, 2), []
         for block in network.encoder.blocks:
             x = block(x, None)
-            rows.append(torch.cat([x.mean(dim=2), x.std(dim=2, correction=0)], dim=1)[0].numpy())
+            rows.append(Pooling("xvector", x.shape[1])(x)[0].numpy())
         found.append(rows)
     return [np.concatenate(rows) for rows in zip(*found, strict=True)]
 
@@ -67,10 +69,7 @@ def _eer(backend: DevBackend, statistics: dict[str, Statistics], blocks: Sequenc
     }
     x = np.stack([row for name in backend.trained_on for row in joined[name].values()]).astype(np.float64)
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), LEAST)
-    x = (x - mean) / scale
-    s, U = np.linalg.eigh(x @ x.T)  # (N, N): an utterance has more statistics than there are utterances
-    kept = slice(None, -backend.options.pca_dim - 1, -1)
-    pca = x.T @ (U[:, kept] / np.sqrt(s[kept]))  # (D, pca_dim), of length 1
+    pca = np.linalg.svd((x - mean) / scale, full_matrices=False)[2][: backend.options.pca_dim].T  # (D, pca_dim)
     return backend.eer({name: {u: (v - mean) / scale @ pca for u, v in own.items()} for name, own in joined.items()})
 
 
