@@ -20,7 +20,7 @@ QUICK = {  # this cluster is a small, empty one: nothing takes long
     "slurm-init-seconds-before-status-checks": 1,
     "slurm-status-command": "squeue",
     "set-threads": "train=2",
-    "set-resources": "train:runtime=1",
+    "set-resources": "train:runtime=2*attempt",  # minutes: enough for a slow machine, too
 }
 TWO_NODES = {"set-resources": "train:nodes=2 train:gpu=2", "config": "run=two", "until": "train"}
 
