@@ -4,8 +4,9 @@
 
 Frames a second of wall time of forward, backward and step on one batch in memory, with the threads that torch takes;
 medians of steps that take turns. `torch.nn`: convolutions, batch norm and reductions as torch has them, channel by
-channel. `ours`: frame by frame (spkr/nnet/conv.py). `ours, torch's depthwise`: the same, but depthwise convolutions
-leave their gradient to torch; of networks that have such.
+channel. `ours`: frame by frame (spkr/nnet/conv.py), pooled utterance by utterance (spkr/nnet/moments.py). `ours,
+torch's depthwise`: the same, but depthwise convolutions leave their gradient to torch; of networks that have such.
+`ours, whole batch`: the same, but the whole batch is pooled at once.
 """
 
 import argparse
@@ -24,8 +25,9 @@ from training import BareStep, Work
 from spkr.nnet import conv
 from spkr.nnet.conv import BatchNorm1d, Conv1d, DepthwiseConv1d
 from spkr.nnet.memory import keep_freed_memory
+from spkr.nnet.moments import of_whole_batch
 
-TORCH, OURS, PLAIN = "torch.nn", "ours", "ours, torch's depthwise"
+TORCH, OURS, PLAIN, WHOLE = "torch.nn", "ours", "ours, torch's depthwise", "ours, whole batch"
 PEERS = {Conv1d: nn.Conv1d, DepthwiseConv1d: nn.Conv1d, BatchNorm1d: nn.BatchNorm1d}
 
 
@@ -35,13 +37,15 @@ class Variant:
     def __init__(self, work: Work, layout: str):
         self.layout, self.bfloat16, self.speeds = layout, work.mixed_precision, []
         self.bare = BareStep(work)
-        swapped = {TORCH: PEERS, PLAIN: {DepthwiseConv1d: Conv1d}, OURS: {}}[layout]
+        swapped = {TORCH: PEERS, PLAIN: {DepthwiseConv1d: Conv1d}}.get(layout, {})
         for module in self.bare.net.modules():
             module.__class__ = swapped.get(type(module), type(module))
 
     def step(self) -> None:
         """Learn from the batch once, and note how fast that was."""
         with ExitStack() as stack:
+            if self.layout in (TORCH, WHOLE):
+                stack.enter_context(patch("spkr.nnet.pooling.mean_and_variance", of_whole_batch))
             if self.layout == TORCH:
                 stack.enter_context(patch.object(conv, "_by_frame", lambda x: False))
                 stack.enter_context(patch("spkr.nnet.resnet.pixelwise", lambda x: x))
@@ -60,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a crop (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
     args = parser.parse_args()
-    kinds = [(layout, bfloat16) for bfloat16 in (False, True) for layout in (TORCH, PLAIN, OURS)]
+    kinds = [(layout, bfloat16) for bfloat16 in (False, True) for layout in (TORCH, PLAIN, WHOLE, OURS)]
     names = [f"{layout}, {'bfloat16' if bfloat16 else 'float32'}" for layout, bfloat16 in kinds]
     keep_freed_memory()
     print(f"frames/s in batches of {args.batch} x {args.seconds:g} s, {torch.get_num_threads()} threads\n")

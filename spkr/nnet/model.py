@@ -75,7 +75,7 @@ class SpeakerNet(nn.Module):
         feats, mask = in_multiples(feats, mask, self.encoder.multiple)
         x = self.encoder(feats, mask)
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 has too few digits for moments of many frames
-            return self._affine(0, self.pooling(x.float(), strided(mask, self.encoder.stride)))
+            return self._affine(0, self.pooling(x, strided(mask, self.encoder.stride)))
 
     def _affine(self, i: int, x: torch.Tensor) -> torch.Tensor:
         """Apply affine layer `i` up to its ReLU."""

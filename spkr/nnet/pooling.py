@@ -1,4 +1,4 @@
-"""Pooling over time: from frames to one vector per utterance, over its real frames only.
+"""Pooling over time: from frames in any precision to one float32 vector per utterance, over its real frames only.
 
 `xvector`            mean and standard deviation (D. Snyder et al., "X-vectors", ICASSP 2018, section 2.3)
 `gram`               the uncentred second moments of every pair of channels (NeMo 0.11's "gram")
@@ -22,6 +22,7 @@ from torch import nn
 from spkr.errors import InputError
 from spkr.nnet.conv import BatchNorm1d, Conv1d, time_axis
 from spkr.nnet.layers import real
+from spkr.nnet.moments import deviations, mean_and_variance
 
 ATTENTION = 128  # width of the attention's hidden layer
 
@@ -53,28 +54,9 @@ def make_pooling(
     raise InputError(f"model.pooling: {mode!r}; expected {', '.join(Pooling.MODES)}, attentive or channel_attentive")
 
 
-def sum_over_time(x: torch.Tensor) -> torch.Tensor:
-    """Sum (N, C, T) over T."""
-    time, x = time_axis(x)
-    return x.sum(dim=time)
-
-
-def deviations(x: torch.Tensor, mean: torch.Tensor, time: int = 2) -> torch.Tensor:
-    """Frames (N, C, T), or another order of axes, minus their mean (N, C) over the axis `time`.
-
-    The variance is computed as the mean of their squares, because the mean of x^2 minus the square of the mean loses
-    all digits if the mean is large. The mean needs no gradient here, as the (weighted) deviations sum to zero.
-    """
-    return x - mean.detach().unsqueeze(time)
-
-
 def moments(mean: torch.Tensor, variance: torch.Tensor, floor: float) -> torch.Tensor:
     """Mean and standard deviation, (N, C) each, as (N, 2 C)."""
     return torch.cat([mean, variance.clamp(min=floor).sqrt()], dim=1)
-
-
-def _at_least_one(n: int | torch.Tensor) -> int | torch.Tensor:
-    return n.clamp(min=1) if isinstance(n, torch.Tensor) else max(n, 1)
 
 
 class Pooling(nn.Module):
@@ -89,18 +71,13 @@ class Pooling(nn.Module):
         self.mode, self.output_dim = mode, dims[mode]
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
-        n = x.shape[2] if mask is None else mask.sum(dim=2)  # scalar or (N, 1)
-        x = real(x, mask)
+        """Pool (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
         statistics = []
         if self.mode in ("xvector", "super"):
-            mean = sum_over_time(x) / n
-            squares = sum_over_time(real(deviations(x, mean), mask).square())
-            variance = squares / (_at_least_one(n - 1) if self.deviation.unbiased else n)
-            statistics.append(moments(mean, variance, self.deviation.floor))
+            statistics.append(moments(*mean_and_variance(x, mask, self.deviation.unbiased), self.deviation.floor))
         if self.mode in ("gram", "super"):
-            gram = x @ x.transpose(1, 2) / (n if mask is None else n[:, :, None])
-            statistics.append(gram.flatten(1))
+            x, n = real(x.float(), mask), x.shape[2] if mask is None else mask.sum(dim=2, keepdim=True)
+            statistics.append((x @ x.transpose(1, 2) / n).flatten(1))
         return torch.cat(statistics, dim=1)
 
 
@@ -116,8 +93,8 @@ class AttentiveStatistics(nn.Module):
         self.output_dim = 2 * channels
 
     def forward(self, h: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
-        h = real(h, mask)
+        """Pool (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        h = real(h.float(), mask)
         return self.pool(h, self.w(h), mask)
 
     def pool(self, h: torch.Tensor, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
@@ -149,8 +126,8 @@ class ChannelAttentiveStatistics(AttentiveStatistics):
         self.norm = nn.BatchNorm1d(2 * channels)
 
     def forward(self, h: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Pool float32 (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
-        h = real(h, mask)
+        """Pool (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        h = real(h.float(), mask)
         context = self.context(self.statistics(h, mask))
         return self.norm(self.pool(h, self.w(h) + context[:, :, None], mask))  # eqs. (1) to (4)
 
@@ -168,7 +145,8 @@ class FactorisedAttention(nn.Module):
         self.heads, self.output_dim = heads, heads * (channels - heads)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Pool float32 (N, H + C, T) to (N, H C); mask: (N, 1, T), true on real frames, or None if all are."""
+        """Pool (N, H + C, T) to (N, H C); mask: (N, 1, T), true on real frames, or None if all are."""
+        x = x.float()
         scores, values = x[:, : self.heads], real(x[:, self.heads :], mask)
         if mask is not None:
             scores = torch.where(mask, scores, -torch.inf)

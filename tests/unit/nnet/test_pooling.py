@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from spkr.errors import InputError
+from spkr.nnet.moments import mean_and_variance, of_whole_batch
 from spkr.nnet.pooling import Deviation, make_pooling
 from tests.unit.nnet.networks import POOLINGS, stir
 
@@ -103,6 +106,28 @@ def test_padding_of_any_value_changes_neither_the_vector_nor_a_gradient(mode, pa
         found.append([y, *torch.autograd.grad(y.square().sum(), [x, *pool.parameters()])])
     for zero, other in zip(*found, strict=True):
         assert torch.equal(zero, other)
+
+
+def test_moments_have_the_gradients_of_their_formulas():
+    x, mask = torch.randn(3, 4, 9, dtype=torch.float64, requires_grad=True), masked([9, 5, 1], 9)
+    for layout in (x, x.transpose(1, 2).contiguous().transpose(1, 2)):  # channel by channel, frame by frame
+        for unbiased in (False, True):
+            for real in (None, mask):
+                assert torch.autograd.gradcheck(partial(mean_and_variance, mask=real, unbiased=unbiased), layout)
+
+
+def test_moments_of_bfloat16_frames_are_those_of_the_same_numbers_in_float32():
+    x = torch.randn(3, 4, 500).add(3).bfloat16()
+    for found, exact in zip(mean_and_variance(x), mean_and_variance(x.double()), strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_moments_of_a_whole_batch_are_those_of_its_utterances(unbiased):
+    x = torch.randn(3, 4, 9)
+    for mask in (None, masked([9, 5, 1], 9)):
+        torch.testing.assert_close(of_whole_batch(x, mask, unbiased), mean_and_variance(x, mask, unbiased))
 
 
 def test_attention_weighs_each_frame_or_each_channel_of_each_frame():
