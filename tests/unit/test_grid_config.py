@@ -203,6 +203,7 @@ def test_waveforms_take_copies_at_other_speeds_only(tmp_path):
         (["an4/dev24", "an4/few_speakers"], 8, set()),
         (["an4/dev24", "an4/heads"], 3, set()),
         (["an4/dev24", "an4/coarse_frames"], 4, set()),
+        (["an4/dev24", "an4/more_networks"], 2, set()),
         (["an4/dev24", "an4/four_networks"], 3, {"distilled-s1"}),
         (["himia/standin", "himia/standin_grid"], 5, {"distilled-s1"}),
     ],
