@@ -1,4 +1,4 @@
-"""What more networks give: EERs with every choice of the networks of finished runs with `model.ensemble`.
+"""What more networks give: EERs with every choice of the networks of finished runs.
 
     python benchmarks/ensemble_sizes.py recipes/himia/standin.yaml
     python benchmarks/ensemble_sizes.py recipes/an4/dev24.yaml recipes/an4/four_networks.yaml --run four-s1
@@ -26,8 +26,8 @@ def main() -> None:
     """Print a line for each number of networks."""
     args = arguments(__doc__).parse_args()
     runs = resolve(args)
-    if runs[0].config.model.ensemble == 1:
-        sys.exit("expected a run of several networks at once (model.ensemble)")
+    if sum(run.config.model.ensemble for run in runs) == 1:
+        sys.exit("expected a run of several networks at once (model.ensemble), or several runs")
     backend = DevBackend(runs[0], args.list)
     networks = {name: _networks(runs, name) for name in backend.sets}
     number = len(next(iter(networks["dev"].values())))
