@@ -5,8 +5,8 @@
 Frames a second of wall time of forward, backward and step on one batch in memory, with the threads that torch takes;
 medians of steps that take turns. `torch.nn`: convolutions, batch norm and reductions as torch has them, channel by
 channel. `ours`: frame by frame (spkr/nnet/conv.py), pooled utterance by utterance (spkr/nnet/moments.py). `ours,
-torch's depthwise`: the same, but depthwise convolutions leave their gradient to torch; of networks that have such.
-`ours, whole batch`: the same, but the whole batch is pooled at once.
+torch's depthwise`: as `ours`, but depthwise convolutions leave their gradient to torch; of networks that have such.
+`ours, whole batch`: as `ours`, but the whole batch is pooled at once.
 """
 
 import argparse

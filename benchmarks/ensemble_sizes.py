@@ -47,7 +47,10 @@ def _networks(runs: list[Resolved], name: str) -> dict[str, list[np.ndarray]]:
     """For each utterance of a set, its embedding by each network of the runs."""
     found: dict[str, list[np.ndarray]] = {}
     for config in (run.config for run in runs):
-        table = TableReader(Path(f"exp/{config.experiment}/{config.run}/xvectors/{name}/xvector.scp"))
+        table_of = Path(f"exp/{config.experiment}/{config.run}/xvectors/{name}/xvector.scp")
+        table = TableReader(table_of)
+        if found and found.keys() != set(table):
+            sys.exit(f"{table_of}: other utterances than those of the first run")
         for utt in table:
             found.setdefault(utt, []).extend(np.split(table[utt], config.model.ensemble))
     return found

@@ -31,7 +31,7 @@ class QuartzNet(NetworkOptions):
     filters: Size = option(meaning="channels of every block")
     kernels: Kernels = option(meaning="frames of each block's convolutions, odd")
     repeat: Size = option(meaning="convolutions in each block after the first")
-    last_filters: Size = option(meaning="channels that are pooled")
+    last_filters: Size = option(meaning="channels of the last layer, which is pooled")
     dropout: Probability = option(meaning="after every ReLU but the last")
     separable: Flag = option(meaning="depthwise separable convolutions, not plain ones")
     multi_level: Flag = option(False, "the outputs of all blocks are pooled, not only the last one's")
@@ -50,7 +50,7 @@ class ECAPA(NetworkOptions):
 
     type: Literal["ecapa"]
     filters: Size = option(meaning="channels of every block")
-    last_filters: Size = option(meaning="channels that are pooled")
+    last_filters: Size = option(meaning="channels of the last layer, which is pooled")
     chained: Flag = option(False, "each block reads the block before it, not the sum of all before it")
     padding: Literal["zeros", "reflect"] = option("zeros", "what a convolution sees beyond the ends of an utterance")
     aggregation_norm: Flag = option(False, "batch norm after the ReLU of the last convolution")

@@ -54,13 +54,13 @@ def make_pooling(
     raise InputError(f"model.pooling: {mode!r}; expected {', '.join(Pooling.MODES)}, attentive or channel_attentive")
 
 
-def moments(mean: torch.Tensor, variance: torch.Tensor, floor: float) -> torch.Tensor:
+def mean_and_deviation(mean: torch.Tensor, variance: torch.Tensor, floor: float) -> torch.Tensor:
     """Mean and standard deviation, (N, C) each, as (N, 2 C)."""
     return torch.cat([mean, variance.clamp(min=floor).sqrt()], dim=1)
 
 
 class Pooling(nn.Module):
-    """Moments with all frames weighted equally: (N, C, T) and the mask of real frames to (N, output_dim)."""
+    """Moments with all frames weighted equally: (N, C, T), of which real frames come first, to (N, output_dim)."""
 
     MODES = ("xvector", "gram", "super")
 
@@ -72,11 +72,14 @@ class Pooling(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Pool (N, C, T); mask: (N, 1, T), true on real frames, or None if all are."""
+        x = x if self.mode == "xvector" else x.float()  # the gradients of both moments add up in float32
         statistics = []
         if self.mode in ("xvector", "super"):
-            statistics.append(moments(*mean_and_variance(x, mask, self.deviation.unbiased), self.deviation.floor))
+            statistics.append(
+                mean_and_deviation(*mean_and_variance(x, mask, self.deviation.unbiased), self.deviation.floor)
+            )
         if self.mode in ("gram", "super"):
-            x, n = real(x.float(), mask), x.shape[2] if mask is None else mask.sum(dim=2, keepdim=True)
+            x, n = real(x, mask), x.shape[2] if mask is None else mask.sum(dim=2, keepdim=True)
             statistics.append((x @ x.transpose(1, 2) / n).flatten(1))
         return torch.cat(statistics, dim=1)
 
@@ -106,7 +109,7 @@ class AttentiveStatistics(nn.Module):
         alpha = e.softmax(dim=time)  # eq. (4)
         mean = (alpha * h).sum(dim=time)  # eq. (5)
         variance = (alpha * deviations(h, mean, time).square()).sum(dim=time)
-        return moments(mean, variance, self.floor)  # eq. (6)
+        return mean_and_deviation(mean, variance, self.floor)  # eq. (6)
 
 
 class ChannelAttentiveStatistics(AttentiveStatistics):

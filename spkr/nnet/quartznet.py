@@ -101,6 +101,7 @@ class QuartzNet(Encoder):
         separable: depthwise separable convolutions (QuartzNet's) or plain ones.
         multi_level: put out the channels of all blocks, side by side, not only those of the last: Y. Tang et al., "Deep
             speaker embedding learning with multi-level pooling for text-independent speaker verification", ICASSP 2019.
+            Those of the other blocks come after their dropout.
 
     Raises InputError for an even kernel, which has no middle frame.
     """

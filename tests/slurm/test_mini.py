@@ -57,7 +57,7 @@ def snakemake(folder, name, **options):
     command += [word for option, values in options.items() for word in (f"--{option}", *str(values).split())]
     python_path = f"{ROOT / 'tests/slurm/witness'}:{ROOT}"
     env = os.environ | {"PYTHONPATH": python_path, "SPKR_WITNESS": str(folder / name)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=2400)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     shown = subprocess.run(["scontrol", "show", "jobs", "-o"], check=True, capture_output=True, text=True).stdout
     records = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in shown.splitlines()]

@@ -123,6 +123,15 @@ def test_moments_of_bfloat16_frames_are_those_of_the_same_numbers_in_float32():
         torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("mode", POOLINGS)
+def test_the_gradient_of_bfloat16_frames_is_rounded_once(mode):
+    pool, x = stir(make_pooling(mode, 4)), torch.randn(3, 4, 200).bfloat16()
+    found, exact = x.clone().requires_grad_(), x.float().requires_grad_()
+    for frames in (found, exact):
+        pool(frames).square().sum().backward()
+    assert torch.equal(found.grad, exact.grad.bfloat16())
+
+
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_moments_of_a_whole_batch_are_those_of_its_utterances(unbiased):
     x = torch.randn(3, 4, 9)
