@@ -104,12 +104,17 @@ def strided(mask: torch.Tensor | None, stride: int) -> torch.Tensor | None:
 
 
 def mean_over_time(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Mean of the real frames, in float32: (N, C, T) to (N, C)."""
+    """Mean of the real frames, at least in float32: (N, C, T) to (N, C)."""
+    return sum_over_time(x, mask) / (x.shape[2] if mask is None else mask.sum(dim=2))
+
+
+def sum_over_time(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Sum of the real frames, at least in float32: (N, C, T) to (N, C)."""
     if mask is None:
         time, x = time_axis(x)
-        return x.sum(dim=time, dtype=torch.float32) / x.shape[time]
-    time, x, inside = time_axis(x, mask)
-    return real(x, inside).sum(dim=time, dtype=torch.float32) / mask.sum(dim=2)
+    else:
+        time, x, mask = time_axis(x, mask)
+    return real(x, mask).sum(dim=time, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 class SqueezeExcitation(nn.Module):

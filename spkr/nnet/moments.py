@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from spkr.nnet.conv import time_axis
-from spkr.nnet.layers import real
+from spkr.nnet.layers import mean_over_time, real, sum_over_time
 
 
 def mean_and_variance(
@@ -33,8 +33,8 @@ def of_whole_batch(
     """`mean_and_variance`, all utterances at once."""
     x = real(x.to(_precision(x)), mask)
     n = x.shape[2] if mask is None else mask.sum(dim=2)  # scalar or (N, 1)
-    mean = _sum_over_time(x) / n
-    return mean, _sum_over_time(real(deviations(x, mean), mask).square()) / _at_least_one(n - int(unbiased))
+    mean = mean_over_time(x, mask)
+    return mean, sum_over_time(deviations(x, mean).square(), mask) / _at_least_one(n - int(unbiased))
 
 
 def deviations(x: torch.Tensor, mean: torch.Tensor, time: int = 2) -> torch.Tensor:
@@ -77,11 +77,6 @@ class _ByUtterance(torch.autograd.Function):
             grad[i].narrow(axis - 1, 0, n).copy_(by_frame)
             grad[i].narrow(axis - 1, n, y.shape[axis] - n).zero_()
         return (grad.transpose(1, 2) if axis == 1 else grad), None, None
-
-
-def _sum_over_time(x: torch.Tensor) -> torch.Tensor:
-    axis, x = time_axis(x)
-    return x.sum(dim=axis)
 
 
 def _precision(x: torch.Tensor) -> torch.dtype:
